@@ -1,0 +1,77 @@
+"""Autocorrelation of the force on the mobile ions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aiida_superionic.analysis.correlation import autocorrelation, cosine_transform
+from aiida_superionic.analysis.registry import observable
+from aiida_superionic.analysis.results import Curve, Result, Scalar
+from aiida_superionic.analysis.statistics import block_statistics, count_lags
+from aiida_superionic.analysis.trajectory import Trajectory
+from aiida_superionic.units import TIME_IN_FS
+
+
+@observable(
+    needs=("forces",),
+    equation="C_F(t) = ⟨Σ F(0)·F(t)⟩ / ⟨Σ F·F⟩;  ∫ C_F dt",
+    source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, eq. 19",
+)
+def force_correlation(trajectory: Trajectory, *, longest_lag: float = 5.0) -> Result:
+    """Force autocorrelation of the mobile ions, its spectrum and its integral.
+
+    The integral is that of the trapezoidal rule from 0 to longest_lag. It is ⟨F(0)·p(t)⟩/⟨F²⟩, so it tends to 0 for an
+    ion that no outer force holds; what remains measures the error. The spectrum has unit area and a
+    resolution of 1/longest_lag (Hann window).
+
+    Parameters
+    ----------
+    trajectory
+        With forces.
+    longest_lag
+        In ps.
+
+    Returns
+    -------
+    Result
+        For each mobile species X (for each species where none is declared) the scalar ``force_correlation_integral_X``
+        in fs and the curves ``force_autocorrelation_X`` and ``force_spectrum_X`` (in 1/THz against THz).
+    """
+    n_lags = count_lags(trajectory, longest_lag, "longest_lag")
+    forces = trajectory.require("forces")
+    lags = np.arange(n_lags) * trajectory.timestep
+    scalars, curves = {}, {}
+    for kind in trajectory.mobile or trajectory.kinds:
+        atoms = forces[:, trajectory.atoms_of(kind)]
+
+        def estimate(start: int, stop: int, atoms: np.ndarray = atoms) -> dict[str, np.ndarray]:
+            correlation = autocorrelation(atoms[start:stop], n_lags)
+            correlation /= correlation[0]
+            return {
+                "correlation": correlation,
+                "spectrum": cosine_transform(correlation, trajectory.timestep)[1],
+                "integral": np.trapezoid(correlation, lags),
+            }
+
+        result = block_statistics(estimate, trajectory.n_frames)
+        frequencies, _ = cosine_transform(result.value["correlation"], trajectory.timestep)
+        scalars[f"force_correlation_integral_{kind}"] = Scalar(*result.scalar("integral", TIME_IN_FS), "fs")
+        curves[f"force_autocorrelation_{kind}"] = Curve(
+            lags,
+            result.value["correlation"],
+            "time",
+            "ps",
+            f"force autocorrelation of {kind}",
+            "1",
+            result.error["correlation"],
+        )
+        curves[f"force_spectrum_{kind}"] = Curve(
+            frequencies,
+            result.value["spectrum"],
+            "frequency",
+            "THz",
+            f"force spectrum of {kind}",
+            "1/THz",
+            result.error["spectrum"],
+        )
+    return Result(scalars, curves)

@@ -1,0 +1,168 @@
+"""Radial distribution functions and the first minimum that bounds a cage."""
+
+from __future__ import annotations
+
+from itertools import combinations_with_replacement
+
+import numpy as np
+
+from aiida_superionic.analysis.pairs import half_width, pair_histogram
+from aiida_superionic.analysis.registry import ParameterError, observable
+from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
+from aiida_superionic.analysis.statistics import Estimate, block_statistics
+from aiida_superionic.analysis.trajectory import Array, Trajectory
+
+BIN_WIDTH = 0.05
+"""Default width of a bin in Å."""
+
+MAX_FRAMES = 2000
+"""Default number of frames, evenly spaced, that a distribution is averaged over."""
+
+_SMOOTHING = 0.1
+"""Standard deviation in Å of the Gaussian that smooths g(r) before extrema are looked for."""
+
+
+def pair_distribution(
+    trajectory: Trajectory, first: str, second: str, *, r_max: float | None, bin_width: float, max_frames: int
+) -> tuple[Array, Estimate]:
+    """Return g(r) of two species.
+
+    g(r) = V/(N_a N_b) ⟨number of pairs in the shell⟩ / volume of the shell, with N_a (N_a − 1) for like
+    species, so that an ideal gas of any size gives 1.
+
+    Parameters
+    ----------
+    trajectory
+        Positions and cell.
+    first, second
+        The two species.
+    r_max
+        In Å; half the smallest perpendicular width of the cell where it is None.
+    bin_width
+        In Å.
+    max_frames
+        Evenly spaced frames to average over.
+
+    Returns
+    -------
+    tuple
+        Midpoints r of the bins in Å, and the estimates of ``g``, of the same shape, and of its ``first_minimum``.
+
+    Raises
+    ------
+    ParameterError
+        If r_max is further than the cell allows, or a parameter is not positive.
+    """
+    if not bin_width > 0.0 or max_frames < 1:
+        raise ParameterError(f"bin_width {bin_width:g} Å and max_frames {max_frames} must be positive")
+    reach = half_width(trajectory.cell)
+    n_bins = int((reach if r_max is None else r_max) / bin_width + 1e-9)
+    if n_bins < 1:
+        raise ParameterError(f"no bin of {bin_width:g} Å fits below r_max")
+    part = trajectory.every(-(-trajectory.n_frames // max_frames))
+    a, b = part.atoms_of(first), part.atoms_of(second)
+    n_pairs = len(a) * (len(b) - (first == second))
+    if not n_pairs:
+        raise ParameterError(f"there is no pair of {first} and {second}")
+    edges = np.arange(n_bins + 1) * bin_width
+    r = 0.5 * (edges[1:] + edges[:-1])
+    shells = 4.0 / 3.0 * np.pi * np.diff(edges**3)
+    volumes = np.broadcast_to(np.abs(np.linalg.det(part.cell)), part.n_frames)
+
+    def estimate(start: int, stop: int) -> dict[str, Array]:
+        frames = part.frames(start, stop)
+        counts = pair_histogram(frames.positions, frames.cell, a, b, edges, weights=volumes[start:stop])
+        g = counts / (frames.n_frames * n_pairs * shells)
+        return {"g": g, "first_minimum": first_minimum(r, g)}
+
+    return r, block_statistics(estimate, part.n_frames)
+
+
+def first_minimum(r: Array, g: Array) -> float:
+    """Return the position of the first minimum of a radial distribution function in Å, NaN where there is none.
+
+    The curve is smoothed by a Gaussian of 0.1 Å standard deviation. The first peak is its first maximum above 1, the
+    minimum the first one beyond it, between bins by the parabola through three of them.
+
+    Parameters
+    ----------
+    r, g
+        Equally spaced, shape (n,).
+    """
+    width = _SMOOTHING / (r[1] - r[0])
+    reach = int(4.0 * width) + 1
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    smooth = np.convolve(np.pad(g, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
+    rising = np.diff(smooth) > 0.0
+    peaks = np.flatnonzero(rising[:-1] & ~rising[1:] & (smooth[1:-1] > 1.0)) + 1
+    minima = np.flatnonzero(~rising[:-1] & rising[1:]) + 1
+    if not len(peaks) or not np.any(minima > peaks[0]):
+        return np.nan
+    i = minima[minima > peaks[0]][0]
+    left, middle, right = smooth[i - 1 : i + 2]
+    return float(r[i] + 0.5 * (r[1] - r[0]) * (left - right) / (left - 2.0 * middle + right))
+
+
+def cage_cutoff(trajectory: Trajectory, mobile: str, host: str) -> float:
+    """Return the first minimum of this run's g(r) between a mobile and a host species, in Å.
+
+    Raises
+    ------
+    NotConverged
+        If there is none.
+    """
+    r, estimate = pair_distribution(trajectory, mobile, host, r_max=None, bin_width=BIN_WIDTH, max_frames=MAX_FRAMES)
+    cutoff = first_minimum(r, estimate.value["g"])
+    if np.isnan(cutoff):
+        raise NotConverged(f"g(r) of {mobile} and {host} has no first minimum; give the cutoff")
+    return cutoff
+
+
+@observable(
+    needs=("positions",),
+    equation="g(r) = V/(N_a N_b) ⟨pairs in the shell⟩ / (4π/3 (r₂³ − r₁³)); N_a (N_a − 1) for like species",
+    source="definition",
+)
+def radial_distribution(
+    trajectory: Trajectory,
+    *,
+    r_max: float | None = None,
+    bin_width: float = BIN_WIDTH,
+    max_frames: int = MAX_FRAMES,
+) -> Result:
+    """Radial distribution function of every pair of species.
+
+    Parameters
+    ----------
+    trajectory
+        Positions and cell.
+    r_max
+        In Å; half the smallest perpendicular width of the cell, the largest possible, where it is not given.
+    bin_width
+        In Å.
+    max_frames
+        Evenly spaced frames to average over.
+
+    Returns
+    -------
+    Result
+        The curve ``radial_distribution_X_Y`` for every pair of species; for mobile X and host Y the scalar
+        ``first_minimum_X_Y`` in Å (None where the curve has none), found as :func:`first_minimum` says.
+    """
+    scalars, curves = {}, {}
+    ordered = (*trajectory.mobile, *(kind for kind in trajectory.kinds if kind not in trajectory.mobile))
+    for first, second in combinations_with_replacement(ordered, 2):
+        if first == second and len(trajectory.atoms_of(first)) == 1:
+            continue
+        r, estimate = pair_distribution(
+            trajectory, first, second, r_max=r_max, bin_width=bin_width, max_frames=max_frames
+        )
+        curves[f"radial_distribution_{first}_{second}"] = Curve(
+            r, estimate.value["g"], "distance", "Å", f"g(r) of {first} and {second}", "1", estimate.error["g"]
+        )
+        if first in trajectory.mobile and second in trajectory.host:
+            value, error = estimate.scalar("first_minimum")
+            scalars[f"first_minimum_{first}_{second}"] = Scalar(
+                value if np.isfinite(value) else None, error if np.isfinite(error) else None, "Å"
+            )
+    return Result(scalars, curves)

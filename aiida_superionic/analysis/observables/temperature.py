@@ -1,0 +1,48 @@
+"""Kinetic temperature."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aiida_superionic.analysis.reference_frame import velocities_without_drift
+from aiida_superionic.analysis.registry import observable
+from aiida_superionic.analysis.results import Result, Scalar
+from aiida_superionic.analysis.statistics import block_statistics
+from aiida_superionic.analysis.trajectory import Array, Trajectory
+from aiida_superionic.units import BOLTZMANN, KINETIC_ENERGY
+
+
+def kinetic_temperature(trajectory: Trajectory) -> Array:
+    """Return the temperature of each frame in K, shape (T,).
+
+    Σ m v² /((3N − 3) k_B), with velocities relative to the centre of mass of all atoms, whose three degrees of freedom
+    an unconstrained run conserves.
+    """
+    velocities = velocities_without_drift(trajectory)
+    twice_kinetic = np.einsum("i,tix,tix->t", trajectory.masses, velocities, velocities) * KINETIC_ENERGY
+    return np.asarray(twice_kinetic / ((3 * len(trajectory.species) - 3) * BOLTZMANN))
+
+
+@observable(
+    needs=("velocities",),
+    equation="T = ⟨Σ m v²⟩ / ((3N − 3) k_B)",
+    source="equipartition",
+)
+def temperature(trajectory: Trajectory) -> Result:
+    """Kinetic temperature of all atoms, the centre of mass at rest.
+
+    Parameters
+    ----------
+    trajectory
+        With velocities.
+
+    Returns
+    -------
+    Result
+        Scalar ``temperature`` in K.
+    """
+    temperatures = kinetic_temperature(trajectory)
+    estimate = block_statistics(
+        lambda start, stop: {"temperature": temperatures[start:stop].mean()}, trajectory.n_frames
+    )
+    return Result(scalars={"temperature": Scalar(*estimate.scalar("temperature"), "K")})

@@ -1,0 +1,141 @@
+"""Reading trajectories: the parts of one run, in any known format, become one :class:`Trajectory`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from aiida_superionic.analysis.readers.part import Part
+from aiida_superionic.analysis.trajectory import Array, Trajectory, TrajectoryError
+
+Field = Literal["velocities", "forces"]
+
+FORMATS = {
+    "lammps-binary": (".bin",),
+    "lammps-text": (".lammpstrj", ".dump"),
+    "extxyz": (".xyz", ".extxyz"),
+}
+"""The formats, each with the suffixes that it is recognised by."""
+
+
+def read_trajectory(
+    files: Sequence[str | Path],
+    *,
+    format: str | None = None,  # noqa: A002 - the word that users know
+    kinds: Sequence[str] | None = None,
+    md_timestep: float | None = None,
+    mobile: Sequence[str] = (),
+    masses: Sequence[float] | None = None,
+    fields: Collection[Field] = ("velocities", "forces"),
+) -> Trajectory:
+    """Read the parts of one run.
+
+    Parameters
+    ----------
+    files
+        The parts in the order in which they were written. A part overrides every earlier frame at or after its own
+        first MD step, as an interrupted run that was continued from a checkpoint writes them twice. A last frame that
+        was cut off is dropped where a later part follows.
+    format
+        One of :data:`FORMATS`; from the suffix of the first file where it is not given.
+    kinds
+        Species of the LAMMPS types 1, 2 ...; extended XYZ names its species itself.
+    md_timestep
+        Time in ps of one MD step. The frames of an extended XYZ file without ``step`` in their comment lines are one
+        step apart.
+    mobile
+        The species that are meant to diffuse.
+    masses
+        Masses in amu of the species in ``kinds``, or in order of first appearance; the standard atomic weights where
+        they are not given.
+    fields
+        Which of velocities and forces to read, where the files hold them.
+
+    Raises
+    ------
+    TrajectoryError
+        If a file is missing, damaged, of unknown format, or not a part of the same run as the one before, if the last
+        one was cut off, if the frames are not evenly spaced, or if something that the format does not say is not given.
+    """
+    paths = [Path(file) for file in files]
+    if not paths:
+        raise TrajectoryError("no trajectory file is given")
+    if md_timestep is None or not 0.0 < md_timestep < np.inf:
+        raise TrajectoryError(f"the MD timestep is {md_timestep} where a positive time in ps is expected")
+    read = _reader(format or _guess(paths[0]))
+    parts = [read(path, kinds, fields) for path in paths]
+    merged = _merge(parts)
+    return Trajectory(
+        species=merged.species,
+        positions=merged.positions,
+        cell=merged.cell[0].copy() if np.all(merged.cell == merged.cell[0]) else merged.cell,
+        timestep=md_timestep * _spacing(merged),
+        masses=_masses(merged.species, kinds, masses),
+        velocities=merged.velocities,
+        forces=merged.forces,
+        mobile=tuple(mobile),
+    )
+
+
+def _guess(path: Path) -> str:
+    for name, suffixes in FORMATS.items():
+        if path.suffix in suffixes:
+            return name
+    raise TrajectoryError(f"the format of {path.name} is not told by its suffix; say which: {', '.join(FORMATS)}")
+
+
+def _reader(name: str) -> Callable[[Path, Sequence[str] | None, Collection[Field]], Part]:
+    if name not in FORMATS:
+        raise TrajectoryError(f"unknown trajectory format {name!r}; there are: {', '.join(FORMATS)}")
+    module = import_module(f"{__name__}.{name.replace('-', '_')}")
+    reader: Callable[[Path, Sequence[str] | None, Collection[Field]], Part] = module.read
+    return reader
+
+
+def _merge(parts: list[Part]) -> Part:
+    if parts[-1].damage:
+        raise TrajectoryError(parts[-1].damage)
+    # Back to front: what a part keeps ends where the next one that holds a frame begins.
+    kept: list[Part] = []
+    first_step = np.inf
+    for part in reversed(parts):
+        earlier = part.frames(int(np.searchsorted(part.steps, first_step)))
+        if len(earlier.steps):
+            kept.insert(0, earlier)
+            first_step = earlier.steps[0]
+    if not kept:
+        raise TrajectoryError(f"{parts[-1].path} holds no frame")
+    return kept[0] if len(kept) == 1 else Part.join(kept)
+
+
+def _spacing(part: Part) -> int:
+    if len(part.steps) < 2:
+        raise TrajectoryError(f"{part.path} holds a single frame, where a trajectory has two at least")
+    spacings = np.diff(part.steps)
+    uneven = np.flatnonzero(spacings != spacings[0])
+    if len(uneven) or spacings[0] <= 0:
+        i = int(uneven[0]) if len(uneven) else 0
+        raise TrajectoryError(
+            f"the frames are not evenly spaced: MD step {part.steps[i]} is followed by {part.steps[i + 1]} "
+            f"where the run began with every {spacings[0]} steps"
+        )
+    return int(spacings[0])
+
+
+def _masses(species: tuple[str, ...], kinds: Sequence[str] | None, masses: Sequence[float] | None) -> Array:
+    if masses is not None:
+        names = tuple(kinds) if kinds else tuple(dict.fromkeys(species))
+        if len(names) != len(masses):
+            raise TrajectoryError(f"{len(masses)} masses are given for the species {', '.join(names)}")
+        by_kind = dict(zip(names, masses, strict=True))
+        return np.array([by_kind[kind] for kind in species], dtype=np.float64)
+    from ase.data import atomic_masses, atomic_numbers  # noqa: PLC0415 - lists and help need no ASE
+
+    unknown = sorted(set(species) - set(atomic_numbers))
+    if unknown:
+        raise TrajectoryError(f"no atomic weight is known of {', '.join(unknown)}; give masses or element symbols")
+    return np.array([atomic_masses[atomic_numbers[kind]] for kind in species], dtype=np.float64)

@@ -1,0 +1,174 @@
+"""LAMMPS binary dumps (``dump custom ... file.bin``), as LAMMPS has written them since 2020.
+
+A frame is a header and one chunk of doubles per MPI rank. As a rule the frames of a file are laid out alike, and then
+their numbers are a strided view of the mapped file: no frame but the first is parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_superionic.analysis.readers.lammps_columns import assemble, box, check_units, wanted_columns
+from aiida_superionic.analysis.readers.part import Part
+from aiida_superionic.analysis.trajectory import Array, TrajectoryError
+
+_MAGIC = b"DUMPCUSTOM"
+_N_BOX = {0: 6, 1: 9, 2: 12}  # bounds; bounds and tilts; three vectors and the origin
+
+
+class _CutOffError(Exception):
+    """The file ends inside a frame."""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where things lie in a frame, in bytes from its beginning."""
+
+    order: str  # of the bytes, "<" or ">"
+    names: tuple[str, ...]  # of the columns
+    units: str
+    n_box: int
+    varying: tuple[tuple[int, int], ...]  # (offset, length) of step, box and time
+    chunks: tuple[tuple[int, int], ...]  # (offset, number of doubles) of each rank
+    size: int
+
+    def numbers(self, frames: NDArray[np.uint8], offset: int, count: int, kind: str = "f8") -> Array:
+        """View ``count`` numbers at an offset of each frame; frames has shape (T, size)."""
+        return frames[:, offset : offset + 8 * count].view(self.order + kind)
+
+
+def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Part:
+    """Read one LAMMPS binary dump; a frame that is cut off at its end is left out and told.
+
+    Raises
+    ------
+    TrajectoryError
+        If the file is missing, no such dump, or damaged.
+    """
+    try:
+        content = np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.zeros(0, np.uint8)
+    except OSError as error:
+        raise TrajectoryError(f"{path} cannot be read: {error.strerror}") from error
+    steps, cells, data = [], [], []
+    names: tuple[str, ...] = ()
+    damage = ""
+    n_frames = 0
+    try:
+        for layout, frames in _blocks(content):
+            if not names:
+                names = layout.names
+                wanted_columns(path, names, fields)
+                check_units(path, layout.units)
+            chunks = [
+                layout.numbers(frames, offset, count).reshape(len(frames), -1, len(names))
+                for offset, count in layout.chunks
+            ]
+            data.append(chunks[0] if len(chunks) == 1 else np.concatenate(chunks, axis=1))
+            if layout.names != names or data[-1].shape[1:] != data[0].shape[1:]:
+                raise ValueError("the atoms or columns are not those of the first frame")
+            steps.append(layout.numbers(frames, layout.varying[0][0], 1, "i8")[:, 0].astype(np.int64))
+            cells.append(_cells(layout.numbers(frames, layout.varying[1][0], layout.n_box)))
+            n_frames += len(frames)
+    except _CutOffError:
+        damage = f"{path} is cut off inside frame {n_frames}"
+    except ValueError as error:
+        raise TrajectoryError(f"{path}, frame {n_frames}: {error}") from error
+    if not data:
+        return Part.empty(path, damage or f"{path} holds no frame")
+    whole = data[0] if len(data) == 1 else np.concatenate(data)
+    return assemble(
+        path, kinds, np.concatenate(steps), np.concatenate(cells), names, whole, fields=fields, damage=damage
+    )
+
+
+def _blocks(content: NDArray[np.uint8]) -> Iterator[tuple[_Layout, NDArray[np.uint8]]]:
+    """Yield the longest runs of frames of one layout, as rows of bytes."""
+    while len(content):
+        layout = _parse(content)
+        fixed_from, fixed = 0, []
+        for offset, length in sorted((*layout.varying, *((offset, 8 * count) for offset, count in layout.chunks))):
+            fixed.append(slice(fixed_from, offset))
+            fixed_from = offset + length
+        rows = content[: len(content) // layout.size * layout.size].reshape(-1, layout.size)
+        differs = np.zeros(len(rows), dtype=bool)
+        for part in fixed:
+            differs |= np.any(rows[:, part] != rows[0, part], axis=1)
+        rows = rows[: int(np.argmax(differs)) if differs.any() else len(rows)]
+        yield layout, rows
+        content = content[rows.size :]
+
+
+def _parse(content: NDArray[np.uint8]) -> _Layout:
+    """Return the layout of the frame at the beginning of some bytes.
+
+    Raises
+    ------
+    ValueError
+        If this is no frame of a LAMMPS binary dump.
+    _CutOffError
+        If the bytes end inside the frame.
+    """
+    position = 0
+
+    def take(length: int) -> bytes:
+        nonlocal position
+        if position + length > len(content):
+            raise _CutOffError
+        position += length
+        return content[position - length : position].tobytes()
+
+    def integer(length: int = 4) -> int:
+        return int.from_bytes(take(length), "big" if order == ">" else "little", signed=True)
+
+    def text() -> str:
+        length = integer()
+        if not 0 <= length < 2**16:
+            raise ValueError(f"a text of {length} bytes is announced")
+        return take(length).decode("ascii")
+
+    order = "<"
+    start = take(8 + len(_MAGIC) + 8)
+    order = ">" if start[18:22] == b"\x00\x00\x00\x01" else "<"
+    if start[8:18] != _MAGIC or start[18:22] not in {b"\x01\x00\x00\x00", b"\x00\x00\x00\x01"}:
+        raise ValueError("no frame of a LAMMPS binary dump of the current format begins here")
+    step = (position, 8)
+    take(8)
+    n_atoms = integer(8)
+    shape = integer()
+    if shape not in _N_BOX:
+        raise ValueError(f"the box is of unknown kind {shape}")
+    take(24)
+    bounds = (position, 8 * _N_BOX[shape])
+    take(bounds[1])
+    n_columns = integer()
+    units = text()
+    times = []
+    if take(1) != b"\x00":
+        times = [(position, 8)]
+        take(8)
+    names = tuple(text().split())
+    n_ranks = integer()
+    if len(names) != n_columns or n_columns < 1:
+        raise ValueError(f"{n_columns} columns are announced and {len(names)} named")
+    chunks = []
+    for _ in range(n_ranks):
+        count = integer()
+        if count < 0:
+            raise ValueError(f"a chunk of {count} numbers is announced")
+        chunks.append((position, count))
+        take(8 * count)
+    if sum(count for _, count in chunks) != n_atoms * n_columns:
+        raise ValueError(f"the chunks of {n_ranks} ranks do not add up to {n_atoms} atoms")
+    return _Layout(order, names, units, _N_BOX[shape], (step, bounds, *times), tuple(chunks), position)
+
+
+def _cells(numbers: Array) -> Array:
+    if numbers.shape[1] == 12:
+        return numbers[:, :9].reshape(-1, 3, 3).astype(np.float64)
+    tilt = numbers[:, 6:] if numbers.shape[1] == 9 else np.zeros((len(numbers), 3))
+    return box(numbers[:, 0:6:2], numbers[:, 1:6:2], tilt)

@@ -1,0 +1,50 @@
+"""What an observable returns: scalars with error and unit, and curves with labelled axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class NotConverged(RuntimeError):  # noqa: N818 - the state is the name
+    """The trajectory does not determine the observable; no number is reported."""
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One number with its standard error, in the unit that papers print.
+
+    ``value`` is None where the run only bounds the quantity from above by ``upper_bound``.
+    """
+
+    value: float | None
+    error: float | None
+    unit: str
+    upper_bound: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """y(x) with its standard error; x and y have shape (n,), error the same or None."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    x_label: str
+    x_unit: str
+    y_label: str
+    y_unit: str
+    error: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The scalars and curves of one observable, by name.
+
+    Names are flat and carry the species: ``diffusion_coefficient_Ag``. They hold no dot, so that a database filter
+    reaches them.
+    """
+
+    scalars: dict[str, Scalar] = field(default_factory=dict)
+    curves: dict[str, Curve] = field(default_factory=dict)

@@ -1,0 +1,258 @@
+"""``superionic-analyse``: observables of a trajectory, as files.
+
+This runs on compute nodes: it starts without AiiDA, ASE or Numba.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import aiida_superionic
+from aiida_superionic.analysis.readers import FORMATS, read_trajectory
+from aiida_superionic.analysis.registry import Observable, ParameterError, observables, suggestion
+from aiida_superionic.analysis.results import NotConverged, Result
+from aiida_superionic.analysis.results_files import CURVES_FILE, RESULTS_FILE, without_undefined_numbers, write_results
+from aiida_superionic.analysis.trajectory import Trajectory, TrajectoryError
+
+BAD_INPUT = 2
+BAD_TRAJECTORY = 3
+NOT_CONVERGED = 4
+
+_READING = ("format", "kinds", "md_timestep", "mobile", "masses")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one run of the script is asked to do.
+
+    Parameters
+    ----------
+    files
+        The parts of the trajectory, in order, each with its SHA-256 or None.
+    reading
+        The other arguments of :func:`read_trajectory`.
+    observables
+        The parameters given for each observable; None for every observable that the trajectory allows.
+    output
+        Folder of the results.
+    """
+
+    files: Mapping[str, str | None]
+    reading: Mapping[str, Any]
+    observables: Mapping[str, Mapping[str, object]] | None
+    output: Path
+
+
+def main() -> None:
+    """Run the command line, and exit with its status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit status.
+
+    0: done; 2: the request is wrong; 3: the trajectory is missing, changed or damaged; 4: an observable has not
+    converged, the others are written.
+    """
+    try:
+        options = _parser().parse_args(arguments)
+        if options.list:
+            _print_list()
+            return 0
+        return execute(_job_from_file(Path(options.job), options) if options.job else _job_from_options(options))
+    except ParameterError as error:
+        return _complain(error, BAD_INPUT)
+    except TrajectoryError as error:
+        return _complain(error, BAD_TRAJECTORY)
+
+
+def execute(job: Job) -> int:
+    """Compute the observables of a job, write them, print a table, and return the exit status.
+
+    Raises
+    ------
+    ParameterError
+        If an observable or a parameter does not exist, or the results cannot be written.
+    TrajectoryError
+        If the trajectory is missing, changed or damaged.
+    """
+    if job.observables is not None:
+        for name, given in job.observables.items():
+            _observable(name).with_defaults(given)
+    for file, digest in job.files.items():
+        _check_digest(file, digest)
+    trajectory = read_trajectory(list(job.files), **job.reading)
+    chosen = job.observables
+    if chosen is None:
+        chosen = {name: {} for name, entry in observables().items() if not _missing(entry, trajectory)}
+    results: dict[str, Result] = {}
+    parameters: dict[str, dict[str, object]] = {}
+    failures: dict[str, str] = {}
+    status = 0
+    for number, (name, given) in enumerate(chosen.items(), start=1):
+        print(f"observable {number} of {len(chosen)}: {name}", flush=True)
+        entry = _observable(name)
+        parameters[name] = entry.with_defaults(given)
+        try:
+            if missing := _missing(entry, trajectory):
+                raise ParameterError(f"it needs {' and '.join(missing)}, which the trajectory does not hold")
+            results[name], undefined = without_undefined_numbers(entry.function(trajectory, **parameters[name]))
+            if undefined:
+                raise NotConverged(f"no finite number came out for {', '.join(undefined)}")
+        except (NotConverged, ParameterError) as error:
+            failures[name] = str(error)
+            failure = NOT_CONVERGED if isinstance(error, NotConverged) else BAD_INPUT
+            _complain(f"{name}: {error}", failure)
+            status = failure if status != BAD_INPUT else status
+    try:
+        write_results(job.output, trajectory, results, parameters, failures)
+    except OSError as error:
+        raise ParameterError(f"the results cannot be written to {job.output}: {error.strerror}") from error
+    _print_table(results)
+    print(f"{RESULTS_FILE} and {CURVES_FILE} written to {job.output}")
+    return status
+
+
+def _complain(message: object, status: int) -> int:
+    print(f"superionic-analyse: {message}", file=sys.stderr)
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ParameterError(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="superionic-analyse",
+        description="Compute observables of a molecular-dynamics trajectory.",
+        epilog="exit status: 0 done, 2 wrong request, 3 trajectory missing, changed or damaged, 4 not converged",
+    )
+    parser.add_argument("trajectory", nargs="*", metavar="TRAJECTORY", help="the parts of one run, in order")
+    parser.add_argument("--list", action="store_true", help="list the observables and their parameters")
+    parser.add_argument("--version", action="version", version=aiida_superionic.__version__)
+    parser.add_argument("--job", metavar="FILE", help="read everything from a JSON file instead")
+    parser.add_argument("--format", choices=FORMATS, help="from the suffix where it is not given")
+    parser.add_argument("--kinds", type=_words, metavar="Ag,I", help="species of the LAMMPS types 1, 2 ...")
+    parser.add_argument("--mobile", type=_words, default=[], metavar="Ag", help="species that are meant to diffuse")
+    parser.add_argument("--masses", type=_numbers, metavar="M,M", help="masses of the kinds in amu")
+    parser.add_argument("--md-timestep", type=float, metavar="PS", help="time of one MD step in ps")
+    parser.add_argument(
+        "-o",
+        "--observable",
+        action="append",
+        metavar="NAME[:KEY=VALUE,...]",
+        help="compute this one (may be given again); all that the trajectory allows where it is not given",
+    )
+    parser.add_argument("--output", metavar="FOLDER", default=".", help="folder of the results (default: here)")
+    return parser
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(word) for word in _words(text)]
+
+
+def _job_from_options(options: argparse.Namespace) -> Job:
+    if not options.trajectory:
+        raise ParameterError("no trajectory is given; see superionic-analyse --help")
+    return Job(
+        files=dict.fromkeys(options.trajectory),
+        reading={key: getattr(options, key) for key in _READING},
+        observables=dict(map(_requested, options.observable)) if options.observable else None,
+        output=Path(options.output),
+    )
+
+
+def _requested(text: str) -> tuple[str, dict[str, object]]:
+    name, _, settings = text.partition(":")
+    given: dict[str, object] = {}
+    for setting in _words(settings):
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise ParameterError(f"{text!r}: {setting!r} is no key=value")
+        try:
+            given[key.strip()] = json.loads(value)
+        except ValueError:
+            given[key.strip()] = value.strip()
+    return name.strip(), given
+
+
+def _job_from_file(path: Path, options: argparse.Namespace) -> Job:
+    if options.trajectory or options.observable:
+        raise ParameterError("--job takes the trajectory and the observables from its file; give no others")
+    try:
+        content = json.loads(path.read_bytes())
+        trajectory = dict(content["trajectory"])
+        files = dict(trajectory.pop("files"))
+        chosen = {str(name): dict(given) for name, given in content["observables"].items()}
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be read: {error.strerror}") from error
+    except KeyError as error:
+        raise ParameterError(f"{path} has no entry {error.args[0]!r}") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ParameterError(f"{path} is no analysis job: {error}") from error
+    for key in trajectory:
+        if key not in _READING:
+            raise ParameterError(f"{path}: unknown entry {key!r} of the trajectory{suggestion(key, _READING)}")
+    return Job(files, trajectory, chosen, Path(options.output))
+
+
+def _observable(name: str) -> Observable:
+    entries = observables()
+    if name not in entries:
+        raise ParameterError(f"unknown observable {name!r}{suggestion(name, entries)}")
+    return entries[name]
+
+
+def _missing(entry: Observable, trajectory: Trajectory) -> list[str]:
+    return [name for name in entry.needs if getattr(trajectory, name) is None or not len(getattr(trajectory, name))]
+
+
+def _check_digest(file: str, expected: str | None) -> None:
+    if expected is None:
+        return
+    try:
+        with open(file, "rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise TrajectoryError(f"{file} cannot be read: {error.strerror}") from error
+    if digest != expected:
+        raise TrajectoryError(f"{file} has changed: its SHA-256 is {digest} where {expected} is expected")
+
+
+def _print_list() -> None:
+    for entry in observables().values():
+        print(f"{entry.name}: {entry.summary}")
+        print(f"    {entry.equation}")
+        print(f"    needs {', '.join(entry.needs)}")
+        for parameter in entry.parameters:
+            print(f"    {parameter.name} = {parameter.default}")
+
+
+def _print_table(results: Mapping[str, Result]) -> None:
+    for result in results.values():
+        for name, scalar in result.scalars.items():
+            if scalar.value is not None:
+                number = f"{scalar.value:.4g}"
+            elif scalar.upper_bound is not None:
+                number = f"< {scalar.upper_bound:.2g}"
+            else:
+                number = "none"
+            error = "" if scalar.error is None or scalar.value is None else f" ± {scalar.error:.2g}"
+            print(f"{name:<48} {number}{error} {scalar.unit}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The trajectory that every observable takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class TrajectoryError(ValueError):
+    """A trajectory that is missing, damaged, or lacks what was asked of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """Frames at equal distances in time, in Å, ps, eV and amu.
+
+    Parameters
+    ----------
+    species
+        Chemical symbol of each atom, shape (N,).
+    positions
+        Unwrapped positions in Å, shape (T, N, 3).
+    cell
+        Cell vectors as rows in Å, shape (3, 3), or (T, 3, 3) where the cell changes.
+    timestep
+        Time between two frames in ps.
+    masses
+        Mass of each atom in amu, shape (N,).
+    velocities, forces
+        In Å/ps and eV/Å, shape (T, N, 3); None where the file has none.
+    mobile
+        The species that are meant to diffuse. The others are the host lattice, in whose frame displacements are taken.
+
+    Raises
+    ------
+    TrajectoryError
+        If the shapes do not fit one another, or the timestep is not positive.
+    """
+
+    species: tuple[str, ...]
+    positions: Array
+    cell: Array
+    timestep: float
+    masses: Array
+    velocities: Array | None = None
+    forces: Array | None = None
+    mobile: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        shape = (len(self.positions), len(self.species), 3)
+        for name in ("positions", "velocities", "forces"):
+            array = getattr(self, name)
+            if array is not None and array.shape != shape:
+                raise TrajectoryError(f"{name} has shape {array.shape} where {shape} is expected")
+        if self.cell.shape not in {(3, 3), (len(self.positions), 3, 3)}:
+            raise TrajectoryError(f"cell has shape {self.cell.shape} where (3, 3) or (T, 3, 3) is expected")
+        if self.masses.shape != (len(self.species),):
+            raise TrajectoryError(f"masses has shape {self.masses.shape} where {(len(self.species),)} is expected")
+        if not self.timestep > 0.0:
+            raise TrajectoryError(f"the timestep is {self.timestep} ps and must be positive")
+        absent = sorted(set(self.mobile) - set(self.species))
+        if absent:
+            raise TrajectoryError(f"mobile species {', '.join(absent)} not among {', '.join(self.kinds)}")
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames T."""
+        return len(self.positions)
+
+    @property
+    def duration(self) -> float:
+        """Time between the first and the last frame in ps."""
+        return (self.n_frames - 1) * self.timestep
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The distinct species, in order of first appearance."""
+        return tuple(dict.fromkeys(self.species))
+
+    @property
+    def host(self) -> tuple[str, ...]:
+        """The distinct species that are not mobile; empty where none is declared mobile."""
+        return tuple(kind for kind in self.kinds if kind not in self.mobile) if self.mobile else ()
+
+    def atoms_of(self, kind: str) -> NDArray[np.intp]:
+        """Return the indices of the atoms of one species.
+
+        Raises
+        ------
+        TrajectoryError
+            If there is none.
+        """
+        indices = np.flatnonzero(np.asarray(self.species) == kind)
+        if not len(indices):
+            raise TrajectoryError(f"no {kind} among the species {', '.join(self.kinds)}")
+        return indices
+
+    def require(self, field: Literal["velocities", "forces"]) -> Array:
+        """Return an array that a file need not hold.
+
+        Raises
+        ------
+        TrajectoryError
+            If this one does not.
+        """
+        array: Array | None = getattr(self, field)
+        if array is None:
+            raise TrajectoryError(f"the trajectory holds no {field}")
+        return array
+
+    def frames(self, start: int, stop: int) -> Trajectory:
+        """Return the frames ``start`` to ``stop`` (exclusive) as a view."""
+        return self._select(slice(start, stop), self.timestep)
+
+    def every(self, stride: int) -> Trajectory:
+        """Return every ``stride``-th frame as a view."""
+        return self._select(slice(None, None, stride), self.timestep * stride)
+
+    def _select(self, part: slice, timestep: float) -> Trajectory:
+        return replace(
+            self,
+            timestep=timestep,
+            positions=self.positions[part],
+            cell=self.cell if self.cell.ndim == 2 else self.cell[part],
+            velocities=None if self.velocities is None else self.velocities[part],
+            forces=None if self.forces is None else self.forces[part],
+        )

@@ -1,0 +1,106 @@
+"""Observables of a trajectory, computed where the trajectory lies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from typing import Any
+
+from aiida import orm
+from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.folders import Folder
+from aiida.engine import CalcJob, CalcJobProcessSpec
+
+from aiida_superionic.analysis.registry import observables
+from aiida_superionic.calculations import usage
+from aiida_superionic.data.trajectory import TrajectoryData
+
+JOB_FILE = "analysis.json"
+RESULTS_FILE = "results.json"
+CURVES_FILE = "curves.npz"
+
+
+class AnalyseCalculation(CalcJob):
+    """Run ``superionic-analyse`` on the folder that holds a trajectory."""
+
+    CACHE_VERSION = 1
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Declare the ports and exit codes."""
+        super().define(spec)
+        spec.inputs["metadata"]["options"]["parser_name"].default = "superionic.analyse"
+        spec.inputs["metadata"]["options"]["input_filename"].default = JOB_FILE
+        spec.inputs["metadata"]["options"]["output_filename"].default = "analysis.out"
+        spec.inputs["metadata"]["options"]["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+
+        spec.input("trajectory", valid_type=TrajectoryData, help="The frames, left on the computer.")
+        spec.input(
+            "observables",
+            valid_type=orm.Dict,
+            validator=cls.validate_observables,
+            help="Parameters of each observable, by its name.",
+        )
+        # AiiDA's hash of a code is its path: without this, results of an older script would pass for those of a new one.
+        spec.input("version", valid_type=orm.Str, help="Version of the script that the code runs.")
+
+        spec.output("observables", valid_type=orm.Dict, required=False, help="Value, error, unit, upper bound by name.")
+        spec.output("curves", valid_type=orm.ArrayData, required=False, help="Arrays x, y, error of each curve.")
+        spec.output("report", valid_type=orm.Dict, required=False, help="Versions, parameters used, and what failed.")
+        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
+
+        spec.exit_code(300, "ERROR_NO_RESULTS", message="The script left no readable results: {error}", invalidates_cache=True)
+        spec.exit_code(301, "ERROR_BAD_INPUT", message="The script refused its input: {error}")
+        spec.exit_code(
+            302, "ERROR_TRAJECTORY_UNUSABLE", message="The trajectory is missing, changed or damaged: {error}", invalidates_cache=True
+        )
+        spec.exit_code(
+            303,
+            "ERROR_VERSION",
+            message="The script is version {found} and the input says {given}; register the code again.",
+            invalidates_cache=True,
+        )
+        spec.exit_code(410, "ERROR_NOT_CONVERGED", message="The trajectory does not determine {names}.")
+
+    @classmethod
+    def validate_observables(cls, value: orm.Dict, _: Any) -> str | None:
+        """Check that every observable is known."""
+        unknown = sorted(set(value.get_dict()) - set(observables()))
+        if unknown:
+            return f"{', '.join(unknown)} is not one of the observables {', '.join(observables())}"
+        return None
+
+    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
+        """Write what is to be computed, and link the trajectory in."""
+        trajectory = self.inputs.trajectory
+        job = {
+            "trajectory": {
+                "files": trajectory.files,
+                "format": "lammps-binary",
+                "kinds": trajectory.kinds,
+                "mobile": trajectory.mobile,
+                "md_timestep": trajectory.md_timestep,
+            },
+            "observables": self.inputs.observables.get_dict(),
+        }
+        options = self.inputs.metadata.options
+        with folder.open(options.input_filename, "w") as handle:
+            json.dump(job, handle, indent=1)
+
+        code = CodeInfo()
+        code.code_uuid = self.inputs.code.uuid
+        code.cmdline_params = ["--job", options.input_filename]
+        code.stdout_name = options.output_filename
+        code.join_files = True
+
+        info = CalcInfo()
+        info.codes_info = [code]
+        info.prepend_text = usage.PREPEND
+        info.append_text = usage.APPEND
+        info.remote_symlink_list = [
+            (trajectory.computer.uuid, str(PurePosixPath(trajectory.get_remote_path()) / name), name)
+            for name in trajectory.files
+        ]
+        info.retrieve_list = [options.output_filename, RESULTS_FILE, usage.FILE]
+        info.retrieve_temporary_list = [CURVES_FILE]
+        return info

@@ -1,0 +1,50 @@
+"""The small steps between jobs, each a node of its own on the graph."""
+
+from __future__ import annotations
+
+import numpy as np
+from aiida import orm
+from aiida.engine import calcfunction
+
+from aiida_superionic.structures import materials
+from aiida_superionic.structures.supercell import make_supercell
+
+_EQUILIBRATED_FROM = 0.5
+
+
+@calcfunction
+def make_structure(material: orm.Str, supercell: orm.List, seed: orm.Int) -> orm.StructureData:
+    """Make a supercell of a reference crystal, its disordered sites drawn with the seed."""
+    atoms = make_supercell(materials()[material.value], tuple(supercell.get_list()), seed.value)
+    structure = orm.StructureData(ase=atoms)
+    repeats = "x".join(str(count) for count in supercell.get_list())
+    structure.label = f"{material.value} {repeats} seed {seed.value}"
+    return structure
+
+
+@calcfunction
+def begin_production(checkpoint: orm.Dict, thermo: orm.ArrayData) -> orm.Dict:
+    """Begin a new stage at the end of another, at the mean total energy of the other's second half.
+
+    A microcanonical run keeps the energy it starts with, so its temperature is that of one instant of the thermostat
+    unless the energy is set to the mean.
+    """
+    energies = thermo.get_array("total_energy")
+    equilibrated = energies[int(_EQUILIBRATED_FROM * len(energies)) :]
+    return orm.Dict({"file": checkpoint["file"], "step": 0, "energy": float(np.mean(equilibrated)), "trajectory": []})
+
+
+@calcfunction
+def join_thermo(**parts: orm.ArrayData) -> orm.ArrayData:
+    """Join the thermodynamic output of the attempts at one stage; where they overlap, the later attempt counts."""
+    joined = orm.ArrayData()
+    ordered = [parts[key] for key in sorted(parts)]
+    kept = []
+    for index, part in enumerate(ordered):
+        steps = part.get_array("step")
+        ends = min((later.get_array("step")[0] for later in ordered[index + 1 :]), default=np.inf)
+        kept.append(steps < ends)
+    for name in ordered[0].get_arraynames():
+        joined.set_array(name, np.concatenate([part.get_array(name)[keep] for part, keep in zip(ordered, kept, strict=True)]))
+    joined.base.attributes.set("units", ordered[0].base.attributes.get("units"))
+    return joined

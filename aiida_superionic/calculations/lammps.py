@@ -1,0 +1,190 @@
+"""Molecular dynamics with LAMMPS: one stage per job."""
+
+from __future__ import annotations
+
+import io
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.folders import Folder
+from aiida.engine import CalcJobProcessSpec
+from aiida_lammps.calculations.raw import LammpsRawCalculation
+from ase import Atoms
+from ase.geometry import get_distances
+from ase.io.lammpsdata import write_lammps_data
+
+from aiida_superionic.calculations import usage
+from aiida_superionic.calculations.lammps_script import DATA_FILE, lammps_script, trajectory_file
+from aiida_superionic.calculations.settings import MdSettings, Start
+from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.data.trajectory import TrajectoryData
+
+DIGEST_FILE = "trajectory.sha256"
+
+
+def kinds_of(structure: orm.StructureData) -> list[str]:
+    """Return the chemical symbols of a structure in the order in which LAMMPS numbers its types."""
+    return list(dict.fromkeys(structure.get_ase().get_chemical_symbols()))
+
+
+def nearest_neighbour_distance(atoms: Atoms) -> float:
+    """Return the distance in Å from the first atom to its nearest neighbour, periodic images included."""
+    reach = np.linalg.norm(atoms.cell, axis=1).min()
+    if len(atoms) < 2:
+        return float(reach)
+    _, distances = get_distances(atoms.positions[:1], atoms.positions[1:], cell=atoms.cell, pbc=True)
+    return float(min(distances.min(), reach))
+
+
+class LammpsCalculation(LammpsRawCalculation):
+    """One stage of molecular dynamics: typed inputs, a generated script, a trajectory that stays where it was written."""
+
+    # Raised when a parser's meaning changes, so that caching forgets results read the old way.
+    CACHE_VERSION = 1
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Declare the ports and exit codes."""
+        super().define(spec)
+        for port in ("script", "files", "filenames"):
+            del spec.inputs[port]
+        spec.inputs.validator = cls.validate_inputs
+        spec.inputs["metadata"]["options"]["parser_name"].default = "superionic.lammps"
+        spec.inputs["metadata"]["options"]["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+
+        spec.input("structure", valid_type=orm.StructureData, help="Species and cell; positions where it starts afresh.")
+        spec.input("potential", valid_type=PotentialData, help="What gives the forces.")
+        spec.input("parameters", valid_type=orm.Dict, validator=cls.validate_parameters, help="An MdSettings.")
+        spec.input("seed", valid_type=orm.Int, help="Of the starting velocities.")
+        spec.input("parent_folder", valid_type=orm.RemoteData, required=False, help="Folder that holds the checkpoint.")
+        spec.input("start", valid_type=orm.Dict, required=False, help="The checkpoint to start from: a Start.")
+
+        spec.output("thermo", valid_type=orm.ArrayData, required=False, help="Thermodynamic output, an array a column.")
+        spec.output("trajectory", valid_type=TrajectoryData, required=False, help="The frames, left on the computer.")
+        spec.output("checkpoint", valid_type=orm.Dict, required=False, help="The last checkpoint written: a Start.")
+        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
+
+        spec.exit_code(300, "ERROR_ENGINE_DID_NOT_START", message="LAMMPS wrote nothing: {error}", invalidates_cache=True)
+        spec.exit_code(301, "ERROR_LAMMPS", message="LAMMPS stopped: {error}")
+        spec.exit_code(302, "ERROR_CHECKPOINT_MISSING", message="The checkpoint to start from is gone: {error}")
+        spec.exit_code(310, "ERROR_HOST_LATTICE_MOLTEN", message="The host lattice did not stay intact: {error}")
+        spec.exit_code(320, "ERROR_TRAJECTORY_MISSING", message="LAMMPS ended well but left no readable trajectory.")
+        spec.exit_code(400, "ERROR_OUT_OF_WALLTIME", message="The job ran out of walltime at step {step} of {total}.")
+        spec.exit_code(401, "ERROR_INTERRUPTED", message="The output breaks off without its closing line.")
+        spec.exit_code(410, "ERROR_LOST_ATOMS", message="Atoms were lost: {error}")
+        spec.exit_code(411, "ERROR_NON_NUMERIC", message="The energy is not a number from step {step} on.")
+
+    @classmethod
+    def validate_parameters(cls, value: orm.Dict, _: Any) -> str | None:
+        """Check the parameters against :class:`MdSettings`."""
+        try:
+            MdSettings.model_validate(value.get_dict())
+        except ValueError as error:
+            return str(error)
+        return None
+
+    @classmethod
+    def validate_inputs(cls, value: Any, _: Any) -> str | None:
+        """Check that structure, potential, parameters and start fit together."""
+        if not {"structure", "potential", "parameters", "seed"} <= set(value):
+            return None  # a missing input has its own message
+        if ("start" in value) != ("parent_folder" in value):
+            return "start and parent_folder are given together or not at all"
+        try:
+            cls.script(**{key: value.get(key) for key in ("structure", "potential", "parameters", "seed", "start")})
+        except ValueError as error:
+            return str(error)
+        return None
+
+    @staticmethod
+    def script(
+        structure: orm.StructureData,
+        potential: PotentialData,
+        parameters: orm.Dict,
+        seed: orm.Int,
+        start: orm.Dict | None = None,
+        walltime: int | None = None,
+    ) -> str:
+        """Return the input script that these inputs make."""
+        settings = MdSettings.model_validate(parameters.get_dict())
+        atoms = structure.get_ase()
+        kinds = kinds_of(structure)
+        host = atoms[[atom.index for atom in atoms if atom.symbol not in settings.mobile]]
+        return lammps_script(
+            settings,
+            potential.potential.lammps(kinds, len(atoms)),
+            kinds,
+            seed=seed.value,
+            host_spacing=nearest_neighbour_distance(host) if len(host) else 1.0,
+            start=Start.model_validate(start.get_dict()) if start is not None else None,
+            walltime=walltime,
+        )
+
+    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
+        """Write the script, the structure and the files of the potential."""
+        options = self.inputs.metadata.options
+        atoms = self.inputs.structure.get_ase()
+        kinds = kinds_of(self.inputs.structure)
+        start = Start.model_validate(self.inputs.start.get_dict()) if "start" in self.inputs else None
+        potential = self.inputs.potential.potential.lammps(kinds, len(atoms))
+        script = self.script(
+            self.inputs.structure,
+            self.inputs.potential,
+            self.inputs.parameters,
+            self.inputs.seed,
+            self.inputs.get("start"),
+            options.get("max_wallclock_seconds"),
+        )
+        with folder.open(options.input_filename, "w") as handle:
+            handle.write(script)
+        for name, content in potential.files.items():
+            with folder.open(name, "w") as handle:
+                handle.write(content)
+
+        code = CodeInfo()
+        code.code_uuid = self.inputs.code.uuid
+        code.cmdline_params = ["-in", options.input_filename]
+        code.stdout_name = options.output_filename
+
+        info = CalcInfo()
+        info.codes_info = [code]
+        info.prepend_text = usage.PREPEND
+        info.append_text = usage.APPEND
+        info.retrieve_list = [options.output_filename, usage.FILE]
+        # The files of a potential follow from its node; the repository need not hold them once more for every job.
+        info.provenance_exclude_list = list(potential.files)
+        if start is None:
+            with folder.open(DATA_FILE, "w") as handle:
+                handle.write(_data_file(atoms, kinds, potential.charges, potential.atom_style))
+        else:
+            # The checkpoint is read once, so a link will do. The parts of the trajectory are copied: the last folder
+            # of a run holds all of it, and those before it can be cleaned.
+            info.remote_symlink_list = [self._in_parent(start.file)]
+            info.remote_copy_list = [self._in_parent(name) for name in start.trajectory]
+        if self.inputs.parameters.get_dict().get("sampling_interval") is not None:
+            parts = " ".join([*(start.trajectory if start else ()), trajectory_file(start)])
+            info.append_text = f"sha256sum {parts} > {DIGEST_FILE}\n{info.append_text}"
+            info.retrieve_list.append(DIGEST_FILE)
+        if "settings" in self.inputs:
+            info.retrieve_list += self.inputs.settings.get_dict().get("additional_retrieve_list", [])
+        return info
+
+    def _in_parent(self, name: str) -> tuple[str, str, str]:
+        parent = self.inputs.parent_folder
+        return parent.computer.uuid, str(PurePosixPath(parent.get_remote_path()) / name), name
+
+    @classmethod
+    def is_valid_cache(cls, node: orm.CalcJobNode) -> bool:
+        """Refuse as a cache a job whose folder was cleaned: its trajectory and checkpoint are gone."""
+        return super().is_valid_cache(node) and not node.outputs.remote_folder.is_cleaned
+
+
+def _data_file(atoms: Atoms, kinds: list[str], charges: tuple[float, ...], atom_style: str) -> str:
+    charge = dict(zip(kinds, charges, strict=True))
+    atoms.set_initial_charges([charge[symbol] for symbol in atoms.get_chemical_symbols()])
+    text = io.StringIO()
+    write_lammps_data(text, atoms, specorder=kinds, units="metal", atom_style=atom_style, masses=True)
+    return text.getvalue()

@@ -1,0 +1,158 @@
+"""The LAMMPS input script of one MD stage, as a pure function of validated data.
+
+Nothing that a user wrote reaches the script as text: only numbers, chemical symbols and file names that match a
+pattern, and the commands that a family of potentials builds from its own validated numbers.
+
+The run is cut into segments of one checkpoint interval. Each is a LAMMPS ``run`` of its own, begins with fresh
+neighbour lists and forces, and ends in a restart file, so that a run continued from a checkpoint is bit for bit the
+unbroken one. Two restart files take turns: a job killed while it writes one leaves the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiida_superionic.calculations.settings import MdSettings, Start
+from aiida_superionic.potentials import LammpsPotential
+
+DATA_FILE = "structure.data"
+CHECKPOINT_LINE = "superionic: checkpoint {file} at step {step}"
+MOLTEN_FIX = "host_lattice_intact"
+THERMO_COLUMNS = {
+    "Step": "step",
+    "Temp": "temperature",
+    "PotEng": "potential_energy",
+    "KinEng": "kinetic_energy",
+    "TotEng": "total_energy",
+    "Press": "pressure",
+    "Volume": "volume",
+    "v_host_displacement": "host_displacement",
+}
+"""Our names of the thermo columns, by the heading that LAMMPS prints."""
+
+_TRAJECTORY_COLUMNS = "id type xu yu zu vx vy vz fx fy fz"
+_FIRST_SEED, _LAST_SEED = 1, 900_000_000
+_LEAD_TIME = 0.95
+
+
+def trajectory_file(start: Start | None) -> str:
+    """Return the name of the part of the trajectory that a job writes."""
+    return f"trajectory.{len(start.trajectory) if start else 0}.bin"
+
+
+def lammps_script(
+    settings: MdSettings,
+    potential: LammpsPotential,
+    species: Sequence[str],
+    *,
+    seed: int,
+    host_spacing: float,
+    start: Start | None = None,
+    walltime: int | None = None,
+) -> str:
+    """Return the input script of one stage.
+
+    Parameters
+    ----------
+    settings
+        What the stage does.
+    potential
+        How LAMMPS evaluates the potential for these species.
+    species
+        Chemical symbol of each LAMMPS type.
+    seed
+        Of the starting velocities, 1 to 900 000 000.
+    host_spacing
+        Nearest-neighbour distance of the host lattice, Å.
+    start
+        The checkpoint to start from; None to start from the structure with random velocities.
+    walltime
+        Seconds that the job may take; LAMMPS stops in time to leave a closing line.
+
+    Raises
+    ------
+    ValueError
+        If the seed is out of range, or no species or every species is mobile.
+    """
+    if not _FIRST_SEED <= seed <= _LAST_SEED:
+        raise ValueError(f"the seed is {seed}; LAMMPS takes {_FIRST_SEED} to {_LAST_SEED}")
+    host = [str(index) for index, symbol in enumerate(species, start=1) if symbol not in settings.mobile]
+    if not host or len(host) == len(species):
+        raise ValueError(
+            f"mobile is {', '.join(settings.mobile)} in a structure of {', '.join(species)}:"
+            " one species at least must move and one must stay as the host lattice"
+        )
+    lines = [
+        "units metal",
+        "boundary p p p",
+        f"atom_style {potential.atom_style}",
+        f"read_restart {start.file}" if start else f"read_data {DATA_FILE}",
+        *potential.commands,
+        "neighbor 1.0 bin",
+        f"timestep {settings.timestep!r}",
+        f"group host type {' '.join(host)}",
+        "compute host_msd host msd com yes",
+        f"variable host_displacement equal sqrt(c_host_msd[4])/{host_spacing!r}",
+        f"fix integrate all {_integrator(settings)}",
+        "thermo_style custom step temp pe ke etotal press vol v_host_displacement",
+        f"thermo {settings.steps('thermo_interval')}",
+        "thermo_modify lost error flush yes format float %.12g",
+        *_start(settings, start, seed),
+        f"fix {MOLTEN_FIX} all halt {settings.steps('thermo_interval')} v_host_displacement >"
+        f" {settings.host_displacement_limit!r} error hard message yes",
+    ]
+    if walltime is not None:
+        lines.append(f"timer timeout {_clock(int(_LEAD_TIME * walltime))} every 100")
+    if settings.sampling_interval is not None:
+        lines += [
+            f"dump trajectory all custom {settings.steps('sampling_interval')} {trajectory_file(start)}"
+            f" {_TRAJECTORY_COLUMNS}",
+            "dump_modify trajectory sort id flush yes",
+        ]
+    return "\n".join(lines + _segments(settings, start)) + "\n"
+
+
+def _integrator(settings: MdSettings) -> str:
+    thermostat = f"temp {settings.temperature!r} {settings.temperature!r} {settings.thermostat_damping!r}"
+    if settings.ensemble == "nvt":
+        return f"nvt {thermostat}"
+    if settings.ensemble == "npt":
+        return f"npt {thermostat} iso {settings.pressure!r} {settings.pressure!r} {settings.barostat_damping!r}"
+    return "nve"
+
+
+def _start(settings: MdSettings, start: Start | None, seed: int) -> list[str]:
+    if start is None:
+        return [f"velocity all create {settings.temperature!r} {seed} mom yes rot no dist gaussian"]
+    if start.step > 0:
+        return []
+    lines = ["reset_timestep 0"]
+    if start.energy is not None:
+        # The ratio of two thermo quantities keeps LAMMPS' own constants and its count of degrees of freedom.
+        lines += [
+            "run 0 post no",
+            f"variable start_temperature equal temp*({start.energy!r}-pe)/ke",
+            "velocity all scale $(v_start_temperature)",
+        ]
+    return lines
+
+
+def _segments(settings: MdSettings, start: Start | None) -> list[str]:
+    total, length = settings.steps("duration"), settings.steps("checkpoint_interval")
+    done = start.step if start else 0
+    lines = []
+    for end in [*range((done // length + 1) * length, total, length), total]:
+        file = f"checkpoint.{-(-end // length) % 2}.restart"
+        lines += [
+            f"run {end} upto",
+            # A run that the timer stopped ends between two checkpoints; what it reached is no checkpoint.
+            f'if "$(step) < {end}" then "quit 0"',
+            f"write_restart {file}",
+            f'print "{CHECKPOINT_LINE.format(file=file, step=end)}"',
+        ]
+    return lines
+
+
+def _clock(seconds: int) -> str:
+    minutes, rest = divmod(max(seconds, 1), 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest:02d}"

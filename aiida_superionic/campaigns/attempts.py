@@ -1,0 +1,111 @@
+"""What the graph holds of a set of points: their nodes, and the attempts at each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aiida import orm
+
+from aiida_superionic.campaigns.points import PointSpecification
+from aiida_superionic.data.point import PointData
+from aiida_superionic.workchains.transport import TransportWorkChain
+
+_IDS_PER_QUERY = 500  # a database bounds the number of values in one filter
+
+
+class State(StrEnum):
+    """Where a point stands."""
+
+    FINISHED = "finished"
+    RUNNING = "running"
+    FAILED = "failed"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One workchain that took a point as its input."""
+
+    pk: int
+    uuid: str
+    process_state: str | None
+    exit_status: int | None
+    message: str
+
+    @property
+    def state(self) -> State | None:
+        """Where the attempt stands; None for a node that a killed submitter left before it was a process."""
+        if self.process_state is None:
+            return None
+        if self.process_state in {"created", "waiting", "running"}:
+            return State.RUNNING
+        # Observables that did not converge are missing from a point's results; running it again gives the same.
+        if self.exit_status in {0, TransportWorkChain.exit_codes.ERROR_NOT_CONVERGED.status}:
+            return State.FINISHED
+        return State.FAILED
+
+
+@dataclass(frozen=True)
+class PointStatus:
+    """A point, its node if there is one, and the attempt that counts."""
+
+    specification: PointSpecification
+    node_pk: int | None
+    attempt: Attempt | None
+
+    @property
+    def state(self) -> State:
+        """Where the point stands."""
+        return (self.attempt.state if self.attempt else None) or State.MISSING
+
+
+def point_statuses(specifications: Sequence[PointSpecification]) -> list[PointStatus]:
+    """Return where each point stands, in the given order.
+
+    The latest successful attempt counts; without one, a running attempt; without one, the latest that failed.
+    """
+    nodes = _point_nodes([specification.hash for specification in specifications])
+    attempts = _attempts(nodes.values())
+    statuses = []
+    for specification in specifications:
+        pk = nodes.get(specification.hash)
+        statuses.append(PointStatus(specification, pk, _deciding(attempts.get(pk, [])) if pk is not None else None))
+    return statuses
+
+
+def _deciding(attempts: Iterable[Attempt]) -> Attempt | None:
+    ranks = {State.FAILED: 0, State.RUNNING: 1, State.FINISHED: 2}
+    living = [(ranks[attempt.state], attempt.pk, attempt) for attempt in attempts if attempt.state is not None]
+    return max(living)[2] if living else None
+
+
+def _point_nodes(hashes: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(hashes), _IDS_PER_QUERY):
+        chunk = list(hashes[start : start + _IDS_PER_QUERY])
+        query = orm.QueryBuilder().append(
+            PointData, filters={"attributes.hash": {"in": chunk}}, project=["attributes.hash", "id"]
+        )
+        for digest, pk in sorted(query.iterall(), key=lambda row: -row[1]):
+            found[digest] = pk  # should two nodes ever hold one point, the first stored counts
+    return found
+
+
+def _attempts(point_pks: Iterable[int]) -> dict[int, list[Attempt]]:
+    found: dict[int, list[Attempt]] = {}
+    pks = list(point_pks)
+    state, status, message = "attributes.process_state", "attributes.exit_status", "attributes.exit_message"
+    for start in range(0, len(pks), _IDS_PER_QUERY):
+        query = orm.QueryBuilder()
+        query.append(PointData, filters={"id": {"in": pks[start : start + _IDS_PER_QUERY]}}, project="id", tag="point")
+        query.append(
+            orm.WorkChainNode,
+            with_incoming="point",
+            edge_filters={"label": "point"},
+            project=["id", "uuid", state, status, message],
+        )
+        for point, pk, uuid, *process in query.iterall():
+            found.setdefault(point, []).append(Attempt(pk, uuid, process[0], process[1], process[2] or ""))
+    return found

@@ -1,0 +1,89 @@
+"""The results of a campaign's points, read from the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiida import orm
+
+from aiida_superionic.analysis.results import Curve
+from aiida_superionic.campaigns.attempts import PointStatus, State
+from aiida_superionic.campaigns.results import PointResult
+
+_IDS_PER_QUERY = 500
+
+
+def collect_results(statuses: Sequence[PointStatus], *, with_curves: bool = True) -> list[PointResult]:
+    """Return the results of points, in the given order.
+
+    Parameters
+    ----------
+    statuses
+        The points and the attempt that counts for each.
+    with_curves
+        Whether to read the curves too, which takes a file per point.
+    """
+    finished = [status.attempt.pk for status in statuses if status.attempt and status.state is State.FINISHED]
+    observables = _outputs(finished, "observables", orm.Dict, "attributes")
+    curves = _outputs(finished, "curves", orm.ArrayData, "*") if with_curves else {}
+    return [
+        PointResult(
+            label=status.specification.label,
+            specification=status.specification.model_dump(mode="json"),
+            uuid=status.attempt.uuid if status.attempt else None,
+            pk=status.attempt.pk if status.attempt else None,
+            state=str(status.state),
+            message=status.attempt.message if status.attempt else "",
+            observables=observables.get(status.attempt.pk, {}) if status.attempt else {},
+            curves=_curves(curves[status.attempt.pk]) if status.attempt and status.attempt.pk in curves else {},
+            provenance=_provenance(status.attempt.pk) if with_curves and status.attempt else {},
+        )
+        for status in statuses
+    ]
+
+
+def _outputs(pks: Sequence[int], label: str, kind: type[orm.Data], projection: str) -> dict[int, Any]:
+    found: dict[int, Any] = {}
+    for start in range(0, len(pks), _IDS_PER_QUERY):
+        query = orm.QueryBuilder()
+        query.append(orm.WorkChainNode, filters={"id": {"in": list(pks[start : start + _IDS_PER_QUERY])}}, project="id", tag="w")
+        query.append(kind, with_incoming="w", edge_filters={"label": label}, project=projection)
+        found.update(query.iterall())
+    return found
+
+
+def _curves(node: orm.ArrayData) -> dict[str, Curve]:
+    names = set(node.get_arraynames())
+    return {
+        name: Curve(
+            node.get_array(f"{name}__x"),
+            node.get_array(f"{name}__y"),
+            axes["x_label"],
+            axes["x_unit"],
+            axes["y_label"],
+            axes["y_unit"],
+            node.get_array(f"{name}__error") if f"{name}__error" in names else None,
+        )
+        for name, axes in sorted(node.base.attributes.get("axes").items())
+    }
+
+
+def _provenance(pk: int) -> dict[str, str]:
+    """Return the versions and the nodes behind the numbers of one attempt."""
+    workchain = orm.load_node(pk)
+    outputs, inputs = workchain.outputs, workchain.inputs
+    found = {
+        "structure": inputs.md.structure.uuid,
+        "potential": inputs.md.potential.uuid,
+        "point": inputs.point.uuid,
+    }
+    for name in ("trajectory", "thermo", "observables", "curves"):
+        if name in outputs:
+            found[name] = outputs[name].uuid
+    if "results" in outputs:
+        found["LAMMPS"] = outputs.results["lammps_version"]
+    if "report" in outputs:
+        report = outputs.report.get_dict()
+        found.update({"aiida-superionic": report["version"], "Python": report["python"], "NumPy": report["numpy"]})
+    return found

@@ -1,0 +1,188 @@
+"""What a campaign found: the results of its points, and their averages over replicas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from aiida_superionic.analysis.results import Curve, Scalar
+
+FINISHED = "finished"
+
+_T = TypeVar("_T", Scalar, Curve)
+
+
+@dataclass(frozen=True)
+class PointResult:
+    """The latest attempt at one point.
+
+    Parameters
+    ----------
+    label
+        What people call the point, such as ``alpha-AgI 3x3x3 · vashishta-rahman · 750 K · UC · seed 1``.
+    specification
+        The expanded specification: material, supercell, potential, temperature, constraint, seed, md, observables.
+    uuid, pk
+        The top-level workchain; None where there is none yet.
+    state
+        ``finished``, ``failed``, ``running`` or ``missing``.
+    message
+        The exit message where the point failed, else empty.
+    observables
+        The observables of the graph: ``{name: {"value", "error", "unit", "upper_bound"}}``.
+    curves
+        The curves, by name.
+    provenance
+        Versions and the identifiers of the nodes behind the numbers, by what they are.
+    """
+
+    label: str
+    specification: dict[str, Any]
+    uuid: str | None
+    pk: int | None
+    state: str
+    message: str
+    observables: dict[str, dict[str, Any]]
+    curves: dict[str, Curve]
+    provenance: dict[str, str]
+
+    def scalar(self, name: str) -> Scalar | None:
+        """Return one observable; None where this point does not have it."""
+        entry = self.observables.get(name)
+        if entry is None:
+            return None
+        return Scalar(entry["value"], entry["error"], entry["unit"], entry.get("upper_bound"))
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The points that differ only in their seed, and their averages.
+
+    Parameters
+    ----------
+    label
+        The label of the points without their seed.
+    specification
+        The specification of the points without their seed.
+    replicas
+        Every point of the condition, whatever its state.
+    observables
+        Averages over the replicas that finished; see :func:`conditions`.
+    curves
+        Averages over the replicas that finished; see :func:`conditions`.
+    """
+
+    label: str
+    specification: dict[str, Any]
+    replicas: tuple[PointResult, ...]
+    observables: dict[str, Scalar]
+    curves: dict[str, Curve]
+
+    @property
+    def finished(self) -> tuple[PointResult, ...]:
+        """The replicas that are averaged over."""
+        return tuple(replica for replica in self.replicas if replica.state == FINISHED)
+
+
+def conditions(points: Iterable[PointResult]) -> list[Condition]:
+    """Group points that differ only in their seed, and average over them.
+
+    A scalar is the mean over the finished replicas that have a number, with the standard error of the mean (sample
+    standard deviation over the root of the number of replicas); a single replica keeps its own error. Where any
+    replica has only an upper bound, a mean over the others would be too large: the condition then has no value, and
+    its upper bound is the largest of the bounds and of the values that other replicas measured.
+
+    A curve is the pointwise mean, with the standard error over replicas, on the x of the first replica; where the
+    grids differ the others are interpolated linearly onto the part of it that all of them cover. A single replica keeps its
+    own error. The x of a curve increases.
+
+    Parameters
+    ----------
+    points
+        The points of a campaign, in any order.
+
+    Returns
+    -------
+    list of Condition
+        In the order in which the points first name them.
+
+    Raises
+    ------
+    ValueError
+        If the replicas of one observable do not have the same unit, or those of one curve not the same axes or no
+        x in common.
+    """
+    groups: dict[str, list[PointResult]] = {}
+    for point in points:
+        groups.setdefault(json.dumps(_without_seed(point.specification), sort_keys=True), []).append(point)
+    return [_condition(tuple(group)) for group in groups.values()]
+
+
+def _condition(replicas: tuple[PointResult, ...]) -> Condition:
+    first = replicas[0]
+    finished = [replica for replica in replicas if replica.state == FINISHED]
+    scalars = [
+        {name: scalar for name in replica.observables if (scalar := replica.scalar(name)) is not None}
+        for replica in finished
+    ]
+    return Condition(
+        label=first.label.removesuffix(f" · seed {first.specification.get('seed')}"),
+        specification=_without_seed(first.specification),
+        replicas=replicas,
+        observables=_average(scalars, _mean_scalar),
+        curves=_average([replica.curves for replica in finished], _mean_curve),
+    )
+
+
+def _without_seed(specification: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in specification.items() if key != "seed"}
+
+
+def _average(replicas: Sequence[Mapping[str, _T]], mean: Callable[[str, Sequence[_T]], _T]) -> dict[str, _T]:
+    names = dict.fromkeys(name for replica in replicas for name in replica)
+    return {name: mean(name, [replica[name] for replica in replicas if name in replica]) for name in names}
+
+
+def _mean_scalar(name: str, replicas: Sequence[Scalar]) -> Scalar:
+    unit = replicas[0].unit
+    if any(scalar.unit != unit for scalar in replicas):
+        units = ", ".join(sorted({scalar.unit for scalar in replicas}))
+        raise ValueError(f"the replicas of {name} have the units {units}; they must have one unit")
+    measured = [scalar for scalar in replicas if scalar.value is not None]
+    values = [scalar.value for scalar in measured if scalar.value is not None]
+    bounds = [scalar.upper_bound for scalar in replicas if scalar.value is None and scalar.upper_bound is not None]
+    if bounds:
+        return Scalar(None, None, unit, upper_bound=max(bounds + values))
+    if not values:
+        return Scalar(None, None, unit)
+    if len(values) == 1:
+        return measured[0]
+    mean, error = _mean_and_error(np.array(values))
+    return Scalar(float(mean), float(error), unit)
+
+
+def _mean_curve(name: str, replicas: Sequence[Curve]) -> Curve:
+    first = replicas[0]
+    if len(replicas) == 1:
+        return first
+    if any(_axes(curve) != _axes(first) for curve in replicas):
+        raise ValueError(f"the replicas of the curve {name} have different axes; they must be labelled alike")
+    start = max(curve.x[0] for curve in replicas)
+    end = min(curve.x[-1] for curve in replicas)
+    x = first.x[(first.x >= start) & (first.x <= end)]
+    if len(x) == 0:
+        raise ValueError(f"the replicas of the curve {name} have no {first.x_label} in common; they must overlap")
+    y, error = _mean_and_error(np.array([np.interp(x, curve.x, curve.y) for curve in replicas]))
+    return Curve(x, y, first.x_label, first.x_unit, first.y_label, first.y_unit, error)
+
+
+def _axes(curve: Curve) -> tuple[str, str, str, str]:
+    return curve.x_label, curve.x_unit, curve.y_label, curve.y_unit
+
+
+def _mean_and_error(samples: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[Any, Any]:
+    return samples.mean(axis=0), samples.std(axis=0, ddof=1) / np.sqrt(len(samples))

@@ -1,0 +1,360 @@
+"""What a campaign file may say, and the campaign that it describes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Strict,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
+
+from aiida_superionic.analysis.registry import observables
+from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem, load_document
+from aiida_superionic.campaigns.quantities import parse_time
+from aiida_superionic.campaigns.wording import quote, unknown
+from aiida_superionic.potentials import potentials
+from aiida_superionic.structures import materials
+
+PROTOCOLS = ("fast", "balanced", "precise")
+CONSTRAINT_MODES = ("UC",)
+PLANNED_CONSTRAINT_MODES = ("RC", "RTC", "RTVC")
+
+LARGEST_SEED = 900_000_000  # of LAMMPS' random numbers
+MOST_REPLICAS = 10_000
+MOST_POINTS = 100_000
+SHORTEST_TIME, LONGEST_TIME = 1e-6, 1e9  # ps
+
+_SIGNIFICANT_DIGITS = 12
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class _OneOf:
+    """A word from a list that is known only when it is needed, because a registry holds it."""
+
+    noun: str
+    valid: Callable[[], Iterable[str]]
+    planned: tuple[str, ...] = ()
+
+    def check(self, word: str) -> str:
+        if word in self.planned:
+            raise _fault(f"the {self.noun} {word} is not yet available; write {', '.join(self.valid())}")
+        if word not in self.valid():
+            raise _fault(unknown(self.noun, word, self.valid()))
+        return word
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "enum": sorted(self.valid())}
+
+
+def _fault(sentence: str, *below: str | int) -> PydanticCustomError:
+    """Return the error of a value, or of the value that lies ``below`` it in the file."""
+    return PydanticCustomError("campaign", "{sentence}", {"sentence": sentence, "below": below})
+
+
+def _rounded(number: float) -> float:
+    # AiiDA stores 14 significant digits, and a point must hash the same before it is stored and after.
+    return float(f"{number:.{_SIGNIFICANT_DIGITS}g}")
+
+
+def _time(text: object) -> float:
+    try:
+        time = parse_time(text)
+    except ValueError as error:
+        raise _fault(f"the time {quote(text)} {error}") from None
+    if not SHORTEST_TIME <= time <= LONGEST_TIME:
+        raise _fault(f"the time {quote(text)} is out of range; write one from 1 as to 1 ms, for example 100 ps")
+    return _rounded(time)
+
+
+def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
+    names = [item.name if isinstance(item, ObservableRequest) else item for item in items]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise _fault(f"{name} is given twice; remove one of them", index)
+    return items
+
+
+def _named_plainly(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(_NAME, value):
+        raise _fault(f"{quote(value)} is not a name; write letters, digits, dots, hyphens and underscores only")
+    return value
+
+
+Name = Annotated[StrictStr, Field(pattern=_NAME)]
+MaterialName = Annotated[StrictStr, _OneOf("material", materials)]
+PotentialName = Annotated[StrictStr, _OneOf("potential", potentials)]
+ProtocolName = Annotated[StrictStr, _OneOf("protocol", lambda: PROTOCOLS)]
+ConstraintMode = Annotated[
+    StrictStr, _OneOf("constraint mode", lambda: CONSTRAINT_MODES, planned=PLANNED_CONSTRAINT_MODES)
+]
+Real = Annotated[float, Strict(), Field(allow_inf_nan=False), AfterValidator(_rounded)]
+Temperature = Annotated[Real, Field(gt=0.0, le=10_000.0)]
+Repeats = Annotated[StrictInt, Field(ge=1, le=100)]
+Time = Annotated[
+    float | None,
+    BeforeValidator(_time),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9.]+([eE][-+]?[0-9]+)?\s*[A-Za-zµμ]+\s*$"}),
+]
+ParameterValue = StrictBool | StrictInt | Real | Name | None
+
+
+class _Section(BaseModel):
+    """A mapping of a campaign file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Structure(_Section):
+    """A supercell of a reference crystal."""
+
+    material: MaterialName = Field(description="the name of a reference crystal", examples=["alpha-AgI"])
+    supercell: tuple[Repeats, Repeats, Repeats] = Field(
+        description="three whole numbers from 1 to 100, the repeats of the cell along each of its vectors",
+        examples=[[3, 3, 3]],
+    )
+
+
+class MolecularDynamics(_Section):
+    """A protocol, and the times that replace the protocol's own."""
+
+    protocol: ProtocolName = Field(default="balanced", description="the name of a protocol", examples=["balanced"])
+    equilibration: Time = Field(default=None, description="the time before production", examples=["20 ps"])
+    production: Time = Field(default=None, description="the time that is analysed", examples=["100 ps"])
+    timestep: Time = Field(default=None, description="the time of one MD step", examples=["0.5 fs"])
+    sampling: Time = Field(default=None, description="the time between two frames", examples=["5 fs"])
+
+    @property
+    def overrides(self) -> dict[str, float]:
+        """The times that replace the protocol's, by name, in ps."""
+        return self.model_dump(exclude={"protocol"}, exclude_none=True)
+
+
+class ObservableRequest(_Section):
+    """An observable, and those of its parameters that do not keep their defaults.
+
+    In the file it is the observable's name, or a mapping from that name to the parameters.
+    """
+
+    name: str
+    parameters: dict[str, ParameterValue]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_file(cls, value: Any) -> dict[str, Any]:
+        name = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else value
+        if not isinstance(name, str):
+            raise _fault(
+                f"{quote(value)} is not an observable; write a name, or one name with parameters such as"
+                " friction: {longest_lag: 3.0}"
+            )
+        if name not in observables():
+            raise _fault(unknown("observable", name, observables()))
+        if name is value:
+            return {"name": name, "parameters": {}}
+        # The mapping is validated whole, so that the place of a fault in it begins with the observable's name.
+        given = _mapping_model(name).model_validate(value).model_dump(exclude_unset=True)
+        return {"name": name, "parameters": given[name]}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        with_parameters = [
+            {
+                "type": "object",
+                "properties": {name: _parameters_model(name).model_json_schema()},
+                "required": [name],
+                "additionalProperties": False,
+            }
+            for name in observables()
+        ]
+        return {"anyOf": [{"type": "string", "enum": list(observables())}, *with_parameters]}
+
+
+@cache
+def _mapping_model(observable: str) -> type[BaseModel]:
+    """Return the model of the mapping from an observable's name to its parameters."""
+    field: dict[str, Any] = {observable: (_parameters_model(observable), ...)}
+    return create_model(f"{observable} with parameters", **field)
+
+
+@cache
+def _parameters_model(observable: str) -> type[BaseModel]:
+    """Return the model of an observable's parameters, made from the registry."""
+    fields: dict[str, Any] = {
+        parameter.name: (
+            Annotated[parameter.type, AfterValidator(_named_plainly)],
+            Field(default=parameter.default, description=_in_words(parameter.type), examples=[parameter.default]),
+        )
+        for parameter in observables()[observable].parameters
+    }
+    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+    return create_model(f"{observable} parameters", __config__=config, **fields)
+
+
+def _in_words(kind: Any) -> str:
+    words = {int: "a whole number", float: "a finite number", bool: "true or false", str: "a name", NoneType: "null"}
+    return " or ".join(words[option] for option in get_args(kind) or (kind,))
+
+
+def _all_observables() -> tuple[ObservableRequest, ...]:
+    return tuple(ObservableRequest.model_validate(name) for name in observables())
+
+
+class Campaign(_Section):
+    """A study of one structure: every combination of its conditions is a point."""
+
+    campaign: Name = Field(
+        description="a name of at most 64 letters, digits, dots, hyphens and underscores that begins with a letter or"
+        " digit",
+        examples=["agi-friction"],
+    )
+    structure: Structure = Field(
+        description="the material and its supercell", examples=[{"material": "alpha-AgI", "supercell": [3, 3, 3]}]
+    )
+    potentials: Annotated[tuple[PotentialName, ...], AfterValidator(_distinct)] = Field(
+        min_length=1, description="a list of names of potentials", examples=[["vashishta-rahman"]]
+    )
+    temperatures: Annotated[tuple[Temperature, ...], AfterValidator(_distinct)] = Field(
+        min_length=1,
+        description="a list of temperatures in K, numbers above 0 and at most 10000",
+        examples=[[600, 750]],
+    )
+    constraints: Annotated[tuple[ConstraintMode, ...], AfterValidator(_distinct)] = Field(
+        min_length=1, description="a list of constraint modes", examples=[["UC"]]
+    )
+    replicas: Annotated[StrictInt, Field(ge=1, le=MOST_REPLICAS)] = Field(
+        description=f"a whole number from 1 to {MOST_REPLICAS}, the independent runs of each combination", examples=[5]
+    )
+    seed: Annotated[StrictInt, Field(ge=1, le=LARGEST_SEED - MOST_REPLICAS)] = Field(
+        default=1,
+        description=f"a whole number from 1 to {LARGEST_SEED - MOST_REPLICAS}, the first replica's; each further"
+        " replica takes the next",
+        examples=[1],
+    )
+    md: MolecularDynamics = Field(
+        default_factory=MolecularDynamics,
+        description="the protocol of the molecular dynamics",
+        examples=[{"protocol": "balanced", "production": "100 ps"}],
+    )
+    observables: Annotated[tuple[ObservableRequest, ...], AfterValidator(_distinct)] = Field(
+        default_factory=_all_observables,
+        min_length=1,
+        description="a list of observables, each a name or a name with parameters; all of them if absent",
+        examples=[["diffusion", {"friction": {"longest_lag": 3.0}}]],
+    )
+
+    @model_validator(mode="after")
+    def _not_too_large(self) -> Campaign:
+        points = len(self.potentials) * len(self.temperatures) * len(self.constraints) * self.replicas
+        if points > MOST_POINTS:
+            raise _fault(f"the campaign has {points} points; ask for at most {MOST_POINTS} in one file", "replicas")
+        return self
+
+
+def load_campaign(path: Path) -> Campaign:
+    """Read and validate a campaign file.
+
+    Parameters
+    ----------
+    path
+        The YAML file.
+
+    Returns
+    -------
+    Campaign
+        The campaign, with every default filled in, temperatures in K and times in ps.
+
+    Raises
+    ------
+    CampaignFileError
+        If the file is not a valid campaign; its message has one sentence per fault.
+    """
+    document = load_document(path)
+    try:
+        return Campaign.model_validate(document.data)
+    except ValidationError as error:
+        # A list whose items were refused counts as too short as well: that is no fault of its own.
+        faults = [details for details in error.errors() if details["type"] != "too_short" or not details["input"]]
+        raise CampaignFileError(path, [_problem(document, details) for details in faults]) from None
+
+
+def campaign_schema() -> dict[str, Any]:
+    """Return the JSON schema of a campaign file."""
+    return Campaign.model_json_schema()
+
+
+def _problem(document: Document, error: ErrorDetails) -> Problem:
+    below = error.get("ctx", {}).get("below", ())
+    return Problem(document.line((*error["loc"], *below)), _sentence(error))
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """Return what is wrong and what would be right."""
+    location: Location = error["loc"]
+    if error["type"] == "campaign":
+        return error["msg"]
+    if error["type"] == "extra_forbidden":
+        section = _section(location[:-1])
+        return unknown("key", str(location[-1]), section.model_fields if section else ())
+    place, field = _field(location)
+    example = field.examples[0] if field.examples else None
+    key = ".".join(str(part) for part in place if isinstance(part, str))
+    right = f"write {field.description}, for example {place[-1]}: {_as_yaml(example)}"
+    if error["type"] == "missing" and place == location:
+        return f"the key {key} is missing; {right}"
+    return f"{key}: {quote(error['input'])} is not valid; {right}"
+
+
+def _section(location: Location) -> type[BaseModel] | None:
+    """Return the model of the mapping at a location, None where a campaign has no mapping."""
+    match location:
+        case ():
+            return Campaign
+        case ("structure",):
+            return Structure
+        case ("md",):
+            return MolecularDynamics
+        case ("observables", int(), str(name)):
+            return _parameters_model(name)
+    return None
+
+
+def _field(location: Location) -> tuple[Location, FieldInfo]:
+    """Return the innermost key on the way to a location, and what a campaign may say there."""
+    for depth in range(len(location), 0, -1):
+        section = _section(location[: depth - 1])
+        if section is not None and (field := section.model_fields.get(str(location[depth - 1]))):
+            return location[:depth], field
+    raise KeyError(location)
+
+
+def _as_yaml(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value).replace('"', "")

@@ -1,0 +1,198 @@
+"""``campaign``: from a file to runs, and from the graph to tables and a page."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from aiida.cmdline.utils.decorators import with_dbenv
+
+from aiida_superionic.cli.errors import UserError, tells_user_errors
+from aiida_superionic.cli.root import cmd_root
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from aiida_superionic.campaigns.attempts import PointStatus
+
+FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+_REFRESH_SECONDS = 2.0
+
+
+@cmd_root.group("campaign")
+def cmd_campaign() -> None:
+    """Run the study that a campaign file describes."""
+
+
+@cmd_campaign.command("plan")
+@FILE
+@tells_user_errors
+def cmd_plan(file: Path) -> None:
+    """Show what FILE asks for and what the graph already holds; nothing is stored."""
+    statuses = _statuses(file)
+    counts = Counter(str(status.state) for status in statuses)
+    console = _console()
+    console.print(_status_table(statuses))
+    console.print(f"{len(statuses)} points: {_count(counts)}; apply would submit {counts['missing']}")
+
+
+@cmd_campaign.command("apply")
+@FILE
+@click.option("--watch", is_flag=True, help="Stay and show where the points stand until all are done.")
+@click.option("--retry-failed", is_flag=True, help="Submit points whose attempts failed once more.")
+@tells_user_errors
+def cmd_apply(file: Path, watch: bool, retry_failed: bool) -> None:
+    """Submit what is missing from the graph; safe to repeat, to interrupt and to run twice at once."""
+    from rich.progress import Progress
+
+    from aiida_superionic.campaigns.spec import load_campaign
+
+    campaign = load_campaign(file)
+    _load()
+    from aiida_superionic.campaigns.apply import apply
+
+    console = _console()
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("submitting", total=None)
+        applied = apply(
+            campaign,
+            retry_failed=retry_failed,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    console.print(f"submitted {applied.submitted}, revived {applied.revived}, of {len(applied.statuses)} points")
+    if watch:
+        _watch(file, console)
+    failed = sum(status.state == "failed" for status in applied.statuses)
+    if failed and not watch:
+        console.print(f"{failed} points failed earlier; --retry-failed submits them once more")
+
+
+@cmd_campaign.command("status")
+@FILE
+@click.option("--watch", is_flag=True, help="Stay and show where the points stand until all are done.")
+@tells_user_errors
+def cmd_status(file: Path, watch: bool) -> None:
+    """Show where each point of FILE stands."""
+    if watch:
+        _watch(file, _console())
+        return
+    statuses = _statuses(file)
+    _console().print(_status_table(statuses))
+    _console().print(f"{len(statuses)} points: {_count(Counter(str(status.state) for status in statuses))}")
+
+
+@cmd_campaign.command("results")
+@FILE
+@click.option("--format", "format_", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@tells_user_errors
+def cmd_results(file: Path, format_: str) -> None:
+    """Print the numbers that FILE asked for, averaged over replicas, beside the literature's."""
+    statuses = _statuses(file)
+    from aiida_superionic.campaigns.collect import collect_results
+    from aiida_superionic.campaigns.results import conditions
+    from aiida_superionic.report import table
+
+    points = collect_results(statuses, with_curves=False)
+    found = conditions(points)
+    if format_ == "csv":
+        click.echo(table.as_csv(found), nl=False)
+    elif format_ == "json":
+        click.echo(table.as_json(found))
+    else:
+        console = _console()
+        console.print(table.results_table(found))
+        console.print(table.temperature_table(found))
+
+
+@cmd_campaign.command("report")
+@FILE
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The page to write.  [default: CAMPAIGN.html]"
+)
+@tells_user_errors
+def cmd_report(file: Path, output: Path | None) -> None:
+    """Write one HTML page with the table, the figures, and what is behind each number."""
+    from aiida_superionic.campaigns.spec import load_campaign
+
+    campaign = load_campaign(file)
+    statuses = _statuses(file)
+    from aiida_superionic.campaigns.collect import collect_results
+    from aiida_superionic.campaigns.results import conditions
+    from aiida_superionic.report.page import write_report
+
+    path = (output or Path(f"{campaign.campaign}.html")).absolute()
+    points = collect_results(statuses)
+    try:
+        write_report(path, campaign.campaign, conditions(points), points)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+    click.echo(f"report: {path}")
+
+
+@with_dbenv()
+def _load() -> None:
+    """Load the profile."""
+
+
+def _statuses(file: Path) -> list[PointStatus]:
+    from aiida_superionic.campaigns.points import expand
+    from aiida_superionic.campaigns.spec import load_campaign
+
+    campaign = load_campaign(file)
+    _load()
+    from aiida_superionic.campaigns.attempts import point_statuses
+
+    return point_statuses(expand(campaign))
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+def _count(counts: Counter[str]) -> str:
+    return ", ".join(f"{counts[state]} {state}" for state in ("finished", "running", "failed", "missing"))
+
+
+def _status_table(statuses: Sequence[PointStatus]) -> Table:
+    from rich.table import Table
+
+    from aiida_superionic.campaigns.progress import progress_of
+
+    styles = {"finished": "green", "running": "cyan", "failed": "red", "missing": "dim"}
+    table = Table("point", "state", "process", "now", box=None)
+    for status in statuses:
+        state = str(status.state)
+        table.add_row(
+            status.specification.label,
+            f"[{styles[state]}]{state}[/]",
+            str(status.attempt.pk) if status.attempt else "-",
+            progress_of(status),
+        )
+    return table
+
+
+def _watch(file: Path, console: Console) -> None:
+    from rich.live import Live
+
+    with Live(console=console, auto_refresh=False, transient=not console.is_terminal) as live:
+        while True:
+            statuses = _statuses(file)
+            live.update(_status_table(statuses), refresh=True)
+            if not any(status.state == "running" for status in statuses):
+                break
+            time.sleep(_REFRESH_SECONDS)
+    counts = Counter(str(status.state) for status in statuses)
+    console.print(f"{len(statuses)} points: {_count(counts)}")
+    for status in statuses:
+        if status.state == "failed" and status.attempt:
+            console.print(f"{status.specification.label}: {status.attempt.message}", markup=False, style="red")
+    if counts["failed"]:
+        raise UserError(f"{counts['failed']} of {len(statuses)} points failed")

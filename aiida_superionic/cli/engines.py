@@ -1,0 +1,70 @@
+"""``engines``: what runs the jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from aiida_superionic.cli.errors import UserError, tells_user_errors
+from aiida_superionic.cli.root import cmd_root
+
+PREFIX = click.option(
+    "--prefix",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="SUPERIONIC_ENGINES",
+    show_envvar=True,
+    help="Folder of the environments that we install.  [default: ~/.local/share/aiida-superionic/engines]",
+)
+
+
+@cmd_root.group("engines")
+def cmd_engines() -> None:
+    """Find, install and register the programs that run the jobs."""
+
+
+@cmd_engines.command("list")
+@PREFIX
+@tells_user_errors
+def cmd_list(prefix: Path | None) -> None:
+    """Show the engines that are on this machine, and how to get the others."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from aiida_superionic.engines.catalogue import engines
+    from aiida_superionic.engines.installation import default_prefix, find
+
+    table = Table("engine", "for", "version", "where", "executable")
+    for engine in engines().values():
+        found = find(engine, prefix or default_prefix())
+        for installation in found:
+            table.add_row(
+                engine.name, engine.description, installation.version, installation.origin, str(installation.executable)
+            )
+        if not found:
+            table.add_row(engine.name, engine.description, "-", f"aiida-superionic engines install {engine.name}", "-")
+    Console().print(table)
+
+
+@cmd_engines.command("install")
+@click.argument("name", metavar="ENGINE")
+@PREFIX
+@click.option("--register/--no-register", default=True, help="Register it as a code in the profile.  [default: register]")
+@tells_user_errors
+def cmd_install(name: str, prefix: Path | None, register: bool) -> None:
+    """Install ENGINE (lammps, analysis) into an environment of its own and register it as a code."""
+    from aiida_superionic.campaigns.wording import unknown
+    from aiida_superionic.engines.catalogue import engines
+    from aiida_superionic.engines.installation import default_prefix, install
+
+    engine = engines().get(name)
+    if engine is None:
+        raise UserError(unknown("engine", name, engines()))
+    installation = install(engine, prefix or default_prefix())
+    click.echo(f"{engine.name} {installation.version} is installed: {installation.executable}")
+    if register:
+        from aiida_superionic.engines.registration import ensure_code, ensure_computer, ensure_profile
+
+        ensure_profile()
+        code, _ = ensure_code(installation, ensure_computer()[0])
+        click.echo(f"it is registered as the code {code.full_label}")

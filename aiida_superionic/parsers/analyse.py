@@ -1,0 +1,80 @@
+"""What the files of ``superionic-analyse`` mean."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import ExitCode
+from aiida.parsers import Parser
+
+from aiida_superionic.calculations import usage
+from aiida_superionic.calculations.analyse import CURVES_FILE, RESULTS_FILE
+
+_MESSAGE = "superionic-analyse: "
+
+
+class AnalyseParser(Parser):
+    """Turns the results file into nodes; a run without one is a failure with the script's own sentence."""
+
+    def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
+        """Store observables and curves and return the exit code that says how the script ended."""
+        cost = usage.parse_usage(self._text(usage.FILE))
+        if cost is not None:
+            self.out("usage", orm.Dict(cost))
+        sentence = self._sentence()
+        try:
+            results = json.loads(self._text(RESULTS_FILE))
+            observables = results["observables"]
+        except (ValueError, KeyError):
+            return self._without_results(sentence)
+        if results["version"] != self.node.inputs.version.value:
+            return self.exit_codes.ERROR_VERSION.format(found=results["version"], given=self.node.inputs.version.value)
+        curves = self._curves(Path(retrieved_temporary_folder or "") / CURVES_FILE, results["curves"])
+        if curves is None:
+            return self.exit_codes.ERROR_NO_RESULTS.format(error=f"{CURVES_FILE} is missing or damaged")
+        self.out("observables", orm.Dict(observables))
+        self.out("curves", curves)
+        self.out("report", orm.Dict({key: value for key, value in results.items() if key not in {"observables", "curves"}}))
+        if results["failures"]:
+            return self.exit_codes.ERROR_NOT_CONVERGED.format(
+                names="; ".join(f"{name} ({reason})" for name, reason in sorted(results["failures"].items()))
+            )
+        return None
+
+    def _without_results(self, sentence: str) -> ExitCode:
+        codes = self.exit_codes
+        if sentence.startswith("trajectory: "):
+            return codes.ERROR_TRAJECTORY_UNUSABLE.format(error=sentence.removeprefix("trajectory: "))
+        if sentence.startswith("input: "):
+            return codes.ERROR_BAD_INPUT.format(error=sentence.removeprefix("input: "))
+        return codes.ERROR_NO_RESULTS.format(error=sentence)
+
+    def _sentence(self) -> str:
+        lines = [line.strip() for line in self._text(self.node.get_option("output_filename")).splitlines() if line.strip()]
+        told = [line.removeprefix(_MESSAGE) for line in lines if line.startswith(_MESSAGE)]
+        return (told or lines or ["it printed nothing"])[-1][:500]
+
+    @staticmethod
+    def _curves(path: Path, axes: dict[str, dict[str, str]]) -> orm.ArrayData | None:
+        """Return the curves as one node: arrays ``NAME__x``, ``NAME__y``, ``NAME__error``, axes as an attribute."""
+        node = orm.ArrayData()
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                for name in arrays.files:
+                    node.set_array(name, arrays[name])
+        except (OSError, ValueError, EOFError, KeyError):
+            return None
+        if any(f"{name}__{part}" not in node.get_arraynames() for name in axes for part in ("x", "y")):
+            return None
+        node.base.attributes.set("axes", axes)
+        return node
+
+    def _text(self, name: str) -> str:
+        if name not in self.retrieved.base.repository.list_object_names():
+            return ""
+        content: bytes = self.retrieved.base.repository.get_object_content(name, mode="rb")
+        return content.decode("utf-8", errors="replace")

@@ -1,0 +1,114 @@
+"""What the files of one MD stage mean."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode
+from aiida.parsers import Parser
+
+from aiida_superionic.calculations import usage
+from aiida_superionic.calculations.lammps import DIGEST_FILE, kinds_of
+from aiida_superionic.calculations.lammps_script import trajectory_file
+from aiida_superionic.calculations.settings import MdSettings, Start
+from aiida_superionic.data.trajectory import TrajectoryData
+from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output
+
+_DIGEST = re.compile(r"^(?P<digest>[0-9a-f]{64}) [ *](?P<file>\S+)$", re.MULTILINE)
+
+
+class LammpsParser(Parser):
+    """Reads thermodynamic output, checkpoint and trajectory of a LAMMPS job, and names what went wrong."""
+
+    def parse(self, **_: Any) -> ExitCode | None:
+        """Store what the job left and return the exit code that says how it ended."""
+        self.settings = MdSettings.model_validate(self.node.inputs.parameters.get_dict())
+        self.start = Start.model_validate(self.node.inputs.start.get_dict()) if "start" in self.node.inputs else None
+        cost = usage.parse_usage(self._text(usage.FILE) or "")
+        if cost is not None:
+            self.out("usage", orm.Dict(cost))
+        text = self._text(self.node.get_option("output_filename"))
+        if text is None:
+            return self.exit_codes.ERROR_OUTFILE_MISSING
+        output = read_lammps_output(text)
+        if output.version is None:
+            first = next((line.strip() for line in text.splitlines() if line.strip()), "its output is empty")
+            return self.exit_codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
+        self._store(output)
+        failure = self._failure(output)
+        if failure is not None:
+            return failure
+        if self.settings.sampling_interval is not None:
+            trajectory = self._trajectory()
+            if trajectory is None:
+                return self.exit_codes.ERROR_TRAJECTORY_MISSING
+            self.out("trajectory", trajectory)
+        return None
+
+    def _failure(self, output: LammpsOutput) -> ExitCode | None:
+        codes = self.exit_codes
+        total = self.settings.steps("duration")
+        broken = output.first_non_numeric_step
+        if broken is not None or (output.error is not None and "Non-numeric" in output.error):
+            return codes.ERROR_NON_NUMERIC.format(step=broken if broken is not None else "an unknown step")
+        if output.molten:
+            return codes.ERROR_HOST_LATTICE_MOLTEN.format(error=output.error)
+        if output.lost_atoms:
+            return codes.ERROR_LOST_ATOMS.format(error=output.error)
+        if output.error is not None:
+            if self.start is not None and "Cannot open" in output.error and self.start.file in output.error:
+                return codes.ERROR_CHECKPOINT_MISSING.format(error=output.error)
+            return codes.ERROR_LAMMPS.format(error=output.error)
+        if not output.complete:
+            return codes.ERROR_INTERRUPTED
+        reached = output.checkpoint[1] if output.checkpoint else 0
+        if reached < total:
+            last = int(output.thermo["step"][-1]) if output.thermo else 0
+            return codes.ERROR_OUT_OF_WALLTIME.format(step=last, total=total)
+        return None
+
+    def _store(self, output: LammpsOutput) -> None:
+        self.out("results", orm.Dict({"lammps_version": output.version, "complete": output.complete}))
+        if output.thermo:
+            thermo = orm.ArrayData()
+            for name, column in output.thermo.items():
+                thermo.set_array(name, column)
+            thermo.base.attributes.set(
+                "units",
+                {"temperature": "K", "pressure": "bar", "volume": "Å^3", "host_displacement": "nearest neighbours"}
+                | {name: "eV" for name in output.thermo if name.endswith("energy")},
+            )
+            self.out("thermo", thermo)
+        if output.checkpoint is not None:
+            file, step = output.checkpoint
+            checkpoint = Start(file=file, step=step, trajectory=tuple(self._parts()))
+            self.out("checkpoint", orm.Dict(checkpoint.model_dump(mode="json")))
+
+    def _parts(self) -> list[str]:
+        if self.settings.sampling_interval is None:
+            return []
+        return [*(self.start.trajectory if self.start else ()), trajectory_file(self.start)]
+
+    def _trajectory(self) -> TrajectoryData | None:
+        digests = {match["file"]: match["digest"] for match in _DIGEST.finditer(self._text(DIGEST_FILE) or "")}
+        if list(digests) != self._parts():
+            return None
+        folder = self.node.outputs.remote_folder
+        return TrajectoryData(
+            folder.get_remote_path(),
+            computer=folder.computer,
+            files=digests,
+            kinds=kinds_of(self.node.inputs.structure),
+            mobile=self.settings.mobile,
+            md_timestep=self.settings.timestep,
+            n_frames=self.settings.steps("duration") // self.settings.steps("sampling_interval") + 1,
+            sampling_interval=self.settings.sampling_interval,
+        )
+
+    def _text(self, name: str) -> str | None:
+        if name not in self.retrieved.base.repository.list_object_names():
+            return None
+        content: bytes = self.retrieved.base.repository.get_object_content(name, mode="rb")
+        return content.decode("utf-8", errors="replace")

@@ -1,0 +1,185 @@
+"""The report of a campaign: one HTML file that needs nothing else, to read, to send and to print."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from aiida_superionic.campaigns.results import FINISHED, Condition, PointResult
+from aiida_superionic.report.plots import Plot, comparison_plot, curve_plots, distinguishing_labels
+from aiida_superionic.report.table import (
+    TEMPERATURE,
+    Row,
+    column_title,
+    headline_quantities,
+    quantities,
+    rows,
+    state_text,
+    units,
+)
+from aiida_superionic.report.formatting import heading, measurement, percent, plain, typeset, unit_label
+
+
+@dataclass(frozen=True)
+class _Node:
+    what: str
+    text: str
+    is_node: bool
+
+
+def write_report(
+    path: Path,
+    title: str,
+    conditions: Sequence[Condition],
+    points: Sequence[PointResult],
+    *,
+    columns: Sequence[str] | None = None,
+    written: datetime | None = None,
+) -> None:
+    """Write the report; a reader of the file sees the old one or the new one, never a part.
+
+    Parameters
+    ----------
+    path
+        The HTML file.
+    title
+        Of the page: the name of the campaign.
+    conditions
+        The points averaged over replicas.
+    points
+        All points, in the order in which they are listed.
+    columns
+        The scalars of the main table; the headline quantities where not given.
+    written
+        The date on the page; now where not given.
+
+    Raises
+    ------
+    ValueError
+        If no condition has one of the columns.
+    OSError
+        If the file cannot be written.
+    """
+    html = render_report(title, conditions, points, columns=columns, written=written)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(html, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def render_report(
+    title: str,
+    conditions: Sequence[Condition],
+    points: Sequence[PointResult],
+    *,
+    columns: Sequence[str] | None = None,
+    written: datetime | None = None,
+) -> str:
+    """Return the text of the page that :func:`write_report` writes."""
+    table = rows(conditions, columns)
+    unit_of = units(conditions)
+    per_point = list(dict.fromkeys([TEMPERATURE, *(headline_quantities(conditions) if columns is None else columns)]))
+    shared, own = _shared_and_own([point.provenance for point in points])
+    environment = Environment(
+        loader=PackageLoader("aiida_superionic.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "measurement": lambda scalar: typeset(measurement(scalar)),
+        "percent": percent,
+        "plain": plain,
+        "heading": heading,
+        "unit": unit_label,
+        "state": state_text,
+    }
+    return environment.get_template("report.html").render(
+        title=title,
+        written=(written or datetime.now().astimezone()).strftime("%Y-%m-%d %H:%M %Z").strip(),
+        summary=_summary(conditions, points),
+        setup=_setup(conditions),
+        table=table,
+        column_titles=[column_title(cell.quantity, unit_of.get(cell.quantity, "")) for cell in table[0].cells] if table else [],
+        labels=distinguishing_labels(conditions),
+        sources=_sources(table),
+        comparison=_markup(comparison_plot(table)),
+        per_point=[(name, column_title(name, unit_of.get(name, ""))) for name in per_point],
+        everything=rows(conditions, quantities(conditions)),
+        plots=[_markup(plot) for plot in curve_plots(conditions)],
+        points=points,
+        unfinished=[point for point in points if point.state != FINISHED],
+        shared_provenance=[_node(what, text) for what, text in shared.items()],
+        own_provenance=[[_node(what, text) for what, text in entries.items()] for entries in own],
+        specifications=[
+            (condition.label, json.dumps(condition.specification, indent=2, ensure_ascii=False)) for condition in conditions
+        ],
+    )
+
+
+def _summary(conditions: Sequence[Condition], points: Sequence[PointResult]) -> str:
+    states = Counter(point.state for point in points)
+    counts = ", ".join(f"{number} {state}" for state, number in states.items())
+    return f"{_count(len(conditions), 'condition')}, {_count(len(points), 'point')}: {counts or 'none yet'}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _setup(conditions: Sequence[Condition]) -> list[tuple[str, str]]:
+    """Return what was run: each entry of the specifications with the values that it takes."""
+    values: dict[str, dict[str, None]] = {}
+    for condition in conditions:
+        for key, value in condition.specification.items():
+            values.setdefault(key, {})[plain(value)] = None
+    seeds = sorted({replica.specification["seed"] for condition in conditions for replica in condition.replicas})
+    setup = [(heading(key), "; ".join(texts)) for key, texts in values.items()]
+    return [*setup, ("Seeds", ", ".join(map(str, seeds)))]
+
+
+def _sources(table: Sequence[Row]) -> list[str]:
+    """Return where the published numbers stand, one paper a line."""
+    places: dict[str, dict[str, None]] = {}
+    for cell in (cell for row in table for cell in row.cells):
+        for comparison in cell.comparisons:
+            reference = comparison.reference
+            places.setdefault(reference.title, {})[f"{heading(reference.quantity)}: {reference.where}"] = None
+    return [f"“{title}”. {'; '.join(where)}." for title, where in places.items()]
+
+
+def _markup(plot: Plot | None) -> dict[str, Any] | None:
+    # Only matplotlib's own output is trusted; the labels in it are drawn as outlines, not as text.
+    return plot and {"title": plot.title, "alt": plot.description, "svg": Markup(plot.svg), "wide": plot.wide}  # noqa: S704
+
+
+def _shared_and_own(provenances: Iterable[dict[str, str]]) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """Split what all points have in common from what each has of its own; points that have not run say nothing."""
+    entries = list(provenances)
+    started = [entry for entry in entries if entry]
+    shared = {
+        what: text for what, text in (started[0] if started else {}).items() if all(e.get(what) == text for e in started)
+    }
+    return shared, [{what: text for what, text in entry.items() if what not in shared} for entry in entries]
+
+
+def _node(what: str, text: str) -> _Node:
+    try:
+        return _Node(what, text, is_node=str(UUID(text)) == text)
+    except ValueError:
+        return _Node(what, text, is_node=False)
+
+

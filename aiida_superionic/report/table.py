@@ -1,0 +1,234 @@
+"""The results of a campaign as rows: for the terminal, as CSV and as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from aiida_superionic.analysis.results import Scalar
+from aiida_superionic.campaigns.results import FINISHED, Condition, PointResult
+from aiida_superionic.campaigns.wording import unknown
+from aiida_superionic.report.literature import Reference, literature, references
+from aiida_superionic.report.formatting import heading, measurement, percent, plain, unit_label
+
+TEMPERATURE = "temperature"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A published number beside ours, and by how many per cent ours differs from it."""
+
+    reference: Reference
+    deviation: float | None
+    same_potential: bool
+
+    @property
+    def text(self) -> str:
+        """The comparison in one line: ``classical force field 3.3e-12 (−6 %)``."""
+        deviation = "" if self.deviation is None else f" ({percent(self.deviation)})"
+        return f"{self.reference.method} {measurement(self.reference.scalar)}{deviation}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One quantity under one condition; the scalar is None where no finished replica has it."""
+
+    quantity: str
+    scalar: Scalar | None
+    n_replicas: int
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def closest(self) -> Comparison | None:
+        """The published number that was made with the same potential."""
+        return next((comparison for comparison in self.comparisons if comparison.same_potential), None)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One condition and the quantities chosen."""
+
+    condition: Condition
+    cells: tuple[Cell, ...]
+
+
+def quantities(conditions: Iterable[Condition]) -> list[str]:
+    """Return the names of all scalars that any of the conditions has, in alphabetical order."""
+    return sorted({name for condition in conditions for name in condition.observables})
+
+
+def headline_quantities(conditions: Iterable[Condition]) -> list[str]:
+    """Return the scalars that have been published for some condition; where there is none, all but the temperature."""
+    present = quantities(conditions)
+    published = [name for name in dict.fromkeys(entry.quantity for entry in literature()) if name in present]
+    return published or [name for name in present if name != TEMPERATURE]
+
+
+def rows(conditions: Sequence[Condition], columns: Sequence[str] | None = None) -> list[Row]:
+    """Put the results beside published ones.
+
+    Parameters
+    ----------
+    conditions
+        The conditions, one row each.
+    columns
+        The names of the scalars; the headline quantities where not given.
+
+    Returns
+    -------
+    list of Row
+        In the order of the conditions and of the columns.
+
+    Raises
+    ------
+    ValueError
+        If no condition has one of the columns.
+    """
+    present = quantities(conditions)
+    for name in columns or ():
+        if name not in present:
+            raise ValueError(unknown("quantity", name, present))
+    chosen = headline_quantities(conditions) if columns is None else columns
+    return [Row(condition, tuple(_cell(condition, name) for name in chosen)) for condition in conditions]
+
+
+def _cell(condition: Condition, name: str) -> Cell:
+    scalar = condition.observables.get(name)
+    comparisons = tuple(
+        Comparison(
+            reference,
+            deviation=None if scalar is None else reference.deviation(scalar),
+            same_potential=reference.potential == condition.specification["potential"],
+        )
+        for reference in references(condition.specification)
+        if reference.quantity == name
+    )
+    measured = [replica.scalar(name) for replica in condition.finished]
+    n_replicas = sum(entry is not None and entry.value is not None for entry in measured)
+    return Cell(name, scalar, n_replicas, comparisons)
+
+
+def units(conditions: Iterable[Condition]) -> dict[str, str]:
+    """Return the unit of every scalar."""
+    return {name: scalar.unit for condition in conditions for name, scalar in condition.observables.items()}
+
+
+def column_title(name: str, unit: str) -> str:
+    """Return the heading of a column of numbers: ``Friction coefficient (Ag), kg/s``."""
+    label = unit_label(unit)
+    return f"{heading(name)}, {label}" if label else heading(name)
+
+
+def terminal_table(table: Sequence[Row]) -> Table:
+    """Return the results for the terminal: value ± error, and below it what has been published."""
+    unit_of = units(row.condition for row in table)
+    terminal = Table(title="Results", caption="mean ± standard error; below: published (deviation of ours)")
+    terminal.add_column("condition")
+    terminal.add_column("replicas", justify="right")
+    for cell in table[0].cells if table else ():
+        terminal.add_column(column_title(cell.quantity, unit_of[cell.quantity]), justify="right")
+    for row in table:
+        finished = f"{len(row.condition.finished)}/{len(row.condition.replicas)}"
+        terminal.add_row(Text(row.condition.label), finished, *(_terminal_cell(cell) for cell in row.cells))
+    return terminal
+
+
+def _terminal_cell(cell: Cell) -> Text:
+    text = Text(measurement(cell.scalar), style="bold")
+    shown = cell.comparisons if cell.closest is None else (cell.closest,)
+    for comparison in shown:
+        text.append(f"\n{comparison.text}", style="not bold dim")
+    return text
+
+
+def temperature_table(conditions: Sequence[Condition]) -> Table:
+    """Return the measured temperature of every replica for the terminal, beside the one that was set."""
+    terminal = Table(title="Measured temperatures")
+    for title in ("condition", "seed", "state"):
+        terminal.add_column(title)
+    for title in ("measured, K", "set, K"):
+        terminal.add_column(title, justify="right")
+    for condition in conditions:
+        for replica in condition.replicas:
+            terminal.add_row(
+                Text(condition.label),
+                plain(replica.specification.get("seed", "")),
+                Text(state_text(replica)),
+                measurement(replica.scalar(TEMPERATURE)),
+                plain(condition.specification["temperature"]),
+            )
+    return terminal
+
+
+def state_text(replica: PointResult) -> str:
+    """Return the state of a point and, where it failed, its exit message."""
+    return replica.state if replica.state == FINISHED or not replica.message else f"{replica.state}: {replica.message}"
+
+
+def csv_text(table: Sequence[Row]) -> str:
+    """Return the results as CSV, in full precision.
+
+    One row per condition; of each quantity the value, the standard error, the upper bound, the number of replicas, the number
+    published for the same potential and the deviation from it in per cent. What there is not is left empty.
+    """
+    unit_of = units(row.condition for row in table)
+    entries = ("error", "upper_bound", "replicas", "published", "deviation_percent")
+    header = ["condition", "material", "potential", "temperature [K]", "constraint", "finished", "points"]
+    for cell in table[0].cells if table else ():
+        header += [f"{cell.quantity} [{unit_of[cell.quantity]}]", *(f"{cell.quantity} {entry}" for entry in entries)]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(header)
+    for row in table:
+        specification = row.condition.specification
+        line: list[Any] = [row.condition.label]
+        line += [specification.get(key) for key in ("material", "potential", "temperature", "constraint")]
+        line += [len(row.condition.finished), len(row.condition.replicas)]
+        for cell in row.cells:
+            scalar, closest = cell.scalar, cell.closest
+            line += [scalar.value, scalar.error, scalar.upper_bound] if scalar else [None, None, None]
+            line += [cell.n_replicas, *((closest.reference.value, closest.deviation) if closest else (None, None))]
+        writer.writerow(line)
+    return stream.getvalue()
+
+
+def json_text(table: Sequence[Row]) -> str:
+    """Return the results as JSON, in full precision, with every published number and the points behind them."""
+    data = [
+        {
+            "condition": row.condition.label,
+            "specification": row.condition.specification,
+            "points": [
+                {
+                    "label": replica.label,
+                    "state": replica.state,
+                    "message": replica.message,
+                    "uuid": replica.uuid,
+                    "pk": replica.pk,
+                    "observables": {cell.quantity: replica.observables.get(cell.quantity) for cell in row.cells},
+                }
+                for replica in row.condition.replicas
+            ],
+            "observables": {
+                cell.quantity: {
+                    **(asdict(cell.scalar) if cell.scalar else {}),
+                    "replicas": cell.n_replicas,
+                    "published": [
+                        comparison.reference.model_dump(exclude={"quantity", "material", "temperature"})
+                        | {"deviation_percent": comparison.deviation}
+                        for comparison in cell.comparisons
+                    ],
+                }
+                for cell in row.cells
+            },
+        }
+        for row in table
+    ]
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

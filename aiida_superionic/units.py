@@ -1,0 +1,36 @@
+"""Units: Å, ps, eV, amu, K and elementary charges inside; what papers print in results.
+
+The internal system is LAMMPS ``metal``. Every conversion of the package is a constant of this module, so that
+``value_in_internal_units * CONSTANT`` is the printed value.
+"""
+
+from scipy import constants
+
+_AMU = constants.atomic_mass
+_EV = constants.electron_volt
+_PS = constants.pico
+_ANGSTROM = constants.angstrom
+
+BOLTZMANN: float = constants.Boltzmann / _EV
+"""k_B in eV/K."""
+
+KINETIC_ENERGY: float = _AMU * (_ANGSTROM / _PS) ** 2 / _EV
+"""eV per amu Å²/ps²: m v² in internal units times this is an energy in eV."""
+
+DIFFUSION_IN_CM2_PER_S: float = (_ANGSTROM**2 / _PS) / constants.centi**2
+"""cm²/s per Å²/ps."""
+
+FRICTION_IN_KG_PER_S: float = _AMU / _PS
+"""kg/s per amu/ps."""
+
+FRICTION_RATE_IN_KG_PER_S2: float = _AMU / _PS**2
+"""kg/s² per amu/ps²."""
+
+TIME_IN_FS: float = _PS / constants.femto
+"""fs per ps."""
+
+WAVENUMBER_PER_THZ: float = constants.tera / constants.speed_of_light * constants.centi
+"""cm⁻¹ per THz."""
+
+CONDUCTIVITY_IN_MS_PER_CM: float = constants.elementary_charge**2 / (_EV * _ANGSTROM * _PS) * 10.0
+"""mS/cm per e²/(eV Å ps): N q² D /(V k_B T) in internal units times this. (1 S/m is 10 mS/cm.)"""

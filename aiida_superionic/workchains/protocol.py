@@ -1,0 +1,36 @@
+"""Protocols: named sets of settings, in YAML files beside the workchains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+from aiida_superionic.datafiles import load_yaml, read_folder
+
+
+class ProtocolError(ValueError):
+    """A protocol, or a setting of one, that does not exist."""
+
+
+def protocols(process: str) -> dict[str, dict[str, Any]]:
+    """Return the protocols of a workchain by name, each complete."""
+    data = load_yaml(read_folder("aiida_superionic.workchains", "protocols")[process])
+    shared: dict[str, Any] = data["shared"]
+    return {name: {**shared, **settings} for name, settings in data["protocols"].items()}
+
+
+def protocol_settings(process: str, protocol: str, overrides: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the settings of one protocol, with some of them replaced.
+
+    Raises
+    ------
+    ProtocolError
+        If the protocol or one of the overrides is unknown.
+    """
+    known = protocols(process)
+    if protocol not in known:
+        raise ProtocolError(f"the protocol {protocol!r} is not one of {', '.join(known)}")
+    unknown = sorted(set(overrides or {}) - set(known[protocol]))
+    if unknown:
+        raise ProtocolError(f"{', '.join(unknown)} is not a setting of {process}: {', '.join(known[protocol])}")
+    return {**known[protocol], **(overrides or {})}

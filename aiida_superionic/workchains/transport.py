@@ -1,0 +1,117 @@
+"""One point: molecular dynamics, then the observables of its trajectory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+
+from aiida_superionic.analysis.registry import observables as known_observables
+from aiida_superionic.calculations.analyse import AnalyseCalculation
+from aiida_superionic.data.point import PointData
+from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.workchains.md import MdWorkChain
+
+
+class TransportWorkChain(WorkChain):
+    """Run molecular dynamics and compute observables next to its trajectory."""
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:
+        """Declare the ports, the outline and the exit codes."""
+        super().define(spec)
+        spec.expose_inputs(MdWorkChain, namespace="md")
+        spec.expose_inputs(AnalyseCalculation, namespace="analyse", exclude=["trajectory"])
+        spec.input("point", valid_type=PointData, required=False, help="The point of a campaign that this is an attempt at.")
+        spec.input("clean_workdir", valid_type=orm.Bool, default=lambda: orm.Bool(False), help="Clean the folders of the jobs.")
+        spec.expose_outputs(MdWorkChain)
+        spec.expose_outputs(AnalyseCalculation)
+        spec.outline(cls.run_dynamics, cls.analyse, cls.finish)
+        spec.exit_code(401, "ERROR_DYNAMICS_FAILED", message="{reason}")
+        spec.exit_code(402, "ERROR_ANALYSIS_FAILED", message="The analysis failed: {reason}")
+        spec.exit_code(410, "ERROR_NOT_CONVERGED", message="{reason}")
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        lammps_code: orm.AbstractCode,
+        analysis_code: orm.AbstractCode,
+        structure: orm.StructureData,
+        potential: PotentialData,
+        *,
+        temperature: float,
+        mobile: list[str],
+        seed: int,
+        observables: dict[str, dict[str, Any]] | None = None,
+        version: str,
+        protocol: str = "balanced",
+        overrides: dict[str, Any] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder filled from a protocol.
+
+        Parameters
+        ----------
+        lammps_code, analysis_code
+            The executables.
+        structure, potential, temperature, mobile, seed, protocol, overrides, options
+            As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
+        observables
+            Parameters of each observable by its name; every observable with its defaults if absent.
+        version
+            Version of the script that ``analysis_code`` runs.
+        """
+        builder = cls.get_builder()
+        md = MdWorkChain.get_builder_from_protocol(
+            lammps_code,
+            structure,
+            potential,
+            temperature=temperature,
+            mobile=mobile,
+            seed=seed,
+            protocol=protocol,
+            overrides=overrides,
+            options=options,
+        )
+        builder.md._merge(md._inputs(prune=True))
+        builder.analyse.code = analysis_code
+        builder.analyse.version = orm.Str(version)
+        builder.analyse.observables = orm.Dict(observables or {name: {} for name in known_observables()})
+        return builder
+
+    def run_dynamics(self) -> ToContext:
+        """Equilibrate and produce."""
+        inputs = self.exposed_inputs(MdWorkChain, "md")
+        inputs.metadata.call_link_label = "md"
+        return ToContext(md=self.submit(MdWorkChain, **inputs))
+
+    def analyse(self) -> ToContext | ExitCode:
+        """Compute the observables of the production."""
+        if not self.ctx.md.is_finished_ok:
+            return self.exit_codes.ERROR_DYNAMICS_FAILED.format(reason=self.ctx.md.exit_message)
+        inputs = self.exposed_inputs(AnalyseCalculation, "analyse")
+        inputs.metadata.call_link_label = "analyse"
+        return ToContext(
+            analysis=self.submit(AnalyseCalculation, trajectory=self.ctx.md.outputs.trajectory, **inputs)
+        )
+
+    def finish(self) -> ExitCode | None:
+        """Attach what there is; observables that did not converge are missing from it and named in the exit message."""
+        analysis = self.ctx.analysis
+        self.out_many(self.exposed_outputs(self.ctx.md, MdWorkChain))
+        self.out_many(self.exposed_outputs(analysis, AnalyseCalculation))
+        if analysis.is_finished_ok:
+            return None
+        if analysis.exit_status == AnalyseCalculation.exit_codes.ERROR_NOT_CONVERGED.status:
+            return self.exit_codes.ERROR_NOT_CONVERGED.format(reason=analysis.exit_message)
+        return self.exit_codes.ERROR_ANALYSIS_FAILED.format(reason=analysis.exit_message)
+
+    def on_terminated(self) -> None:
+        """Clean the folders of the jobs where that was asked for."""
+        super().on_terminated()
+        if self.inputs.clean_workdir.value:
+            for node in self.node.called_descendants:
+                if isinstance(node, orm.CalcJobNode) and "remote_folder" in node.outputs:
+                    node.outputs.remote_folder._clean()

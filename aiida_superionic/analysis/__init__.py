@@ -1,0 +1,1 @@
+"""Observables of a trajectory: arrays in, small frozen results out. Nothing here imports AiiDA."""

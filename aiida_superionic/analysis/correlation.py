@@ -124,6 +124,11 @@ def cosine_transform(correlation: Array, timestep: float) -> tuple[Array, Array]
     return frequencies, np.asarray(2.0 * timestep * fft.dct(window * correlation, type=1))
 
 
+def lag_times(n_lags: int, timestep: float) -> Array:
+    """Return the times 0, timestep ... of lags, shape (n_lags,)."""
+    return np.arange(n_lags, dtype=np.float64) * timestep
+
+
 def _chunks(n_columns: int, length: int) -> Iterator[slice]:
     size = max(1, _CHUNK_BYTES // (16 * length))
     for start in range(0, n_columns, size):

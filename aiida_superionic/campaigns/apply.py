@@ -24,12 +24,13 @@ from aiida_superionic.data.campaign import CampaignGroup
 from aiida_superionic.data.point import PointData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.engines.registration import COMPUTER, code_version
+from aiida_superionic.errors import SuperionicError
 from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
 from aiida_superionic.workchains.transport import TransportWorkChain
 
 
-class ApplyError(RuntimeError):
+class ApplyError(SuperionicError):
     """A campaign that cannot be submitted as things stand."""
 
 
@@ -93,7 +94,6 @@ def _submit(status: PointStatus, group: CampaignGroup, codes: dict[str, orm.Abst
         group.add_nodes([node])
     else:
         node = orm.load_node(status.node_pk)
-    settings = dict(specification.md)
     builder = TransportWorkChain.get_builder_from_protocol(
         codes["lammps"],
         codes["analysis"],
@@ -104,7 +104,7 @@ def _submit(status: PointStatus, group: CampaignGroup, codes: dict[str, orm.Abst
         seed=specification.seed,
         observables=specification.observables,
         version=code_version(codes["analysis"]),
-        overrides=settings,
+        overrides=dict(specification.md),
     )
     builder.point = node
     builder.metadata.label = specification.label

@@ -28,6 +28,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from aiida_superionic.campaigns.wording import quote
+from aiida_superionic.errors import SuperionicError
 
 Location = tuple[str | int, ...]
 """Where a value stands: the keys and list indices that lead to it, such as ``("temperatures", 1)``."""
@@ -51,7 +52,7 @@ class Problem(NamedTuple):
     sentence: str
 
 
-class CampaignFileError(Exception):
+class CampaignFileError(SuperionicError):
     """A campaign file that cannot be used.
 
     Its message has one line per fault, in the order of the file: ``FILE, line N: what is wrong; what would be right``.

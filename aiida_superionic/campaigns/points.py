@@ -37,8 +37,7 @@ class PointSpecification(BaseModel):
     temperature: Temperature = Field(description="K")
     constraint: Name
     seed: Annotated[StrictInt, Field(ge=1, le=LARGEST_SEED)]
-    protocol: Name
-    md: dict[Name, Annotated[Real, Field(gt=0.0)]] = Field(description="Times that replace the protocol's, ps")
+    md: dict[Name, Annotated[Real, Field(gt=0.0)]] = Field(description="Settings of the dynamics, ps")
     observables: dict[Name, dict[Name, ParameterValue]] = Field(description="The parameters that were given, by name")
 
     @property
@@ -89,8 +88,7 @@ def expand(campaign: Campaign) -> list[PointSpecification]:
             temperature=temperature,
             constraint=constraint,
             seed=campaign.seed + replica,
-            protocol=campaign.md.protocol,
-            md=campaign.md.overrides,
+            md=campaign.md.settings,
             observables={request.name: request.parameters for request in requests},
         )
         for potential, temperature, constraint, replica in conditions

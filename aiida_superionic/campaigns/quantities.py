@@ -7,6 +7,8 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+import pint
+
 _QUANTITY = re.compile(
     r"\s*([-+]?(?:[0-9]{1,32}(?:\.[0-9]{0,32})?|\.[0-9]{1,32})(?:[eE][-+]?[0-9]{1,3})?)\s*([A-Za-zµμ]{1,32})\s*"
 )
@@ -14,8 +16,6 @@ _QUANTITY = re.compile(
 
 @cache
 def _unit_registry() -> Any:
-    import pint  # noqa: PLC0415 - slow to start, and only campaigns with times of their own need it
-
     # With decimal numbers 0.1 ns is exactly 100 ps, as two points that ask for the same time must be the same point.
     return pint.UnitRegistry(non_int_type=Decimal)
 
@@ -44,9 +44,9 @@ def parse_time(text: object) -> float:
     if match is None:
         raise ValueError("is not a time; write a number and a unit, for example 100 ps")
     number, unit = match.groups()
-    registry = _unit_registry()
-    if unit not in registry:
-        raise ValueError("has an unknown unit; the usual ones are fs, ps and ns")
-    if not registry.Unit(unit).is_compatible_with("ps"):
-        raise ValueError("is not a time; the usual units are fs, ps and ns")
-    return float(registry.Quantity(Decimal(number), unit).to("ps").magnitude)
+    try:
+        return float(_unit_registry().Quantity(Decimal(number), unit).to("ps").magnitude)
+    except pint.UndefinedUnitError:
+        raise ValueError("has an unknown unit; the usual ones are fs, ps and ns") from None
+    except pint.PintError:
+        raise ValueError("is not a time; the usual units are fs, ps and ns") from None

@@ -97,8 +97,8 @@ def conditions(points: Iterable[PointResult]) -> list[Condition]:
     its upper bound is the largest of the bounds and of the values that other replicas measured.
 
     A curve is the pointwise mean, with the standard error over replicas, on the x of the first replica; where the
-    grids differ the others are interpolated linearly onto the part of it that all of them cover. A single replica keeps its
-    own error. The x of a curve increases.
+    grids differ the others are interpolated linearly onto the part of it that all of them cover. A single
+    replica keeps its own error. The x of a curve increases.
 
     Parameters
     ----------

@@ -38,8 +38,9 @@ from aiida_superionic.campaigns.quantities import parse_time
 from aiida_superionic.campaigns.wording import quote, unknown
 from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
+from aiida_superionic.workchains.md import stage_settings
+from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings, protocols
 
-PROTOCOLS = ("fast", "balanced", "precise")
 CONSTRAINT_MODES = ("UC",)
 PLANNED_CONSTRAINT_MODES = ("RC", "RTC", "RTVC")
 
@@ -96,10 +97,12 @@ def _time(text: object) -> float:
 
 
 def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
-    names = [item.name if isinstance(item, ObservableRequest) else item for item in items]
-    for index, name in enumerate(names):
-        if name in names[:index]:
+    seen: set[object] = set()
+    for index, item in enumerate(items):
+        name = item.name if isinstance(item, ObservableRequest) else item
+        if name in seen:
             raise _fault(f"{name} is given twice; remove one of them", index)
+        seen.add(name)
     return items
 
 
@@ -112,7 +115,7 @@ def _named_plainly(value: object) -> object:
 Name = Annotated[StrictStr, Field(pattern=_NAME)]
 MaterialName = Annotated[StrictStr, _OneOf("material", materials)]
 PotentialName = Annotated[StrictStr, _OneOf("potential", potentials)]
-ProtocolName = Annotated[StrictStr, _OneOf("protocol", lambda: PROTOCOLS)]
+ProtocolName = Annotated[StrictStr, _OneOf("protocol", lambda: protocols("md"))]
 ConstraintMode = Annotated[
     StrictStr, _OneOf("constraint mode", lambda: CONSTRAINT_MODES, planned=PLANNED_CONSTRAINT_MODES)
 ]
@@ -150,12 +153,20 @@ class MolecularDynamics(_Section):
     equilibration: Time = Field(default=None, description="the time before production", examples=["20 ps"])
     production: Time = Field(default=None, description="the time that is analysed", examples=["100 ps"])
     timestep: Time = Field(default=None, description="the time of one MD step", examples=["0.5 fs"])
-    sampling: Time = Field(default=None, description="the time between two frames", examples=["5 fs"])
+    sampling_interval: Time = Field(default=None, description="the time between two frames", examples=["5 fs"])
 
     @property
-    def overrides(self) -> dict[str, float]:
-        """The times that replace the protocol's, by name, in ps."""
-        return self.model_dump(exclude={"protocol"}, exclude_none=True)
+    def settings(self) -> dict[str, float]:
+        """The settings of the protocol with the given times in their place, in ps."""
+        return protocol_settings("md", self.protocol, self.model_dump(exclude={"protocol"}, exclude_none=True))
+
+    @model_validator(mode="after")
+    def _fits(self) -> MolecularDynamics:
+        try:
+            stage_settings(self.settings, temperature=1.0, mobile=["Ag"])  # neither decides whether times fit
+        except ProtocolError as error:
+            raise _fault(f"the times do not fit together: {error}") from None
+        return self
 
 
 class ObservableRequest(_Section):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import click
+
+from aiida_superionic.errors import SuperionicError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,27 +20,14 @@ class UserError(click.ClickException):
     exit_code = 2
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    from aiida.common.exceptions import ConfigurationError
-
-    from aiida_superionic.campaigns.apply import ApplyError
-    from aiida_superionic.campaigns.document import CampaignFileError
-    from aiida_superionic.engines.catalogue import EngineError
-    from aiida_superionic.structures.supercell import StructureError
-
-    try:
-        yield
-    except (ApplyError, CampaignFileError, ConfigurationError, EngineError, StructureError) as error:
-        raise UserError(str(error)) from None
-
-
 def tells_user_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Turn the mistakes that a command finds into sentences."""
 
     @wraps(command)
-    def wrapper(*args: Any, **kwargs: Any) -> R:
-        with _told():
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
             return command(*args, **kwargs)
+        except SuperionicError as error:
+            raise UserError(str(error)) from None
 
-    return wrapper  # type: ignore[return-value]
+    return wrapper

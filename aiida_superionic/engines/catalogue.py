@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
 
+from aiida_superionic.errors import SuperionicError
+
 _DISTRIBUTION = "aiida-superionic"
 _PROBE_TIMEOUT = 60.0
 
 
-class EngineError(RuntimeError):
+class EngineError(SuperionicError):
     """An engine that cannot be found, installed or started."""
 
 

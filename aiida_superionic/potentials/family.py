@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from aiida_superionic.errors import SuperionicError
 from aiida_superionic.structures.materials import ChemicalSymbol
 
 
-class PotentialError(ValueError):
+class PotentialError(SuperionicError, ValueError):
     """A potential that is damaged, or asked about species that it does not know."""
 
 

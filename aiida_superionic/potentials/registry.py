@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from ruamel.yaml import YAMLError
+from ruamel.yaml.error import YAMLError
 
 from aiida_superionic.datafiles import load_yaml, read_folder
 from aiida_superionic.potentials.family import Potential, PotentialError

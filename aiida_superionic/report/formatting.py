@@ -13,7 +13,7 @@ NOT_CONVERGED = "not converged"
 ABSENT = "—"
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_PLAIN_EXPONENTS = range(-3, 5)
+PLAIN_EXPONENTS = range(-3, 5)
 _DIGITS_WITHOUT_ERROR = 4
 
 
@@ -79,7 +79,7 @@ def measurement(scalar: Scalar | None) -> str:
     error = _round_to_digits(Decimal(repr(scalar.error)), 2)
     value = value.quantize(error, ROUND_HALF_EVEN)
     exponent = max(value.adjusted(), error.adjusted())
-    if exponent in _PLAIN_EXPONENTS:
+    if exponent in PLAIN_EXPONENTS:
         return f"{value:f} ± {error:f}"
     return f"({value.scaleb(-exponent):f} ± {error.scaleb(-exponent):f})e{exponent:+03d}"
 
@@ -88,7 +88,12 @@ def typeset(text: str) -> str:
     """Return the text of :func:`measurement` with a real minus and power of ten: ``(3.12 ± 0.15) × 10⁻¹²``."""
     minus = re.sub(r"-(?=\d)", "−", re.sub(r"e[+-]\d+$", "", text))
     power = re.search(r"e([+-]\d+)$", text)
-    return f"{minus} × 10{str(int(power[1])).translate(_SUPERSCRIPTS)}" if power else minus
+    return f"{minus} × {power_of_ten(int(power[1]))}" if power else minus
+
+
+def power_of_ten(exponent: int) -> str:
+    """Return ``10⁻¹²`` for −12."""
+    return f"10{str(exponent).translate(_SUPERSCRIPTS)}"
 
 
 def percent(deviation: float) -> str:
@@ -118,6 +123,6 @@ def _scientific(number: Decimal) -> str:
     exponent = number.adjusted()
     if number == 0:
         return "0"
-    if exponent in _PLAIN_EXPONENTS:
+    if exponent in PLAIN_EXPONENTS:
         return f"{number:f}"
     return f"{number.scaleb(-exponent):f}e{exponent:+03d}"

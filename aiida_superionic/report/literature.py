@@ -25,7 +25,9 @@ class Reference(BaseModel):
     unit: str
     material: str
     temperature: float = Field(gt=0.0, description="K")
-    method: str = Field(description="What gave the forces: classical force field, DFT or MLP (machine-learned potential)")
+    method: str = Field(
+        description="What gave the forces: classical FF (force field), DFT or MLP (machine-learned potential)"
+    )
     potential: str | None = Field(description="The potential by the name that campaigns use, where it is one of ours")
     title: str = Field(description="The title of the paper")
     where: str = Field(description="The place in the paper")
@@ -47,9 +49,7 @@ def literature() -> tuple[Reference, ...]:
     """Return every published number that the package knows, in the order of its file."""
     data = load_yaml(files("aiida_superionic.report").joinpath("literature.yaml").read_text(encoding="utf-8"))
     titles = data["titles"]
-    return tuple(
-        Reference.model_validate(entry | {"title": titles[entry["title"]]}) for entry in data["references"]
-    )
+    return tuple(Reference.model_validate(entry | {"title": titles[entry["title"]]}) for entry in data["references"])
 
 
 def references(specification: dict[str, Any]) -> tuple[Reference, ...]:

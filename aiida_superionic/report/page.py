@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
+from aiida_superionic import __version__
 from aiida_superionic.campaigns.results import FINISHED, Condition, PointResult
-from aiida_superionic.report.plots import Plot, comparison_plot, curve_plots, distinguishing_labels
+from aiida_superionic.report.formatting import heading, measurement, percent, plain, typeset, unit_label
+from aiida_superionic.report.plots import comparison_plot, curve_plots
 from aiida_superionic.report.table import (
     TEMPERATURE,
     Row,
@@ -24,10 +24,16 @@ from aiida_superionic.report.table import (
     headline_quantities,
     quantities,
     rows,
+    split_labels,
     state_text,
     units,
 )
-from aiida_superionic.report.formatting import heading, measurement, percent, plain, typeset, unit_label
+
+_SETUP_TITLES = {
+    "version": "Version of the specification",
+    "temperature": "Temperature, K",
+    "md": "Molecular dynamics (times in ps)",
+}
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,7 @@ def render_report(
     table = rows(conditions, columns)
     unit_of = units(conditions)
     per_point = list(dict.fromkeys([TEMPERATURE, *(headline_quantities(conditions) if columns is None else columns)]))
+    _, short = split_labels(conditions)
     shared, own = _shared_and_own([point.provenance for point in points])
     environment = Environment(
         loader=PackageLoader("aiida_superionic.report"),
@@ -109,23 +116,27 @@ def render_report(
     }
     return environment.get_template("report.html").render(
         title=title,
+        version=__version__,
         written=(written or datetime.now().astimezone()).strftime("%Y-%m-%d %H:%M %Z").strip(),
         summary=_summary(conditions, points),
         setup=_setup(conditions),
         table=table,
-        column_titles=[column_title(cell.quantity, unit_of.get(cell.quantity, "")) for cell in table[0].cells] if table else [],
-        labels=distinguishing_labels(conditions),
+        column_titles=[column_title(cell.quantity, unit_of.get(cell.quantity, "")) for cell in table[0].cells]
+        if table
+        else [],
+        labels=[label or condition.label for label, condition in zip(short, conditions, strict=True)],
         sources=_sources(table),
-        comparison=_markup(comparison_plot(table)),
+        comparison=comparison_plot(table),
         per_point=[(name, column_title(name, unit_of.get(name, ""))) for name in per_point],
         everything=rows(conditions, quantities(conditions)),
-        plots=[_markup(plot) for plot in curve_plots(conditions)],
+        plots=curve_plots(conditions),
         points=points,
         unfinished=[point for point in points if point.state != FINISHED],
         shared_provenance=[_node(what, text) for what, text in shared.items()],
         own_provenance=[[_node(what, text) for what, text in entries.items()] for entries in own],
         specifications=[
-            (condition.label, json.dumps(condition.specification, indent=2, ensure_ascii=False)) for condition in conditions
+            (condition.label, json.dumps(condition.specification, indent=2, ensure_ascii=False))
+            for condition in conditions
         ],
     )
 
@@ -147,7 +158,7 @@ def _setup(conditions: Sequence[Condition]) -> list[tuple[str, str]]:
         for key, value in condition.specification.items():
             values.setdefault(key, {})[plain(value)] = None
     seeds = sorted({replica.specification["seed"] for condition in conditions for replica in condition.replicas})
-    setup = [(heading(key), "; ".join(texts)) for key, texts in values.items()]
+    setup = [(_SETUP_TITLES.get(key, heading(key)), "; ".join(texts)) for key, texts in values.items()]
     return [*setup, ("Seeds", ", ".join(map(str, seeds)))]
 
 
@@ -161,17 +172,14 @@ def _sources(table: Sequence[Row]) -> list[str]:
     return [f"“{title}”. {'; '.join(where)}." for title, where in places.items()]
 
 
-def _markup(plot: Plot | None) -> dict[str, Any] | None:
-    # Only matplotlib's own output is trusted; the labels in it are drawn as outlines, not as text.
-    return plot and {"title": plot.title, "alt": plot.description, "svg": Markup(plot.svg), "wide": plot.wide}  # noqa: S704
-
-
 def _shared_and_own(provenances: Iterable[dict[str, str]]) -> tuple[dict[str, str], list[dict[str, str]]]:
     """Split what all points have in common from what each has of its own; points that have not run say nothing."""
     entries = list(provenances)
     started = [entry for entry in entries if entry]
     shared = {
-        what: text for what, text in (started[0] if started else {}).items() if all(e.get(what) == text for e in started)
+        what: text
+        for what, text in (started[0] if started else {}).items()
+        if all(e.get(what) == text for e in started)
     }
     return shared, [{what: text for what, text in entry.items() if what not in shared} for entry in entries]
 
@@ -181,5 +189,3 @@ def _node(what: str, text: str) -> _Node:
         return _Node(what, text, is_node=str(UUID(text)) == text)
     except ValueError:
         return _Node(what, text, is_node=False)
-
-

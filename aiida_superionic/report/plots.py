@@ -7,6 +7,7 @@ curves of a new observable appear without an edit. Text and axes take the colour
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,17 +16,27 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from aiida_superionic.analysis.results import Curve, Scalar
 from aiida_superionic.campaigns.results import Condition
-from aiida_superionic.report.table import Row
-from aiida_superionic.report.formatting import heading, measurement, species_label, split_species, typeset, unit_label
+from aiida_superionic.report.formatting import (
+    PLAIN_EXPONENTS,
+    heading,
+    measurement,
+    power_of_ten,
+    species_label,
+    split_species,
+    typeset,
+    unit_label,
+)
+from aiida_superionic.report.table import Cell, Row, split_labels
 
-# Okabe and Ito's colours that differ for every kind of colour vision, without black and yellow: one is lost on a dark page, the
-# other on a light one.
+# Okabe and Ito's colours, which every kind of colour vision tells apart, without black and yellow: the one is lost on a
+# dark page, the other on a light one.
 OKABE_ITO = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 # The curves that rise to a plateau, and the scalar that is its height.
@@ -34,6 +45,7 @@ _PLATEAUS = {"friction_integral": "friction_coefficient"}
 _PAGE_COLOUR = "#010203"
 _PANEL_WIDTH, _PANEL_HEIGHT = 6.0, 3.9
 _PANELS_PER_ROW = 2
+_LETTERS_PER_PANEL, _LETTERS_PER_HANDLE, _LEGEND_ROW_HEIGHT = 68, 8, 0.24
 _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 10.5,
@@ -46,7 +58,8 @@ _STYLE = {
     "svg.hashsalt": "aiida-superionic",
     "path.simplify_threshold": 0.3,
     **dict.fromkeys(
-        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "axes.titlecolor"), _PAGE_COLOUR
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "axes.titlecolor"),
+        _PAGE_COLOUR,
     ),
 }
 
@@ -95,9 +108,11 @@ def curve_plots(conditions: Sequence[Condition]) -> list[Plot]:
         panels = _panels(conditions, names)
         title = heading(family)
         axes = panels[0].lines[0].mean
-        drawn = dict.fromkeys(" ".join(filter(None, (panel.title, line.label))) for panel in panels for line in panel.lines)
-        what = f"{_axis_label(axes.y_label, axes.y_unit)} against {_axis_label(axes.x_label, axes.x_unit)}"
-        description = f"{title}: {what}, for {', '.join(filter(None, drawn)) or conditions[0].label}."
+        species = ", ".join(filter(None, map(_species, names)))
+        labels = [label for label in split_labels(conditions)[1] if label]
+        what = f"{_words(axes.y_label, axes.y_unit)} against {_words(axes.x_label, axes.x_unit)}"
+        where = "".join((f" of {species}" if species else "", f" at {', '.join(labels)}" if labels else ""))
+        description = f"{title}{where}: {what}."
         with _style():
             svg = _svg(_curve_figure(panels), family)
         plots.append(Plot(family, title, description, svg, wide=len(panels) > 1))
@@ -110,53 +125,52 @@ def comparison_plot(table: Sequence[Row]) -> Plot | None:
     Returns
     -------
     Plot or None
-        One panel per quantity; None where nothing in the table has been published.
+        One panel per quantity that has been published; None where there is none.
     """
-    table = [row for row in table if any(cell.comparisons for cell in row.cells)]
-    if not table:
+    _, own = split_labels([row.condition for row in table])
+    labelled = [
+        (label, row) for label, row in zip(own, table, strict=True) if any(cell.comparisons for cell in row.cells)
+    ]
+    table = [row for _, row in labelled]
+    columns = [cells for cells in zip(*(row.cells for row in table), strict=True) if any(c.comparisons for c in cells)]
+    if not columns:
         return None
-    n_panels = len(table[0].cells)
+    labels: list[str] = []
+    rows: list[dict[str, int]] = []
+    for label, row in labelled:
+        methods = dict.fromkeys(entry.reference.method for cell in row.cells for entry in cell.comparisons)
+        rows.append({method: len(labels) + 1 + i for i, method in enumerate(methods)})
+        labels += [f"this work, {label}" if label else "this work", *(f"published, {method}" for method in methods)]
     with _style():
-        figure = Figure(layout="constrained")
-        axes: Any = figure.subplots(1, n_panels, sharey=True, squeeze=False)[0]
-        labels: list[str] = []
-        height = 0
-        for row, row_label in zip(table, distinguishing_labels([row.condition for row in table]), strict=True):
-            methods = list(dict.fromkeys(entry.reference.method for cell in row.cells for entry in cell.comparisons))
-            for axis, cell in zip(axes, row.cells, strict=True):
-                _draw_measured(axis, row.condition, cell.quantity, cell.scalar, height)
+        figure = Figure(figsize=(_PANEL_WIDTH * _PANELS_PER_ROW, 1.2 + 0.32 * len(labels)), layout="constrained")
+        axes: Any = figure.subplots(1, len(columns), sharey=True, squeeze=False)
+        for axis, cells in zip(axes[0], columns, strict=True):
+            unit, scale = _scaled_unit(cells)
+            for row, cell, row_of in zip(table, cells, rows, strict=True):
+                _draw_measured(axis, row.condition, cell, min(row_of.values()) - 1, scale)
                 for entry in cell.comparisons:
-                    y = height + 1 + methods.index(entry.reference.method)
-                    reference = entry.reference
-                    axis.errorbar(
-                        reference.value, y, xerr=reference.error, fmt="D", mfc="none", color=OKABE_ITO[1], markersize=6
-                    )
-            ours = f"this work, {row_label}" if row_label else "this work"
-            labels += [ours, *(f"published, {method}" for method in methods)]
-            height = len(labels)
-        for axis, cell in zip(axes, table[0].cells, strict=True):
-            units = [row.condition.observables[cell.quantity].unit for row in table if cell.quantity in row.condition.observables]
-            axis.set_xlabel(_axis_label(heading(cell.quantity), units[0] if units else ""))
+                    published, y = entry.reference, row_of[entry.reference.method]
+                    error = None if published.error is None else published.error / scale
+                    axis.errorbar(published.value / scale, y, xerr=error, fmt="D", mfc="none", color=OKABE_ITO[1])
+            axis.set_title(heading(cells[0].quantity))
+            axis.set_xlabel(unit)
             axis.grid(axis="y", color=_PAGE_COLOUR, alpha=0.12)
-            axis.margins(x=0.18)
-            axis.locator_params(axis="x", nbins=4)
-            axis.ticklabel_format(axis="x", scilimits=(-3, 4), useMathText=True)
-        axes[0].set_yticks(range(height), labels)
-        axes[0].set_ylim(height - 0.5, -0.5)
-        figure.set_size_inches(_PANEL_WIDTH * _PANELS_PER_ROW, 1.1 + 0.32 * height)
+            axis.margins(x=0.15)
+            axis.locator_params(axis="x", nbins=5)
+        axes[0, 0].set_yticks(range(len(labels)), [_plain_text(label) for label in labels])
+        axes[0, 0].set_ylim(len(labels) - 0.5, -0.5)
         svg = _svg(figure, "comparison")
-    names = ", ".join(heading(cell.quantity) for cell in table[0].cells)
-    description = f"{names}: the mean with its standard error, every replica, and the published numbers, side by side."
+    names = ", ".join(heading(cells[0].quantity) for cells in columns)
+    description = f"{names}: mean and standard error (dots), replicas (ticks), published numbers (diamonds)."
     return Plot("comparison", "Beside published numbers", description, svg, wide=True)
 
 
-def distinguishing_labels(conditions: Sequence[Condition]) -> list[str]:
-    """Return what of each condition's label the other labels do not share; empty for a single condition."""
-    parts = [condition.label.split(" · ") for condition in conditions]
-    if len({len(words) for words in parts}) > 1:
-        return [condition.label for condition in conditions]
-    differing = [i for i, words in enumerate(zip(*parts, strict=True)) if len(set(words)) > 1]
-    return [" · ".join(words[i] for i in differing) for words in parts]
+def _scaled_unit(cells: Sequence[Cell]) -> tuple[str, float]:
+    """Return the unit of an axis with its power of ten, and that power, for published numbers far from 1."""
+    published = [entry.reference for cell in cells for entry in cell.comparisons]
+    unit = unit_label(published[0].unit)
+    exponent = math.floor(math.log10(max(abs(reference.value) for reference in published)))
+    return (unit, 1.0) if exponent in PLAIN_EXPONENTS else (f"{power_of_ten(exponent)} {unit}", 10.0**exponent)
 
 
 def _panels(conditions: Sequence[Condition], names: Sequence[str]) -> list[_Panel]:
@@ -165,7 +179,7 @@ def _panels(conditions: Sequence[Condition], names: Sequence[str]) -> list[_Pane
         lines = [_line(conditions[0], name, _species(name), colours[i]) for i, name in enumerate(names)]
         return [_Panel("", tuple(lines))]
     colours = _colours(len(conditions))
-    labels = distinguishing_labels(conditions)
+    _, labels = split_labels(conditions)
     return [
         _Panel(
             _species(name),
@@ -200,18 +214,23 @@ def _colours(n: int) -> list[str]:
 def _curve_figure(panels: Sequence[_Panel]) -> Figure:
     n_columns = min(len(panels), _PANELS_PER_ROW)
     n_rows = -(-len(panels) // n_columns)
-    legend_height = 0.26 * -(-len(panels[0].lines) // (3 * n_columns))
-    size = (_PANEL_WIDTH * n_columns, _PANEL_HEIGHT * n_rows + legend_height)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(layout="constrained")
     grid: Any = figure.subplots(n_rows, n_columns, squeeze=False)
     axes: list[Axes] = list(grid.flat)
+    for unused in axes[len(panels) :]:
+        unused.remove()
+    handles: dict[str, Artist] = {}
     for axis, panel in zip(axes, panels, strict=False):
         _draw_panel(axis, panel)
-    for axis in axes[len(panels) :]:
-        axis.remove()
-    handles = {label: handle for axis in axes[: len(panels)] for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    if any(handles):
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 3 * n_columns))
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles[label] = handle
+    height = _PANEL_HEIGHT * n_rows
+    if handles:
+        fitting = n_columns * _LETTERS_PER_PANEL // (max(map(len, handles)) + _LETTERS_PER_HANDLE)
+        n_legend_columns = max(1, min(len(handles), fitting))
+        height += _LEGEND_ROW_HEIGHT * -(-len(handles) // n_legend_columns)
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=n_legend_columns)
+    figure.set_size_inches(_PANEL_WIDTH * n_columns, height)
     return figure
 
 
@@ -224,15 +243,11 @@ def _draw_panel(axis: Axes, panel: _Panel) -> None:
             axis.fill_between(
                 mean.x, mean.y - mean.error, mean.y + mean.error, color=line.colour, alpha=0.22, linewidth=0
             )
-        axis.plot(mean.x, mean.y, color=line.colour, label=line.label)
+        axis.plot(mean.x, mean.y, color=line.colour, label=_plain_text(line.label))
         plateau = line.plateau
         if plateau is not None and plateau.value is not None and plateau.unit == mean.y_unit:
-            axis.axhline(plateau.value, color=line.colour, linestyle=(0, (5, 3)), linewidth=1.0)
-            text = f"{typeset(measurement(plateau))} {unit_label(plateau.unit)}"
-            axis.annotate(
-                text, (1.0, plateau.value), xycoords=("axes fraction", "data"), xytext=(0, 4), textcoords="offset points",
-                ha="right", color=line.colour,
-            )
+            label = f"plateau, {typeset(measurement(plateau))} {unit_label(plateau.unit)}" if len(panel.lines) == 1 else None
+            axis.axhline(plateau.value, color=line.colour, linestyle=(0, (5, 3)), linewidth=1.0, label=label)
     first = panel.lines[0].mean
     values = np.concatenate([line.mean.y for line in panel.lines])
     if values.min() < 0.0 < values.max():
@@ -241,25 +256,35 @@ def _draw_panel(axis: Axes, panel: _Panel) -> None:
     axis.set_xlabel(_axis_label(first.x_label, first.x_unit))
     axis.set_ylabel(_axis_label(first.y_label, first.y_unit))
     axis.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
-    axis.set_title(panel.title, loc="left")
+    axis.set_title(_plain_text(panel.title), loc="left")
 
 
-def _draw_measured(axis: Axes, condition: Condition, quantity: str, scalar: Scalar | None, y: int) -> None:
+def _draw_measured(axis: Axes, condition: Condition, cell: Cell, y: int, scale: float) -> None:
+    scalar = cell.scalar
     if scalar is None:
         return
     if scalar.value is None:
         if scalar.upper_bound is not None:
-            axis.plot(scalar.upper_bound, y, marker="<", color=OKABE_ITO[0])
+            axis.plot(scalar.upper_bound / scale, y, marker="<", color=OKABE_ITO[0])
         return
-    single = [replica.scalar(quantity) for replica in condition.finished]
-    values = [entry.value for entry in single if entry is not None and entry.value is not None]
+    single = [replica.scalar(cell.quantity) for replica in condition.finished]
+    values = [entry.value / scale for entry in single if entry is not None and entry.value is not None]
+    error = None if scalar.error is None else scalar.error / scale
     axis.plot(values, [y] * len(values), linestyle="", marker="|", color=OKABE_ITO[0], markersize=9, alpha=0.6)
-    axis.errorbar(scalar.value, y, xerr=scalar.error, fmt="o", color=OKABE_ITO[0], capsize=4, markersize=5)
+    axis.errorbar(scalar.value / scale, y, xerr=error, fmt="o", color=OKABE_ITO[0], capsize=4, markersize=5)
+
+
+def _plain_text(text: str) -> str:
+    """Return text that matplotlib draws as it stands, without reading formulae into it."""
+    return text.replace("$", r"\$")
+
+
+def _words(label: str, unit: str) -> str:
+    return f"{label} ({unit_label(unit)})" if unit_label(unit) else label
 
 
 def _axis_label(label: str, unit: str) -> str:
-    unit = unit_label(unit)
-    return f"{label} ({unit})" if unit else label
+    return re.sub(r"_(\w+)", r"$_{\\mathrm{\1}}$", _plain_text(_words(label, unit)))
 
 
 @contextmanager
@@ -277,6 +302,6 @@ def _svg(figure: Figure, name: str) -> str:
         stream, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
     )
     svg = stream.getvalue()
-    svg = svg[svg.index("<svg") :].replace(_PAGE_COLOUR, "currentColor")
-    svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
-    return re.sub(r'(<svg[^>]*?) width="[^"]*"', r'\1 aria-hidden="true"', re.sub(r' height="[^"]*pt"', "", svg, count=1), count=1)
+    svg = re.sub(r"<!--.*?-->\s*", "", svg[svg.index("<svg") :], flags=re.DOTALL).replace(_PAGE_COLOUR, "currentColor")
+    prefix = re.sub(r"\W", "-", name)
+    return re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)

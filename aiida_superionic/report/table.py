@@ -15,8 +15,8 @@ from rich.text import Text
 from aiida_superionic.analysis.results import Scalar
 from aiida_superionic.campaigns.results import FINISHED, Condition, PointResult
 from aiida_superionic.campaigns.wording import unknown
-from aiida_superionic.report.literature import Reference, literature, references
 from aiida_superionic.report.formatting import heading, measurement, percent, plain, unit_label
+from aiida_superionic.report.literature import Reference, literature, references
 
 TEMPERATURE = "temperature"
 
@@ -31,9 +31,10 @@ class Comparison:
 
     @property
     def text(self) -> str:
-        """The comparison in one line: ``classical force field 3.3e-12 (−6 %)``."""
+        """The published number for the terminal: ``3.3e-12 (−6 %)``, after its method where that is another."""
+        number = measurement(self.reference.scalar)
         deviation = "" if self.deviation is None else f" ({percent(self.deviation)})"
-        return f"{self.reference.method} {measurement(self.reference.scalar)}{deviation}"
+        return f"{number}{deviation}" if self.same_potential else f"{self.reference.method} {number}{deviation}"
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,18 @@ def _cell(condition: Condition, name: str) -> Cell:
     return Cell(name, scalar, n_replicas, comparisons)
 
 
+def split_labels(conditions: Sequence[Condition]) -> tuple[str, list[str]]:
+    """Return what the labels of the conditions share, and what each has of its own: nothing for a single condition."""
+    parts = [condition.label.split(" · ") for condition in conditions]
+    if len({len(words) for words in parts}) > 1:
+        return "", [condition.label for condition in conditions]
+    columns = list(zip(*parts, strict=True))
+    shared = " · ".join(column[0] for column in columns if len(set(column)) == 1)
+    return shared, [
+        " · ".join(w for w, column in zip(words, columns, strict=True) if len(set(column)) > 1) for words in parts
+    ]
+
+
 def units(conditions: Iterable[Condition]) -> dict[str, str]:
     """Return the unit of every scalar."""
     return {name: scalar.unit for condition in conditions for name, scalar in condition.observables.items()}
@@ -127,44 +140,55 @@ def column_title(name: str, unit: str) -> str:
 
 
 def terminal_table(table: Sequence[Row]) -> Table:
-    """Return the results for the terminal: value ± error, and below it what has been published."""
+    """Return the results for the terminal: value ± error, and below it what has been published.
+
+    A narrow terminal breaks the numbers into lines; it never cuts them.
+    """
     unit_of = units(row.condition for row in table)
-    terminal = Table(title="Results", caption="mean ± standard error; below: published (deviation of ours)")
-    terminal.add_column("condition")
-    terminal.add_column("replicas", justify="right")
+    terminal, labels = _labelled_table("Results", [row.condition for row in table])
+    terminal.caption = "mean ± standard error; below: published (deviation of ours)"
+    terminal.add_column("replicas", justify="right", overflow="fold")
     for cell in table[0].cells if table else ():
-        terminal.add_column(column_title(cell.quantity, unit_of[cell.quantity]), justify="right")
-    for row in table:
+        terminal.add_column(column_title(cell.quantity, unit_of[cell.quantity]), justify="right", overflow="fold")
+    for row, label in zip(table, labels, strict=True):
         finished = f"{len(row.condition.finished)}/{len(row.condition.replicas)}"
-        terminal.add_row(Text(row.condition.label), finished, *(_terminal_cell(cell) for cell in row.cells))
+        terminal.add_row(*label, finished, *(_terminal_cell(cell) for cell in row.cells))
     return terminal
 
 
 def _terminal_cell(cell: Cell) -> Text:
     text = Text(measurement(cell.scalar), style="bold")
-    shown = cell.comparisons if cell.closest is None else (cell.closest,)
-    for comparison in shown:
+    for comparison in cell.comparisons if cell.closest is None else (cell.closest,):
         text.append(f"\n{comparison.text}", style="not bold dim")
     return text
 
 
 def temperature_table(conditions: Sequence[Condition]) -> Table:
     """Return the measured temperature of every replica for the terminal, beside the one that was set."""
-    terminal = Table(title="Measured temperatures")
-    for title in ("condition", "seed", "state"):
-        terminal.add_column(title)
-    for title in ("measured, K", "set, K"):
-        terminal.add_column(title, justify="right")
-    for condition in conditions:
+    terminal, labels = _labelled_table("Measured temperatures", conditions)
+    for title in ("seed", "measured, K", "set, K"):
+        terminal.add_column(title, justify="right", overflow="fold")
+    terminal.add_column("state", overflow="fold")
+    for condition, label in zip(conditions, labels, strict=True):
         for replica in condition.replicas:
             terminal.add_row(
-                Text(condition.label),
-                plain(replica.specification.get("seed", "")),
-                Text(state_text(replica)),
+                *label,
+                plain(replica.specification["seed"]),
                 measurement(replica.scalar(TEMPERATURE)),
                 plain(condition.specification["temperature"]),
+                Text(state_text(replica)),
             )
     return terminal
+
+
+def _labelled_table(title: str, conditions: Sequence[Condition]) -> tuple[Table, list[tuple[Text, ...]]]:
+    """Return a table titled by what the conditions share, and the first cell of each one's rows, if it needs one."""
+    shared, own = split_labels(conditions)
+    terminal = Table(title=Text(f"{title}: {shared}" if shared else title))
+    if not any(own):
+        return terminal, [() for _ in own]
+    terminal.add_column("condition", overflow="fold")
+    return terminal, [(Text(label),) for label in own]
 
 
 def state_text(replica: PointResult) -> str:
@@ -175,8 +199,9 @@ def state_text(replica: PointResult) -> str:
 def csv_text(table: Sequence[Row]) -> str:
     """Return the results as CSV, in full precision.
 
-    One row per condition; of each quantity the value, the standard error, the upper bound, the number of replicas, the number
-    published for the same potential and the deviation from it in per cent. What there is not is left empty.
+    One row per condition; of each quantity the value, the standard error, the upper bound, the number of
+    replicas, the number published for the same potential and the deviation from it in per cent. What there is not is
+    left empty.
     """
     unit_of = units(row.condition for row in table)
     entries = ("error", "upper_bound", "replicas", "published", "deviation_percent")

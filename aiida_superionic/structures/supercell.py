@@ -7,10 +7,11 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
+from aiida_superionic.errors import SuperionicError
 from aiida_superionic.structures.materials import Material, Site
 
 
-class StructureError(ValueError):
+class StructureError(SuperionicError):
     """A structure that cannot be made as asked."""
 
 

@@ -2,20 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
+from pydantic import ValidationError
 
 from aiida_superionic.calculations.functions import begin_production
 from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.lammps import LammpsBaseWorkChain
-from aiida_superionic.workchains.protocol import protocol_settings
+from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings
 
 _SHARED = ("structure", "potential", "seed")
 _SET_HERE = ("parent_folder", "start")
+
+
+def stage_settings(times: Mapping[str, float], temperature: float, mobile: Sequence[str]) -> dict[str, MdSettings]:
+    """Return the settings of each stage of :class:`MdWorkChain`.
+
+    Parameters
+    ----------
+    times
+        The settings of a protocol, in ps.
+    temperature
+        In K.
+    mobile
+        The species meant to diffuse.
+
+    Raises
+    ------
+    aiida_superionic.workchains.protocol.ProtocolError
+        If the settings do not fit together.
+    """
+    own = ("equilibration", "production", "sampling_interval")
+    common = {key: value for key, value in times.items() if key not in own}
+    common |= {"temperature": temperature, "mobile": tuple(mobile)}
+    stages = {
+        "equilibration": {**common, "ensemble": "nvt", "duration": times["equilibration"]},
+        "production": {
+            **common,
+            "ensemble": "nve",
+            "duration": times["production"],
+            "sampling_interval": times["sampling_interval"],
+        },
+    }
+    settings = {}
+    for stage, given in stages.items():
+        try:
+            settings[stage] = MdSettings.model_validate(given)
+        except ValidationError as error:
+            raise ProtocolError(f"{stage}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+    return settings
 
 
 class MdWorkChain(WorkChain):
@@ -74,30 +114,15 @@ class MdWorkChain(WorkChain):
         Raises
         ------
         aiida_superionic.workchains.protocol.ProtocolError
-            If the protocol or an override is unknown.
-        ValueError
-            If the settings are not valid together.
+            If the protocol or an override is unknown, or the settings do not fit together.
         """
-        settings = protocol_settings("md", protocol, overrides)
-        settings.pop("description")
-        durations = {stage: settings.pop(stage) for stage in ("equilibration", "production")}
-        sampling = settings.pop("sampling_interval")
-        common = {**settings, "temperature": temperature, "mobile": mobile}
-        stages = {
-            "equilibration": {**common, "ensemble": "nvt", "duration": durations["equilibration"]},
-            "production": {
-                **common,
-                "ensemble": "nve",
-                "duration": durations["production"],
-                "sampling_interval": sampling,
-            },
-        }
+        times = protocol_settings("md", protocol, overrides)
         builder = cls.get_builder()
         builder.structure, builder.potential, builder.seed = structure, potential, orm.Int(seed)
-        for stage, parameters in stages.items():
+        for stage, settings in stage_settings(times, temperature, mobile).items():
             lammps = builder[stage]["lammps"]
             lammps["code"] = code
-            lammps["parameters"] = orm.Dict(MdSettings.model_validate(parameters).model_dump(mode="json"))
+            lammps["parameters"] = orm.Dict(settings.model_dump(mode="json"))
             lammps["metadata"]["options"] = dict(options or {})
         return builder
 

@@ -6,9 +6,10 @@ from typing import Any
 
 
 from aiida_superionic.datafiles import load_yaml, read_folder
+from aiida_superionic.errors import SuperionicError
 
 
-class ProtocolError(ValueError):
+class ProtocolError(SuperionicError, ValueError):
     """A protocol, or a setting of one, that does not exist."""
 
 
@@ -16,7 +17,10 @@ def protocols(process: str) -> dict[str, dict[str, Any]]:
     """Return the protocols of a workchain by name, each complete."""
     data = load_yaml(read_folder("aiida_superionic.workchains", "protocols")[process])
     shared: dict[str, Any] = data["shared"]
-    return {name: {**shared, **settings} for name, settings in data["protocols"].items()}
+    return {
+        name: {**shared, **{key: value for key, value in settings.items() if key != "description"}}
+        for name, settings in data["protocols"].items()
+    }
 
 
 def protocol_settings(process: str, protocol: str, overrides: dict[str, Any] | None = None) -> dict[str, Any]:

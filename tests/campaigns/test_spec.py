@@ -16,6 +16,7 @@ from aiida_superionic.campaigns.document import CampaignFileError
 from aiida_superionic.campaigns.points import expand
 from aiida_superionic.campaigns.quantities import parse_time
 from aiida_superionic.campaigns.spec import campaign_schema, load_campaign
+from aiida_superionic.workchains.protocol import protocols
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "agi.yaml"
 GOOD = """\
@@ -61,7 +62,7 @@ def test_a_campaign_is_read_with_times_in_ps(load):
     assert campaign.structure.material == "alpha-AgI"
     assert campaign.structure.supercell == (3, 3, 3)
     assert campaign.temperatures == (600.0, 750.0)
-    assert campaign.md.overrides == {"production": 100.0, "timestep": 0.0005}
+    assert campaign.md.settings | {"production": 100.0, "timestep": 0.0005} == campaign.md.settings
     assert [(request.name, request.parameters) for request in campaign.observables] == [
         ("diffusion", {}),
         ("friction", {"longest_lag": 3.0}),
@@ -73,7 +74,7 @@ def test_what_is_left_out_has_its_default(load):
     campaign = load(GOOD[: GOOD.index("seed:")])
     assert campaign.seed == 1
     assert campaign.md.protocol == "balanced"
-    assert campaign.md.overrides == {}
+    assert campaign.md.settings == protocols("md")["balanced"]
     assert {request.name for request in campaign.observables} == set(observables())
 
 
@@ -93,7 +94,7 @@ REFUSED = [
         "protocol:",
         "zzz:",
         13,
-        "unknown key 'zzz'; write equilibration or production or protocol or sampling or timestep",
+        "unknown key 'zzz'; write equilibration or production or protocol or sampling_interval or timestep",
     ),
     ("replicas: 5\n", "", 1, "the key replicas is missing; write a whole number from 1 to 10000"),
     ("  material: alpha-AgI\n", "", 2, "the key structure.material is missing; write the name of a reference crystal"),

@@ -48,17 +48,29 @@ def _curves(rng: np.random.Generator, temperature: float) -> dict[str, Curve]:
         "radial_distribution_Ag_Ag": curve(r, shells([3.4, 5.2], 0.7) * 0.8, 0.02, *g),
         "radial_distribution_Ag_I": curve(r, shells([2.8, 4.9], 0.25), 0.02, *g),
         "radial_distribution_I_I": curve(r, shells([4.5, 6.6], 0.4), 0.02, *g),
-        "mean_squared_displacement_Ag": curve(time, 2 * speed * (time + 0.8 * (1 - np.exp(-time))), 0.15, "t", "ps", "MSD", "Å^2"),
+        "mean_squared_displacement_Ag": curve(
+            time, 2 * speed * (time + 0.8 * (1 - np.exp(-time))), 0.15, "t", "ps", "MSD", "Å^2"
+        ),
         "mean_squared_displacement_I": curve(time, 0.9 * (1 - np.exp(-time / 0.2)), 0.01, "t", "ps", "MSD", "Å^2"),
-        "velocity_autocorrelation_Ag": curve(short, np.exp(-short / 0.1) * np.cos(9 * short), 0.004, "t", "ps", "C_v(t)", "1"),
-        "velocity_autocorrelation_I": curve(short, np.exp(-short / 0.2) * np.cos(14 * short), 0.004, "t", "ps", "C_v(t)", "1"),
-        "vibrational_density_of_states_Ag": curve(omega, 0.5 * np.exp(-omega / 1.5), 0.005, "frequency", "THz", "VDOS", "1/THz"),
+        "velocity_autocorrelation_Ag": curve(
+            short, np.exp(-short / 0.1) * np.cos(9 * short), 0.004, "t", "ps", "C_v(t)", "1"
+        ),
+        "velocity_autocorrelation_I": curve(
+            short, np.exp(-short / 0.2) * np.cos(14 * short), 0.004, "t", "ps", "C_v(t)", "1"
+        ),
+        "vibrational_density_of_states_Ag": curve(
+            omega, 0.5 * np.exp(-omega / 1.5), 0.005, "frequency", "THz", "VDOS", "1/THz"
+        ),
         "vibrational_density_of_states_I": curve(
             omega, 0.4 * np.exp(-0.5 * ((omega - 2.2) / 0.9) ** 2), 0.005, "frequency", "THz", "VDOS", "1/THz"
         ),
         "cage_residence_Ag": curve(time, np.exp(-((time / 0.7) ** 0.8) * speed), 0.004, "t", "ps", "C_R(t)", "1"),
-        "force_correlation_Ag": curve(short, np.exp(-short / 0.08) * np.cos(11 * short), 0.005, "t", "ps", "C_F(t)", "1"),
-        "force_spectrum_Ag": curve(omega, omega**2 * np.exp(-omega / 1.1) / 3, 0.01, "frequency", "THz", "C_F(ω)", "fs"),
+        "force_correlation_Ag": curve(
+            short, np.exp(-short / 0.08) * np.cos(11 * short), 0.005, "t", "ps", "C_F(t)", "1"
+        ),
+        "force_spectrum_Ag": curve(
+            omega, omega**2 * np.exp(-omega / 1.1) / 3, 0.01, "frequency", "THz", "C_F(ω)", "fs"
+        ),
         "memory_kernel_Ag": curve(short, 26 * np.exp(-short / 0.12), 0.2, "t", "ps", "Γ(t)", "kg/s^2"),
         "friction_integral_Ag": curve(short, gamma, 2e-14, "t", "ps", "G(t)", "kg/s"),
     }

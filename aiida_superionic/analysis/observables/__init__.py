@@ -1,0 +1,1 @@
+"""One module per observable; every module of this package is found by the registry."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aiida_superionic.analysis.correlation import lag_times
 from aiida_superionic.analysis.observables.radial_distribution import cage_cutoff
 from aiida_superionic.analysis.pairs import neighbour_sets
 from aiida_superionic.analysis.registry import ParameterError, observable
@@ -91,8 +94,9 @@ def cage_residence(
     """
     n_lags = count_lags(trajectory, longest_lag, "longest_lag")
     host = _cage_of(trajectory, neighbour)
-    lags = np.arange(n_lags) * trajectory.timestep
-    scalars, curves = {}, {}
+    lags = lag_times(n_lags, trajectory.timestep)
+    scalars: dict[str, Scalar] = {}
+    curves: dict[str, Curve] = {}
     for kind in trajectory.mobile:
         radius = cage_cutoff(trajectory, kind, host) if cutoff is None else cutoff
         scalars[f"cage_cutoff_{kind}"] = Scalar(radius, None, "Å")
@@ -105,9 +109,9 @@ def cage_residence(
                 radius + shift,
             )
 
-            def estimate(start: int, stop: int, sets: NDArray[np.uint64] = sets) -> dict[str, Array]:
+            def estimate(start: int, stop: int, sets: NDArray[np.uint64] = sets) -> Mapping[str, ArrayLike]:
                 probability = probability_unchanged(sets[start:stop], n_lags)
-                return {"probability": probability, "time": np.asarray(np.trapezoid(probability, lags))}
+                return {"probability": probability, "time": np.trapezoid(probability, lags)}
 
             result = block_statistics(estimate, trajectory.n_frames)
             scalars[f"cage_residence_time{suffix}_{kind}"] = Scalar(*result.scalar("time", TIME_IN_FS), "fs")

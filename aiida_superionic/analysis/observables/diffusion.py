@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
 
-from aiida_superionic.analysis.correlation import mean_squared_displacement
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aiida_superionic.analysis.correlation import lag_times, mean_squared_displacement
 from aiida_superionic.analysis.reference_frame import positions_in_host_frame
 from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import Curve, Result, Scalar
@@ -38,15 +41,15 @@ def self_diffusion(trajectory: Trajectory, fit_start: float, fit_end: float) -> 
         If fit_end is longer than a block.
     """
     n_lags = count_lags(trajectory, fit_end, "fit_end")
-    lags = np.arange(n_lags) * trajectory.timestep
+    lags = lag_times(n_lags, trajectory.timestep)
     window = lags >= fit_start - 0.5 * trajectory.timestep
     if fit_start < 0.0 or np.count_nonzero(window) < 3:
         raise ParameterError(f"no straight line fits between fit_start {fit_start:g} ps and fit_end {fit_end:g} ps")
     centred = lags[window] - lags[window].mean()
     positions = positions_in_host_frame(trajectory)
 
-    def estimate(start: int, stop: int) -> dict[str, np.ndarray]:
-        quantities = {}
+    def estimate(start: int, stop: int) -> Mapping[str, ArrayLike]:
+        quantities: dict[str, ArrayLike] = {}
         for kind in trajectory.kinds:
             displacement = mean_squared_displacement(positions[start:stop, trajectory.atoms_of(kind)], n_lags)
             quantities[f"displacement_{kind}"] = displacement
@@ -92,7 +95,7 @@ def diffusion(trajectory: Trajectory, *, fit_start: float = 2.0, fit_end: float 
     for kind in trajectory.kinds:
         displacement = estimate.value[f"displacement_{kind}"]
         curves[f"mean_squared_displacement_{kind}"] = Curve(
-            np.arange(len(displacement)) * trajectory.timestep,
+            lag_times(len(displacement), trajectory.timestep),
             displacement,
             "time",
             "ps",

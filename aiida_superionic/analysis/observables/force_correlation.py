@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from aiida_superionic.analysis.correlation import autocorrelation, cosine_transform
 from aiida_superionic.analysis.registry import observable
-from aiida_superionic.analysis.results import Curve, Result, Scalar
-from aiida_superionic.analysis.statistics import block_statistics, count_lags
+from aiida_superionic.analysis.results import Result, Scalar
+from aiida_superionic.analysis.spectra import normalised_spectrum
+from aiida_superionic.analysis.statistics import count_lags
 from aiida_superionic.analysis.trajectory import Trajectory
 from aiida_superionic.units import TIME_IN_FS
 
@@ -39,39 +37,17 @@ def force_correlation(trajectory: Trajectory, *, longest_lag: float = 5.0) -> Re
     """
     n_lags = count_lags(trajectory, longest_lag, "longest_lag")
     forces = trajectory.require("forces")
-    lags = np.arange(n_lags) * trajectory.timestep
     scalars, curves = {}, {}
     for kind in trajectory.mobile or trajectory.kinds:
-        atoms = forces[:, trajectory.atoms_of(kind)]
-
-        def estimate(start: int, stop: int, atoms: np.ndarray = atoms) -> dict[str, np.ndarray]:
-            correlation = autocorrelation(atoms[start:stop], n_lags)
-            correlation /= correlation[0]
-            return {
-                "correlation": correlation,
-                "spectrum": cosine_transform(correlation, trajectory.timestep)[1],
-                "integral": np.trapezoid(correlation, lags),
-            }
-
-        result = block_statistics(estimate, trajectory.n_frames)
-        frequencies, _ = cosine_transform(result.value["correlation"], trajectory.timestep)
-        scalars[f"force_correlation_integral_{kind}"] = Scalar(*result.scalar("integral", TIME_IN_FS), "fs")
-        curves[f"force_autocorrelation_{kind}"] = Curve(
-            lags,
-            result.value["correlation"],
-            "time",
-            "ps",
+        result = normalised_spectrum(
+            forces[:, trajectory.atoms_of(kind)],
+            trajectory.timestep,
+            n_lags,
             f"force autocorrelation of {kind}",
-            "1",
-            result.error["correlation"],
-        )
-        curves[f"force_spectrum_{kind}"] = Curve(
-            frequencies,
-            result.value["spectrum"],
-            "frequency",
-            "THz",
             f"force spectrum of {kind}",
-            "1/THz",
-            result.error["spectrum"],
         )
+        integral, error = result.integral
+        scalars[f"force_correlation_integral_{kind}"] = Scalar(integral * TIME_IN_FS, error * TIME_IN_FS, "fs")
+        curves[f"force_autocorrelation_{kind}"] = result.correlation
+        curves[f"force_spectrum_{kind}"] = result.spectrum
     return Result(scalars, curves)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
 
-from aiida_superionic.analysis.correlation import autocorrelation, cross_correlation
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aiida_superionic.analysis.correlation import autocorrelation, cross_correlation, lag_times
 from aiida_superionic.analysis.memory_kernel import integrated_kernel, kernel_from_forces, kernel_from_integral
 from aiida_superionic.analysis.observables.diffusion import self_diffusion
 from aiida_superionic.analysis.observables.temperature import kinetic_temperature
@@ -57,9 +60,9 @@ def friction(
     -------
     Result
         For each mobile species X (for each species where none is declared) the scalars ``friction_coefficient_X``
-        (kg/s), ``memory_time_X`` (fs), ``initial_friction_X`` (Γ(0) in kg/s²: ⟨F²⟩/(3 k_B T) where forces are held, else
-        the kernel's) and ``friction_from_diffusion_X`` (k_B T/D in kg/s); the curves ``memory_kernel_X`` in kg/s² and
-        ``friction_integral_X`` (G in kg/s).
+        (kg/s), ``memory_time_X`` (fs), ``initial_friction_X`` (Γ(0) in kg/s²: ⟨F²⟩/(3 k_B T) where forces are held,
+        else the kernel's) and ``friction_from_diffusion_X`` (k_B T/D in kg/s); the curves ``memory_kernel_X`` in kg/s²
+        and ``friction_integral_X`` (G in kg/s).
 
     Raises
     ------
@@ -68,14 +71,15 @@ def friction(
         Or if the ions do not diffuse.
     """
     n_lags = count_lags(trajectory, longest_lag, "longest_lag")
-    midpoints = (np.arange(n_lags - 1) + 0.5) * trajectory.timestep
+    midpoints = lag_times(n_lags - 1, trajectory.timestep) + 0.5 * trajectory.timestep
     window = midpoints > plateau_start
     if plateau_start < 0.0 or np.count_nonzero(window) < 2:
         raise ParameterError(f"no plateau fits between plateau_start {plateau_start:g} ps and {longest_lag:g} ps")
     diffusion = self_diffusion(trajectory, fit_start, fit_end)
     velocities = velocities_without_drift(trajectory)
     thermal_energies = BOLTZMANN * kinetic_temperature(trajectory) / KINETIC_ENERGY
-    scalars, curves = {}, {}
+    scalars: dict[str, Scalar] = {}
+    curves: dict[str, Curve] = {}
     for kind in trajectory.mobile or trajectory.kinds:
         atoms = trajectory.atoms_of(kind)
         mass = float(trajectory.masses[atoms[0]])
@@ -84,7 +88,7 @@ def friction(
 
         def estimate(
             start: int, stop: int, v: Array = v, f: Array | None = f, mass: float = mass
-        ) -> dict[str, np.ndarray]:
+        ) -> Mapping[str, ArrayLike]:
             part = v[start:stop]
             velocity = autocorrelation(part, n_lags)
             integral = integrated_kernel(velocity, trajectory.timestep, mass)
@@ -115,7 +119,7 @@ def friction(
             f"friction_from_diffusion_{kind}": _from_diffusion(diffusion, kind, thermal_energies.mean()),
         }
         curves[f"memory_kernel_{kind}"] = Curve(
-            np.arange(n_lags if f is not None else n_lags - 1) * trajectory.timestep,
+            lag_times(len(result.value["kernel"]), trajectory.timestep),
             result.value["kernel"] * FRICTION_RATE_IN_KG_PER_S2,
             "time",
             "ps",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations_with_replacement
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from aiida_superionic.analysis.pairs import half_width, pair_histogram
 from aiida_superionic.analysis.registry import ParameterError, observable
@@ -64,12 +66,12 @@ def pair_distribution(
     n_pairs = len(a) * (len(b) - (first == second))
     if not n_pairs:
         raise ParameterError(f"there is no pair of {first} and {second}")
-    edges = np.arange(n_bins + 1) * bin_width
+    edges = np.arange(n_bins + 1, dtype=np.float64) * bin_width
     r = 0.5 * (edges[1:] + edges[:-1])
     shells = 4.0 / 3.0 * np.pi * np.diff(edges**3)
     volumes = np.broadcast_to(np.abs(np.linalg.det(part.cell)), part.n_frames)
 
-    def estimate(start: int, stop: int) -> dict[str, Array]:
+    def estimate(start: int, stop: int) -> Mapping[str, ArrayLike]:
         frames = part.frames(start, stop)
         counts = pair_histogram(frames.positions, frames.cell, a, b, edges, weights=volumes[start:stop])
         g = counts / (frames.n_frames * n_pairs * shells)

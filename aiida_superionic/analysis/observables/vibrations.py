@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from aiida_superionic.analysis.correlation import autocorrelation, cosine_transform
 from aiida_superionic.analysis.reference_frame import velocities_without_drift
 from aiida_superionic.analysis.registry import observable
-from aiida_superionic.analysis.results import Curve, Result
-from aiida_superionic.analysis.statistics import block_statistics, count_lags
+from aiida_superionic.analysis.results import Result
+from aiida_superionic.analysis.spectra import normalised_spectrum
+from aiida_superionic.analysis.statistics import count_lags
 from aiida_superionic.analysis.trajectory import Trajectory
 
 
@@ -38,34 +36,15 @@ def vibrations(trajectory: Trajectory, *, longest_lag: float = 5.0) -> Result:
     """
     n_lags = count_lags(trajectory, longest_lag, "longest_lag")
     velocities = velocities_without_drift(trajectory)
-    lags = np.arange(n_lags) * trajectory.timestep
     curves = {}
     for kind in trajectory.kinds:
-        atoms = velocities[:, trajectory.atoms_of(kind)]
-
-        def estimate(start: int, stop: int, atoms: np.ndarray = atoms) -> dict[str, np.ndarray]:
-            correlation = autocorrelation(atoms[start:stop], n_lags)
-            correlation /= correlation[0]
-            return {"correlation": correlation, "spectrum": cosine_transform(correlation, trajectory.timestep)[1]}
-
-        result = block_statistics(estimate, trajectory.n_frames)
-        frequencies, _ = cosine_transform(result.value["correlation"], trajectory.timestep)
-        curves[f"velocity_autocorrelation_{kind}"] = Curve(
-            lags,
-            result.value["correlation"],
-            "time",
-            "ps",
+        result = normalised_spectrum(
+            velocities[:, trajectory.atoms_of(kind)],
+            trajectory.timestep,
+            n_lags,
             f"velocity autocorrelation of {kind}",
-            "1",
-            result.error["correlation"],
-        )
-        curves[f"vibrational_density_of_states_{kind}"] = Curve(
-            frequencies,
-            result.value["spectrum"],
-            "frequency",
-            "THz",
             f"vibrational density of states of {kind}",
-            "1/THz",
-            result.error["spectrum"],
         )
+        curves[f"velocity_autocorrelation_{kind}"] = result.correlation
+        curves[f"vibrational_density_of_states_{kind}"] = result.spectrum
     return Result(curves=curves)

@@ -12,7 +12,7 @@ from aiida_superionic.analysis.trajectory import TrajectoryError
 from aiida_superionic.units import KINETIC_ENERGY
 
 
-def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Part:  # noqa: ARG001
+def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Part:
     """Read one extended XYZ file.
 
     Positions are taken as they stand and must be unwrapped. Velocities are those that ASE makes of its ``momenta``
@@ -26,10 +26,10 @@ def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Pa
     """
     from ase.io import iread  # noqa: PLC0415 - lists and help need no ASE
 
+    if not path.is_file():
+        raise TrajectoryError(f"{path} cannot be read: no such file")
     try:
         frames = list(iread(path, index=":", format="extxyz"))
-    except OSError as error:
-        raise TrajectoryError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # ASE raises whatever the damage leads to
         raise TrajectoryError(f"{path} is no extended XYZ file or damaged: {error}") from error
     if not frames:

@@ -95,6 +95,10 @@ def assemble(
     ids = data[..., names.index("id")]
     if not np.all(ids[:, 1:] > ids[:, :-1]):
         data = np.take_along_axis(data, np.argsort(ids, axis=1)[..., np.newaxis], axis=1)
+        ids = data[..., names.index("id")]
+        twice = np.flatnonzero(~np.all(ids[:, 1:] > ids[:, :-1], axis=1))
+        if len(twice):
+            raise TrajectoryError(f"{path}, MD step {steps[twice[0]]}: an atom is there twice")
     for name in ("id", "type"):
         column = data[..., names.index(name)]
         changed = np.flatnonzero(np.any(column != column[:1], axis=1))

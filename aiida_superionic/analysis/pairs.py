@@ -199,5 +199,8 @@ def _all_pairs(
 def _compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
     from numba import njit  # noqa: PLC0415 - takes longer to import than the script may take to start
 
-    compiled: Callable[..., Any] = njit(cache=True)(kernel)
+    try:
+        compiled: Callable[..., Any] = njit(cache=True)(kernel)
+    except RuntimeError:  # no folder for the cache can be written: compiling takes a second in each run
+        compiled = njit(kernel)
     return compiled

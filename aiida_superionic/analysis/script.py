@@ -25,7 +25,14 @@ BAD_INPUT = 2
 BAD_TRAJECTORY = 3
 NOT_CONVERGED = 4
 
-_READING = ("format", "kinds", "md_timestep", "mobile", "masses")
+_READING = {
+    "format": (str, "text"),
+    "kinds": ([str], "a list of text"),
+    "md_timestep": (float, "a number"),
+    "mobile": ([str], "a list of text"),
+    "masses": ([float], "a list of numbers"),
+}
+"""How to read a trajectory: the type of each entry (in a list, of its elements), and that type in words."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,9 @@ class Job:
 
 def main() -> None:
     """Run the command line, and exit with its status."""
+    # A batch job's locale may know no Å.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     sys.exit(run(sys.argv[1:]))
 
 
@@ -203,10 +213,24 @@ def _job_from_file(path: Path, options: argparse.Namespace) -> Job:
         raise ParameterError(f"{path} has no entry {error.args[0]!r}") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise ParameterError(f"{path} is no analysis job: {error}") from error
-    for key in trajectory:
+    for name, digest in files.items():
+        if not isinstance(digest, str | None):
+            raise ParameterError(f"{path}: the SHA-256 of {name!r} is {digest!r} where text is expected")
+    for key, value in trajectory.items():
         if key not in _READING:
             raise ParameterError(f"{path}: unknown entry {key!r} of the trajectory{suggestion(key, _READING)}")
+        kind, words = _READING[key]
+        if value is not None and not _is(value, kind):
+            raise ParameterError(f"{path}: {key} is {value!r} where {words} is expected")
     return Job(files, trajectory, chosen, Path(options.output))
+
+
+def _is(value: object, kind: Any) -> bool:
+    if isinstance(kind, list):
+        return isinstance(value, list) and all(_is(element, kind[0]) for element in value)
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int | float if kind is float else kind)
 
 
 def _observable(name: str) -> Observable:

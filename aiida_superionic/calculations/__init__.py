@@ -1,0 +1,1 @@
+"""Jobs and the small steps between them: what runs, and what is written for it."""

@@ -41,7 +41,7 @@ class AnalyseCalculation(CalcJob):
             validator=cls.validate_observables,
             help="Parameters of each observable, by its name.",
         )
-        # AiiDA's hash of a code is its path: without this, results of an older script would pass for those of a new one.
+        # AiiDA's hash of a code is its path: without this, results of an older script would pass for a new one's.
         spec.input("version", valid_type=orm.Str, help="Version of the script that the code runs.")
 
         spec.output("observables", valid_type=orm.Dict, required=False, help="Value, error, unit, upper bound by name.")
@@ -49,10 +49,15 @@ class AnalyseCalculation(CalcJob):
         spec.output("report", valid_type=orm.Dict, required=False, help="Versions, parameters used, and what failed.")
         spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
-        spec.exit_code(300, "ERROR_NO_RESULTS", message="The script left no readable results: {error}", invalidates_cache=True)
+        spec.exit_code(
+            300, "ERROR_NO_RESULTS", message="The script left no readable results: {error}", invalidates_cache=True
+        )
         spec.exit_code(301, "ERROR_BAD_INPUT", message="The script refused its input: {error}")
         spec.exit_code(
-            302, "ERROR_TRAJECTORY_UNUSABLE", message="The trajectory is missing, changed or damaged: {error}", invalidates_cache=True
+            302,
+            "ERROR_TRAJECTORY_UNUSABLE",
+            message="The trajectory is missing, changed or damaged: {error}",
+            invalidates_cache=True,
         )
         spec.exit_code(
             303,

@@ -45,6 +45,7 @@ def join_thermo(**parts: orm.ArrayData) -> orm.ArrayData:
         ends = min((later.get_array("step")[0] for later in ordered[index + 1 :]), default=np.inf)
         kept.append(steps < ends)
     for name in ordered[0].get_arraynames():
-        joined.set_array(name, np.concatenate([part.get_array(name)[keep] for part, keep in zip(ordered, kept, strict=True)]))
+        columns = [part.get_array(name)[keep] for part, keep in zip(ordered, kept, strict=True)]
+        joined.set_array(name, np.concatenate(columns))
     joined.base.attributes.set("units", ordered[0].base.attributes.get("units"))
     return joined

@@ -17,7 +17,7 @@ from ase.geometry import get_distances
 from ase.io.lammpsdata import write_lammps_data
 
 from aiida_superionic.calculations import usage
-from aiida_superionic.calculations.lammps_script import DATA_FILE, lammps_script, trajectory_file
+from aiida_superionic.calculations.lammps_script import DATA_FILE, START_FILE, lammps_script, trajectory_file
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.data.trajectory import TrajectoryData
@@ -40,7 +40,7 @@ def nearest_neighbour_distance(atoms: Atoms) -> float:
 
 
 class LammpsCalculation(LammpsRawCalculation):
-    """One stage of molecular dynamics: typed inputs, a generated script, a trajectory that stays where it was written."""
+    """One stage of molecular dynamics: typed inputs, a generated script, a trajectory that stays."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
     CACHE_VERSION = 1
@@ -55,7 +55,9 @@ class LammpsCalculation(LammpsRawCalculation):
         spec.inputs["metadata"]["options"]["parser_name"].default = "superionic.lammps"
         spec.inputs["metadata"]["options"]["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
 
-        spec.input("structure", valid_type=orm.StructureData, help="Species and cell; positions where it starts afresh.")
+        spec.input(
+            "structure", valid_type=orm.StructureData, help="Species and cell; positions where it starts afresh."
+        )
         spec.input("potential", valid_type=PotentialData, help="What gives the forces.")
         spec.input("parameters", valid_type=orm.Dict, validator=cls.validate_parameters, help="An MdSettings.")
         spec.input("seed", valid_type=orm.Int, help="Of the starting velocities.")
@@ -67,7 +69,9 @@ class LammpsCalculation(LammpsRawCalculation):
         spec.output("checkpoint", valid_type=orm.Dict, required=False, help="The last checkpoint written: a Start.")
         spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
-        spec.exit_code(300, "ERROR_ENGINE_DID_NOT_START", message="LAMMPS wrote nothing: {error}", invalidates_cache=True)
+        spec.exit_code(
+            300, "ERROR_ENGINE_DID_NOT_START", message="LAMMPS wrote nothing: {error}", invalidates_cache=True
+        )
         spec.exit_code(301, "ERROR_LAMMPS", message="LAMMPS stopped: {error}")
         spec.exit_code(302, "ERROR_CHECKPOINT_MISSING", message="The checkpoint to start from is gone: {error}")
         spec.exit_code(310, "ERROR_HOST_LATTICE_MOLTEN", message="The host lattice did not stay intact: {error}")
@@ -160,9 +164,10 @@ class LammpsCalculation(LammpsRawCalculation):
             with folder.open(DATA_FILE, "w") as handle:
                 handle.write(_data_file(atoms, kinds, potential.charges, potential.atom_style))
         else:
-            # The checkpoint is read once, so a link will do. The parts of the trajectory are copied: the last folder
+            # The checkpoint is read once, so a link will do; under a name of its own, for LAMMPS would write its own
+            # checkpoints through a link that bears their name. The parts of the trajectory are copied: the last folder
             # of a run holds all of it, and those before it can be cleaned.
-            info.remote_symlink_list = [self._in_parent(start.file)]
+            info.remote_symlink_list = [(*self._in_parent(start.file)[:2], START_FILE)]
             info.remote_copy_list = [self._in_parent(name) for name in start.trajectory]
         if self.inputs.parameters.get_dict().get("sampling_interval") is not None:
             parts = " ".join([*(start.trajectory if start else ()), trajectory_file(start)])

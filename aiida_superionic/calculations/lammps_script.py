@@ -16,6 +16,7 @@ from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.potentials import LammpsPotential
 
 DATA_FILE = "structure.data"
+START_FILE = "start.restart"
 CHECKPOINT_LINE = "superionic: checkpoint {file} at step {step}"
 MOLTEN_FIX = "host_lattice_intact"
 THERMO_COLUMNS = {
@@ -33,6 +34,7 @@ THERMO_COLUMNS = {
 _TRAJECTORY_COLUMNS = "id type xu yu zu vx vy vz fx fy fz"
 _FIRST_SEED, _LAST_SEED = 1, 900_000_000
 _LEAD_TIME = 0.95
+_END = "end_of_stage"
 
 
 def trajectory_file(start: Start | None) -> str:
@@ -86,7 +88,7 @@ def lammps_script(
         "units metal",
         "boundary p p p",
         f"atom_style {potential.atom_style}",
-        f"read_restart {start.file}" if start else f"read_data {DATA_FILE}",
+        f"read_restart {START_FILE}" if start else f"read_data {DATA_FILE}",
         *potential.commands,
         "neighbor 1.0 bin",
         f"timestep {settings.timestep!r}",
@@ -109,7 +111,7 @@ def lammps_script(
             f" {_TRAJECTORY_COLUMNS}",
             "dump_modify trajectory sort id flush yes",
         ]
-    return "\n".join(lines + _segments(settings, start)) + "\n"
+    return "\n".join([*lines, *_segments(settings, start), f"label {_END}"]) + "\n"
 
 
 def _integrator(settings: MdSettings) -> str:
@@ -146,7 +148,8 @@ def _segments(settings: MdSettings, start: Start | None) -> list[str]:
         lines += [
             f"run {end} upto",
             # A run that the timer stopped ends between two checkpoints; what it reached is no checkpoint.
-            f'if "$(step) < {end}" then "quit 0"',
+            # LAMMPS' quit leaves no closing line.
+            f'if "$(step) < {end}" then "jump SELF {_END}"',
             f"write_restart {file}",
             f'print "{CHECKPOINT_LINE.format(file=file, step=end)}"',
         ]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from aiida_superionic.structures.materials import ChemicalSymbol
+from aiida_superionic.species import ChemicalSymbol
 
 Picoseconds = Annotated[float, Field(gt=0.0)]
 _FILE_NAME = r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$"
@@ -34,7 +34,9 @@ class MdSettings(BaseModel):
     timestep: Picoseconds
     thermostat_damping: Picoseconds = 0.1
     barostat_damping: Picoseconds = 1.0
-    sampling_interval: Picoseconds | None = Field(default=None, description="Between two frames; no trajectory if absent")
+    sampling_interval: Picoseconds | None = Field(
+        default=None, description="Between two frames; no trajectory if absent"
+    )
     thermo_interval: Picoseconds = 0.05
     checkpoint_interval: Picoseconds = 10.0
     mobile: Annotated[tuple[ChemicalSymbol, ...], AfterValidator(_distinct)] = Field(
@@ -43,8 +45,8 @@ class MdSettings(BaseModel):
     host_displacement_limit: float = Field(
         default=0.3,
         gt=0.0,
-        description="Root mean square displacement of the host from where it began, over its nearest-neighbour distance,"
-        " above which the host counts as molten",
+        description="Root mean square displacement of the host from where it began, over its nearest-neighbour"
+        " distance, above which the host counts as molten",
     )
 
     @model_validator(mode="after")
@@ -64,7 +66,7 @@ class MdSettings(BaseModel):
             If it is not a whole number of them.
         """
         interval = getattr(self, name)
-        count = round(interval / self.timestep)
+        count: int = round(interval / self.timestep)
         if count < 1 or abs(count * self.timestep - interval) > 1e-6 * self.timestep * count:
             raise ValueError(f"{name} is {interval} ps, not a whole number of timesteps of {self.timestep} ps")
         return count

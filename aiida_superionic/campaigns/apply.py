@@ -139,7 +139,9 @@ def _potential(name: str) -> PotentialData:
     potential = PotentialData(potentials()[name])
     potential.label = name
     same = orm.QueryBuilder().append(PotentialData, filters={"label": name}).all(flat=True)
-    return next((node for node in same if node.text == potential.text), potential).store()
+    node: PotentialData = next((node for node in same if node.text == potential.text), potential)
+    node.store()
+    return node
 
 
 def _revive(statuses: Sequence[PointStatus]) -> int:

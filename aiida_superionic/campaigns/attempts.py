@@ -12,7 +12,8 @@ from aiida_superionic.campaigns.points import PointSpecification
 from aiida_superionic.data.point import PointData
 from aiida_superionic.workchains.transport import TransportWorkChain
 
-_IDS_PER_QUERY = 500  # a database bounds the number of values in one filter
+IDS_PER_QUERY = 500
+"""How many nodes one query may name: a database bounds the number of values in one filter."""
 
 
 class State(StrEnum):
@@ -83,8 +84,8 @@ def _deciding(attempts: Iterable[Attempt]) -> Attempt | None:
 
 def _point_nodes(hashes: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for start in range(0, len(hashes), _IDS_PER_QUERY):
-        chunk = list(hashes[start : start + _IDS_PER_QUERY])
+    for start in range(0, len(hashes), IDS_PER_QUERY):
+        chunk = list(hashes[start : start + IDS_PER_QUERY])
         query = orm.QueryBuilder().append(
             PointData, filters={"attributes.hash": {"in": chunk}}, project=["attributes.hash", "id"]
         )
@@ -97,9 +98,9 @@ def _attempts(point_pks: Iterable[int]) -> dict[int, list[Attempt]]:
     found: dict[int, list[Attempt]] = {}
     pks = list(point_pks)
     state, status, message = "attributes.process_state", "attributes.exit_status", "attributes.exit_message"
-    for start in range(0, len(pks), _IDS_PER_QUERY):
+    for start in range(0, len(pks), IDS_PER_QUERY):
         query = orm.QueryBuilder()
-        query.append(PointData, filters={"id": {"in": pks[start : start + _IDS_PER_QUERY]}}, project="id", tag="point")
+        query.append(PointData, filters={"id": {"in": pks[start : start + IDS_PER_QUERY]}}, project="id", tag="point")
         query.append(
             orm.WorkChainNode,
             with_incoming="point",

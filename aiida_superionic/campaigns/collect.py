@@ -8,10 +8,8 @@ from typing import Any
 from aiida import orm
 
 from aiida_superionic.analysis.results import Curve
-from aiida_superionic.campaigns.attempts import PointStatus, State
+from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State
 from aiida_superionic.campaigns.results import PointResult
-
-_IDS_PER_QUERY = 500
 
 
 def collect_results(statuses: Sequence[PointStatus], *, with_curves: bool = True) -> list[PointResult]:
@@ -45,9 +43,11 @@ def collect_results(statuses: Sequence[PointStatus], *, with_curves: bool = True
 
 def _outputs(pks: Sequence[int], label: str, kind: type[orm.Data], projection: str) -> dict[int, Any]:
     found: dict[int, Any] = {}
-    for start in range(0, len(pks), _IDS_PER_QUERY):
+    for start in range(0, len(pks), IDS_PER_QUERY):
         query = orm.QueryBuilder()
-        query.append(orm.WorkChainNode, filters={"id": {"in": list(pks[start : start + _IDS_PER_QUERY])}}, project="id", tag="w")
+        query.append(
+            orm.WorkChainNode, filters={"id": {"in": list(pks[start : start + IDS_PER_QUERY])}}, project="id", tag="w"
+        )
         query.append(kind, with_incoming="w", edge_filters={"label": label}, project=projection)
         found.update(query.iterall())
     return found

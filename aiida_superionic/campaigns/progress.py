@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from aiida import orm
+from aiida.common.links import LinkType
 
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.lammps import LammpsCalculation
@@ -35,10 +36,8 @@ def progress_of(status: PointStatus) -> str:
 
 def _descendant_jobs(workchain: orm.WorkChainNode) -> list[tuple[str, orm.CalcJobNode]]:
     """Return the jobs below a workchain, each with the name of the stage that it belongs to."""
-    found = []
-    for link in workchain.base.links.get_outgoing(link_type=orm.utils.links.LinkType.CALL_CALC).all() + (
-        workchain.base.links.get_outgoing(link_type=orm.utils.links.LinkType.CALL_WORK).all()
-    ):
+    found: list[tuple[str, orm.CalcJobNode]] = []
+    for link in workchain.base.links.get_outgoing(link_type=(LinkType.CALL_CALC, LinkType.CALL_WORK)).all():
         if isinstance(link.node, orm.CalcJobNode):
             found.append((link.link_label, link.node))
         elif isinstance(link.node, orm.WorkChainNode):

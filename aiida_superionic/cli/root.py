@@ -17,7 +17,7 @@ from aiida_superionic import __version__
 @options.PROFILE(type=types.ProfileParamType(load_profile=True), expose_value=False)
 @click.version_option(__version__, message="aiida-superionic %(version)s")
 def cmd_root() -> None:
-    """Superionic conductors: from a campaign file to numbers with a provenance.
+    r"""Superionic conductors: from a campaign file to numbers with a provenance.
 
     \b
     A first session:

@@ -1,0 +1,1 @@
+"""Data plugins: points, potentials, trajectories and campaigns on the graph."""

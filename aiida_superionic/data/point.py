@@ -23,7 +23,9 @@ class PointData(Data):
         SHA-256 of the specification's canonical JSON, by which a point is recognised.
     """
 
-    def __init__(self, specification: Mapping[str, Any] | None = None, digest: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, specification: Mapping[str, Any] | None = None, digest: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if specification is not None:
             self.base.attributes.set_many({"specification": dict(specification), "hash": digest})

@@ -44,7 +44,7 @@ class PotentialData(Data):
     def _validate(self) -> None:
         super()._validate()
         try:
-            self.potential
+            parse_potential(self.text)
         except (FileNotFoundError, PotentialError) as error:
             raise ValidationError(str(error)) from error
 

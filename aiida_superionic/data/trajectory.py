@@ -71,7 +71,7 @@ class TrajectoryData(RemoteData):
     @property
     def files(self) -> dict[str, str]:
         """SHA-256 of each part by its file name, in order."""
-        return {name: digest for name, digest in self.base.attributes.get("files")}
+        return dict(self.base.attributes.get("files"))
 
     @property
     def kinds(self) -> list[str]:

@@ -1,0 +1,1 @@
+"""Finding, installing and registering the programs that run the jobs."""

@@ -66,7 +66,15 @@ def install(engine: Engine, prefix: Path) -> Installation:
         # A build inside the environment must not see the environment that runs us.
         variables = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "PYTHONHOME"}}
         result = subprocess.run(  # noqa: S603 - the pip of the environment just made
-            [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments],
+            [
+                str(home / "bin" / "python"),
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                *arguments,
+            ],
             env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

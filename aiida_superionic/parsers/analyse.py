@@ -38,7 +38,9 @@ class AnalyseParser(Parser):
             return self.exit_codes.ERROR_NO_RESULTS.format(error=f"{CURVES_FILE} is missing or damaged")
         self.out("observables", orm.Dict(observables))
         self.out("curves", curves)
-        self.out("report", orm.Dict({key: value for key, value in results.items() if key not in {"observables", "curves"}}))
+        self.out(
+            "report", orm.Dict({key: value for key, value in results.items() if key not in {"observables", "curves"}})
+        )
         if results["failures"]:
             return self.exit_codes.ERROR_NOT_CONVERGED.format(
                 names="; ".join(f"{name} ({reason})" for name, reason in sorted(results["failures"].items()))
@@ -54,7 +56,9 @@ class AnalyseParser(Parser):
         return codes.ERROR_NO_RESULTS.format(error=sentence)
 
     def _sentence(self) -> str:
-        lines = [line.strip() for line in self._text(self.node.get_option("output_filename")).splitlines() if line.strip()]
+        lines = [
+            line.strip() for line in self._text(self.node.get_option("output_filename")).splitlines() if line.strip()
+        ]
         told = [line.removeprefix(_MESSAGE) for line in lines if line.startswith(_MESSAGE)]
         return (told or lines or ["it printed nothing"])[-1][:500]
 

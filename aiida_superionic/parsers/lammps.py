@@ -11,7 +11,7 @@ from aiida.parsers import Parser
 
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.lammps import DIGEST_FILE, kinds_of
-from aiida_superionic.calculations.lammps_script import trajectory_file
+from aiida_superionic.calculations.lammps_script import START_FILE, trajectory_file
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output
@@ -58,7 +58,7 @@ class LammpsParser(Parser):
         if output.lost_atoms:
             return codes.ERROR_LOST_ATOMS.format(error=output.error)
         if output.error is not None:
-            if self.start is not None and "Cannot open" in output.error and self.start.file in output.error:
+            if self.start is not None and "Cannot open" in output.error and START_FILE in output.error:
                 return codes.ERROR_CHECKPOINT_MISSING.format(error=output.error)
             return codes.ERROR_LAMMPS.format(error=output.error)
         if not output.complete:

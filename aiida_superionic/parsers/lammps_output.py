@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from aiida_superionic.calculations.lammps_script import CHECKPOINT_LINE, MOLTEN_FIX, THERMO_COLUMNS
 
-_CHECKPOINT = re.compile("^" + CHECKPOINT_LINE.format(file=r"(?P<file>\S+)", step=r"(?P<step>\d+)") + "$", re.MULTILINE)
+# Its newline belongs to the line: an output that breaks off inside it would tell a wrong step.
+_CHECKPOINT = re.compile(
+    "^" + CHECKPOINT_LINE.format(file=r"(?P<file>\S+)", step=r"(?P<step>\d+)") + r"\r?\n", re.MULTILINE
+)
 _VERSION = re.compile(r"^LAMMPS \((?P<version>[^)]+)\)", re.MULTILINE)
 _CLOSING = re.compile(r"^Total wall time: \d+:\d\d:\d\d$", re.MULTILINE)
 _ERROR = re.compile(r"^ERROR(?: on proc \d+)?: (?P<message>.*)$", re.MULTILINE)

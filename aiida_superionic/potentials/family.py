@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict, Field
 
 from aiida_superionic.errors import SuperionicError
-from aiida_superionic.structures.materials import ChemicalSymbol
+from aiida_superionic.species import ChemicalSymbol
 
 
 class PotentialError(SuperionicError, ValueError):

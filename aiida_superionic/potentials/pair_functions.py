@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aiida_superionic.potentials.family import LammpsPotential, Potential
-from aiida_superionic.structures.materials import ChemicalSymbol
+from aiida_superionic.species import ChemicalSymbol
 
 _TABLE_FILE = "pair_functions.table"
 _TABLE_POINTS = 2000
@@ -62,7 +62,9 @@ class PairFunctions(Potential):
         given = [frozenset(pair.species) for pair in self.pairs]
         for wanted in combinations_with_replacement(self.charges, 2):
             if given.count(frozenset(wanted)) != 1:
-                raise ValueError(f"the pair {'-'.join(wanted)} is given {given.count(frozenset(wanted))} times, not once")
+                raise ValueError(
+                    f"the pair {'-'.join(wanted)} is given {given.count(frozenset(wanted))} times, not once"
+                )
         if len(given) != len(self.charges) * (len(self.charges) + 1) // 2:
             raise ValueError("a pair names a species that has no charge")
         return self

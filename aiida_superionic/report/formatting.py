@@ -70,14 +70,16 @@ def measurement(scalar: Scalar | None) -> str:
     if scalar.value is None:
         if scalar.upper_bound is None:
             return NOT_CONVERGED
-        bound = Decimal(repr(scalar.upper_bound))
+        bound = Decimal(str(scalar.upper_bound))
         return f"< {_scientific(_round_to_digits(bound, 2, ROUND_CEILING))}"
-    value = Decimal(repr(scalar.value))
+    value = Decimal(str(scalar.value))
     if scalar.error is None or scalar.error <= sys.float_info.epsilon * abs(scalar.value):
         text = _scientific(_round_to_digits(value, _DIGITS_WITHOUT_ERROR).normalize())
         return text if scalar.error is None else f"{text} ± 0"
-    error = _round_to_digits(Decimal(repr(scalar.error)), 2)
+    error = _round_to_digits(Decimal(str(scalar.error)), 2)
     value = value.quantize(error, ROUND_HALF_EVEN)
+    if value.is_zero():
+        value = value.copy_abs()
     exponent = max(value.adjusted(), error.adjusted())
     if exponent in PLAIN_EXPONENTS:
         return f"{value:f} ± {error:f}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,9 +43,14 @@ OKABE_ITO = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 # The curves that rise to a plateau, and the scalar that is its height.
 _PLATEAUS = {"friction_integral": "friction_coefficient"}
 
+# A spectrum reaches up to the sampling frequency, many times the highest mode.
+_FREQUENCY_UNITS = ("THz", "cm^-1")
+_INVISIBLE = 0.01
+
 _PAGE_COLOUR = "#010203"
 _PANEL_WIDTH, _PANEL_HEIGHT = 6.0, 3.9
 _PANELS_PER_ROW = 2
+_LETTERS_PER_LABEL = 36
 _LETTERS_PER_PANEL, _LETTERS_PER_HANDLE, _LEGEND_ROW_HEIGHT = 68, 8, 0.24
 _STYLE = {
     "font.family": "DejaVu Sans",
@@ -87,6 +93,7 @@ class _Line:
 @dataclass(frozen=True)
 class _Panel:
     title: str
+    family: str
     lines: tuple[_Line, ...]
 
 
@@ -107,12 +114,11 @@ def curve_plots(conditions: Sequence[Condition]) -> list[Plot]:
     for family, names in curve_families(conditions).items():
         panels = _panels(conditions, names)
         title = heading(family)
-        axes = panels[0].lines[0].mean
+        x_label, _ = _axis_labels(panels[0].lines, title)
         species = ", ".join(filter(None, map(_species, names)))
         labels = [label for label in split_labels(conditions)[1] if label]
-        what = f"{_words(axes.y_label, axes.y_unit)} against {_words(axes.x_label, axes.x_unit)}"
         where = "".join((f" of {species}" if species else "", f" at {', '.join(labels)}" if labels else ""))
-        description = f"{title}{where}: {what}."
+        description = f"{title}{where} against {x_label}."
         with _style():
             svg = _svg(_curve_figure(panels), family)
         plots.append(Plot(family, title, description, svg, wide=len(panels) > 1))
@@ -174,15 +180,17 @@ def _scaled_unit(cells: Sequence[Cell]) -> tuple[str, float]:
 
 
 def _panels(conditions: Sequence[Condition], names: Sequence[str]) -> list[_Panel]:
+    family = heading(split_species(names[0])[0])
     if len(conditions) == 1:
         colours = _colours(len(names))
         lines = [_line(conditions[0], name, _species(name), colours[i]) for i, name in enumerate(names)]
-        return [_Panel("", tuple(lines))]
+        return [_Panel("", family, tuple(lines))]
     colours = _colours(len(conditions))
     _, labels = split_labels(conditions)
     return [
         _Panel(
             _species(name),
+            family,
             tuple(
                 _line(condition, name, label, colour)
                 for condition, label, colour in zip(conditions, labels, colours, strict=True)
@@ -246,15 +254,21 @@ def _draw_panel(axis: Axes, panel: _Panel) -> None:
         axis.plot(mean.x, mean.y, color=line.colour, label=_plain_text(line.label))
         plateau = line.plateau
         if plateau is not None and plateau.value is not None and plateau.unit == mean.y_unit:
-            label = f"plateau, {typeset(measurement(plateau))} {unit_label(plateau.unit)}" if len(panel.lines) == 1 else None
+            label = (
+                f"plateau, {typeset(measurement(plateau))} {unit_label(plateau.unit)}"
+                if len(panel.lines) == 1
+                else None
+            )
             axis.axhline(plateau.value, color=line.colour, linestyle=(0, (5, 3)), linewidth=1.0, label=label)
-    first = panel.lines[0].mean
     values = np.concatenate([line.mean.y for line in panel.lines])
     if values.min() < 0.0 < values.max():
         axis.axhline(0.0, color=_PAGE_COLOUR, linewidth=0.6, alpha=0.5, zorder=0)
     axis.margins(x=0.0)
-    axis.set_xlabel(_axis_label(first.x_label, first.x_unit))
-    axis.set_ylabel(_axis_label(first.y_label, first.y_unit))
+    if panel.lines[0].mean.x_unit in _FREQUENCY_UNITS:
+        axis.set_xlim(right=max(_end_of_spectrum(line.mean) for line in panel.lines))
+    x_label, y_label = _axis_labels(panel.lines, panel.family)
+    axis.set_xlabel(_with_subscripts(x_label))
+    axis.set_ylabel(_with_subscripts(textwrap.fill(y_label, _LETTERS_PER_LABEL)))
     axis.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
     axis.set_title(_plain_text(panel.title), loc="left")
 
@@ -279,12 +293,24 @@ def _plain_text(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _words(label: str, unit: str) -> str:
-    return f"{label} ({unit_label(unit)})" if unit_label(unit) else label
+def _end_of_spectrum(curve: Curve) -> float:
+    """Return the frequency at which to end the axis: the highest mode, with a quarter more, of all that was sampled."""
+    visible = np.flatnonzero(np.abs(curve.y) > _INVISIBLE * np.abs(curve.y).max())
+    highest = curve.x[visible[-1]] if len(visible) else curve.x[-1]
+    return float(min(1.25 * highest, curve.x[-1]))
 
 
-def _axis_label(label: str, unit: str) -> str:
-    return re.sub(r"_(\w+)", r"$_{\\mathrm{\1}}$", _plain_text(_words(label, unit)))
+def _axis_labels(lines: Sequence[_Line], family: str) -> tuple[str, str]:
+    """Return the labels of x and y with their units; where the lines call y differently, the family names it."""
+    first = lines[0].mean
+    same = all(line.mean.y_label == first.y_label for line in lines)
+    labels = ((first.x_label, first.x_unit), (first.y_label if same else family.lower(), first.y_unit))
+    x_label, y_label = (f"{label} ({unit_label(unit)})" if unit_label(unit) else label for label, unit in labels)
+    return x_label, y_label
+
+
+def _with_subscripts(label: str) -> str:
+    return re.sub(r"_(\w+)", r"$_{\\mathrm{\1}}$", _plain_text(label))
 
 
 @contextmanager

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated
 
-from ase.data import chemical_symbols
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aiida_superionic.datafiles import load_yaml, read_folder
+from aiida_superionic.species import ChemicalSymbol
 
-
-def _chemical_symbol(symbol: str) -> str:
-    if symbol not in chemical_symbols[1:]:
-        raise ValueError(f"{symbol!r} is not a chemical symbol")
-    return symbol
-
-
-ChemicalSymbol = Annotated[str, AfterValidator(_chemical_symbol)]
 Vector = tuple[float, float, float]
 
 
@@ -28,7 +19,7 @@ class Site(BaseModel):
 
     species: ChemicalSymbol
     fractional: tuple[Vector, ...]
-    per_cell: int | None = Field(default=None, gt=0, description="How many of the positions a cell fills; all if absent")
+    per_cell: int | None = Field(default=None, gt=0, description="Positions that a cell fills; all if absent")
     minimum_distance: float = Field(default=0.0, ge=0.0, description="Å between two atoms drawn on this set")
 
     @model_validator(mode="after")

@@ -1,0 +1,1 @@
+"""Workflows, and the protocols that fill their inputs."""

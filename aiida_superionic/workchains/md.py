@@ -38,7 +38,7 @@ def stage_settings(times: Mapping[str, float], temperature: float, mobile: Seque
         If the settings do not fit together.
     """
     own = ("equilibration", "production", "sampling_interval")
-    common = {key: value for key, value in times.items() if key not in own}
+    common: dict[str, Any] = {key: value for key, value in times.items() if key not in own}
     common |= {"temperature": temperature, "mobile": tuple(mobile)}
     stages = {
         "equilibration": {**common, "ensemble": "nvt", "duration": times["equilibration"]},
@@ -136,7 +136,9 @@ class MdWorkChain(WorkChain):
         if not first.is_finished_ok:
             return self.exit_codes.ERROR_EQUILIBRATION_FAILED.format(reason=_reason(first))
         start = begin_production(first.outputs.checkpoint, first.outputs.thermo)
-        return ToContext(production=self._submit("production", {"parent_folder": first.outputs.remote_folder, "start": start}))
+        return ToContext(
+            production=self._submit("production", {"parent_folder": first.outputs.remote_folder, "start": start})
+        )
 
     def finish(self) -> ExitCode | None:
         """Attach the outputs of the production."""

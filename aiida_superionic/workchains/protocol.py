@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from aiida_superionic.datafiles import load_yaml, read_folder
 from aiida_superionic.errors import SuperionicError
 

@@ -24,8 +24,12 @@ class TransportWorkChain(WorkChain):
         super().define(spec)
         spec.expose_inputs(MdWorkChain, namespace="md")
         spec.expose_inputs(AnalyseCalculation, namespace="analyse", exclude=["trajectory"])
-        spec.input("point", valid_type=PointData, required=False, help="The point of a campaign that this is an attempt at.")
-        spec.input("clean_workdir", valid_type=orm.Bool, default=lambda: orm.Bool(False), help="Clean the folders of the jobs.")
+        spec.input(
+            "point", valid_type=PointData, required=False, help="The point of a campaign that this is an attempt at."
+        )
+        spec.input(
+            "clean_workdir", valid_type=orm.Bool, default=lambda: orm.Bool(False), help="Clean the folders of the jobs."
+        )
         spec.expose_outputs(MdWorkChain)
         spec.expose_outputs(AnalyseCalculation)
         spec.outline(cls.run_dynamics, cls.analyse, cls.finish)
@@ -93,9 +97,7 @@ class TransportWorkChain(WorkChain):
             return self.exit_codes.ERROR_DYNAMICS_FAILED.format(reason=self.ctx.md.exit_message)
         inputs = self.exposed_inputs(AnalyseCalculation, "analyse")
         inputs.metadata.call_link_label = "analyse"
-        return ToContext(
-            analysis=self.submit(AnalyseCalculation, trajectory=self.ctx.md.outputs.trajectory, **inputs)
-        )
+        return ToContext(analysis=self.submit(AnalyseCalculation, trajectory=self.ctx.md.outputs.trajectory, **inputs))
 
     def finish(self) -> ExitCode | None:
         """Attach what there is; observables that did not converge are missing from it and named in the exit message."""

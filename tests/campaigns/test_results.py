@@ -89,7 +89,9 @@ def test_conditions_differ_by_anything_but_the_seed() -> None:
     assert cold.label == "alpha-AgI 3x3x3 · vashishta-rahman · 750 K · UC"
     assert hot.label == "warm"
     assert "seed" not in cold.specification
-    assert json.dumps(cold.specification) == json.dumps({k: v for k, v in points[0].specification.items() if k != "seed"})
+    assert json.dumps(cold.specification) == json.dumps(
+        {k: v for k, v in points[0].specification.items() if k != "seed"}
+    )
 
 
 def test_curves_on_one_grid_are_averaged_pointwise() -> None:
@@ -118,7 +120,10 @@ def test_single_curve_keeps_its_own_error() -> None:
     ("points", "message"),
     [
         ([point(1, scalar(1.0)), point(2, scalar(1.0, unit="ps"))], "replicas of tau have the units fs, ps"),
-        ([point(1, curves=curve([0, 1], [0, 1])), point(2, curves=curve([2, 3], [0, 1]))], "msd_Ag have no t in common"),
+        (
+            [point(1, curves=curve([0, 1], [0, 1])), point(2, curves=curve([2, 3], [0, 1]))],
+            "msd_Ag have no t in common",
+        ),
         ([point(1, curves=curve([0], [0])), point(2, curves=curve([0], [0], "g"))], "msd_Ag have different axes"),
     ],
 )

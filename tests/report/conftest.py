@@ -129,13 +129,13 @@ def build_point(seed: int, temperature: float = 750.0, state: str = "finished", 
     return PointResult(**(fields | changes))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def study() -> list[PointResult]:
     """Four replicas at 750 K."""
     return [build_point(seed) for seed in range(1, 5)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scan() -> list[PointResult]:
     """Three temperatures, one failed and one missing point."""
     points = [build_point(seed, temperature) for temperature in (600.0, 675.0, 750.0) for seed in (1, 2, 3)]

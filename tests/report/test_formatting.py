@@ -18,6 +18,7 @@ from aiida_superionic.report.formatting import heading, measurement, percent, pl
         (9.96e-13, 9.96e-14, "(1.00 ± 0.10)e-12"),  # both carry
         (2.0e-13, 3.1e-12, "(0.2 ± 3.1)e-12"),  # the error is the larger
         (0.0, 3.1e-12, "(0.0 ± 3.1)e-12"),
+        (-1e-14, 1e-12, "(0.0 ± 1.0)e-12"),
         (-4.2e-6, 1e-7, "(-4.20 ± 0.10)e-06"),
         (-117.04, 9.96, "-117 ± 10"),
         (117.04, 9.94, "117.0 ± 9.9"),
@@ -49,7 +50,9 @@ def test_upper_bound_is_rounded_up(bound: float, text: str) -> None:
 
 def test_text_reads_back_as_the_number_within_its_last_digit() -> None:
     rng = np.random.default_rng(3)
-    for magnitude, ratio, sign in zip(rng.uniform(-30, 30, 500), rng.uniform(-4, 2, 500), rng.choice([-1, 1], 500)):
+    for magnitude, ratio, sign in zip(
+        rng.uniform(-30, 30, 500), rng.uniform(-4, 2, 500), rng.choice([-1, 1], 500), strict=True
+    ):
         value = sign * 10**magnitude
         error = abs(value) * 10**ratio
         found = re.fullmatch(r"\(?(-?[\d.]+) ± ([\d.]+)\)?(e[+-]\d+)?", measurement(Scalar(value, error, "1")))

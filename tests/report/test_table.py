@@ -77,7 +77,7 @@ def test_unpublished_quantities_are_all_shown(make_point: Callable[..., PointRes
 
 
 def test_unknown_column_is_refused_with_the_nearest(study: list[PointResult]) -> None:
-    with pytest.raises(ValueError, match="memory_tme_Ag.*did you mean memory_time_Ag"):
+    with pytest.raises(ValueError, match=r"memory_tme_Ag.*did you mean memory_time_Ag"):
         rows(conditions(study), ["memory_tme_Ag"])
 
 

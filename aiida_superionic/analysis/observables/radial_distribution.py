@@ -84,7 +84,8 @@ def first_minimum(r: Array, g: Array) -> float:
     """Return the position of the first minimum of a radial distribution function in Å, NaN where there is none.
 
     The curve is smoothed by a Gaussian of 0.1 Å standard deviation. The first peak is its first maximum above 1, the
-    minimum the first one beyond it, between bins by the parabola through three of them.
+    minimum the first one beyond it: between bins by the parabola through three of them, and the middle of a valley that
+    is flat, as it is where no pair was found.
 
     Parameters
     ----------
@@ -95,14 +96,19 @@ def first_minimum(r: Array, g: Array) -> float:
     reach = int(4.0 * width) + 1
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
     smooth = np.convolve(np.pad(g, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
-    rising = np.diff(smooth) > 0.0
-    peaks = np.flatnonzero(rising[:-1] & ~rising[1:] & (smooth[1:-1] > 1.0)) + 1
-    minima = np.flatnonzero(~rising[:-1] & rising[1:]) + 1
-    if not len(peaks) or not np.any(minima > peaks[0]):
+    slope = np.diff(smooth)
+    peaks = np.flatnonzero((slope[:-1] > 0.0) & (slope[1:] <= 0.0) & (smooth[1:-1] > 1.0)) + 1
+    if not len(peaks):
         return np.nan
-    i = minima[minima > peaks[0]][0]
-    left, middle, right = smooth[i - 1 : i + 2]
-    return float(r[i] + 0.5 * (r[1] - r[0]) * (left - right) / (left - 2.0 * middle + right))
+    rises = np.flatnonzero(slope[peaks[0] :] > 0.0)
+    if not len(rises):
+        return np.nan
+    right = int(peaks[0] + rises[0])
+    left = int(np.flatnonzero(slope[:right] < 0.0)[-1]) + 1
+    if left < right:
+        return float(0.5 * (r[left] + r[right]))
+    below, middle, above = smooth[right - 1 : right + 2]
+    return float(r[right] + 0.5 * (r[1] - r[0]) * (below - above) / (below - 2.0 * middle + above))
 
 
 def cage_cutoff(trajectory: Trajectory, mobile: str, host: str) -> float:

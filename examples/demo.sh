@@ -1,0 +1,12 @@
+# The α-AgI study of examples/agi.yaml, from a new profile to a page. Started by `make demo`, which sets AIIDA_PATH to a
+# folder of its own: a profile that you have is not touched. Repeat it and it finds everything done.
+set -eu
+
+aiida-superionic setup
+if ! aiida-superionic campaign plan examples/agi.yaml --missing; then
+    trap 'verdi daemon stop' EXIT
+    verdi daemon start
+fi
+aiida-superionic campaign apply examples/agi.yaml --watch
+aiida-superionic campaign results examples/agi.yaml
+aiida-superionic campaign report examples/agi.yaml --output .demo/agi.html

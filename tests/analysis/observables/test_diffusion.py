@@ -1,0 +1,66 @@
+"""Walkers of known diffusion coefficient."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from aiida_superionic.analysis.observables.diffusion import diffusion
+from aiida_superionic.analysis.registry import ParameterError
+from aiida_superionic.analysis.results import NotConverged
+
+
+@pytest.fixture
+def walkers(brownian):
+    return brownian(4000, 40, diffusion=0.35, timestep=0.05, seed=3)
+
+
+def test_brownian_walkers(walkers):
+    result = diffusion(walkers, fit_start=1.0, fit_end=5.0)
+    scalar = result.scalars["diffusion_coefficient_Ag"]
+    # 1 Å²/ps is 1e-4 cm²/s.
+    assert scalar.value == pytest.approx(0.35e-4, abs=5.0 * scalar.error)
+    assert scalar.error < 0.1 * scalar.value
+    assert scalar.unit == "cm^2/s"
+    curve = result.curves["mean_squared_displacement_Ag"]
+    assert curve.x[0] == 0.0
+    assert curve.x[-1] == pytest.approx(5.0)
+    # 40 walkers and 4000 origins determine the first lag to sqrt(2/(3·160 000)) of itself.
+    assert curve.y[1] == pytest.approx(6 * 0.35 * 0.05, rel=5.0 * np.sqrt(2.0 / 480_000))
+    assert np.all(np.abs(curve.y[1:] - 6 * 0.35 * curve.x[1:]) < 5.0 * 2.8 * curve.error[1:])
+
+
+def test_drift_of_the_crystal_is_no_diffusion(walkers):
+    still = diffusion(walkers, fit_start=1.0, fit_end=5.0)
+    times = walkers.timestep * np.arange(walkers.n_frames)
+    drifting = replace(walkers, positions=walkers.positions + (times**2)[:, None, None] * np.array([0.2, 0.0, -0.1]))
+    moved = diffusion(drifting, fit_start=1.0, fit_end=5.0)
+    name = "diffusion_coefficient_Ag"
+    assert moved.scalars[name].value == pytest.approx(still.scalars[name].value, rel=1e-6)
+
+
+def test_the_frame_of_reference_is_the_host_and_not_the_whole(walkers):
+    """Ions that all drift the same way move against the host, and do not against themselves."""
+    times = walkers.timestep * np.arange(walkers.n_frames)
+    positions = np.zeros_like(walkers.positions)
+    positions[:, :-1] = times[:, None, None] * np.array([1.0, 0.0, 0.0])
+    masses = np.array([1.0] * 40 + [1e-9])
+    drifting = replace(walkers, positions=positions, masses=masses)
+    curve = diffusion(drifting, fit_start=1.0, fit_end=5.0).curves["mean_squared_displacement_Ag"]
+    np.testing.assert_allclose(curve.y, curve.x**2, atol=1e-6)
+    curve = diffusion(replace(drifting, mobile=()), fit_start=1.0, fit_end=5.0).curves["mean_squared_displacement_Ag"]
+    np.testing.assert_allclose(curve.y, 0.0, atol=1e-6)
+
+
+def test_ions_that_only_vibrate_have_an_upper_bound(walkers, rng):
+    vibrating = replace(walkers, positions=0.1 * rng.normal(size=walkers.positions.shape))
+    scalar = diffusion(vibrating, fit_start=1.0, fit_end=5.0).scalars["diffusion_coefficient_Ag"]
+    assert scalar.value is None
+    assert 0.0 < scalar.upper_bound < 1e-8
+
+
+def test_short_runs_and_bad_windows_are_refused(walkers):
+    with pytest.raises(NotConverged, match="run longer or shorten fit_end"):
+        diffusion(walkers, fit_end=60.0)
+    with pytest.raises(ParameterError, match="no straight line fits between fit_start 5 ps and fit_end 5 ps"):
+        diffusion(walkers, fit_start=5.0, fit_end=5.0)

@@ -1,0 +1,146 @@
+"""What the tests of the graph floor share: a profile that needs no service, the real LAMMPS, and α-AgI for it."""
+
+import os
+import subprocess
+
+import numpy as np
+import pytest
+from aiida import orm
+
+from aiida_superionic.calculations.settings import MdSettings
+from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.engines.catalogue import engines
+from aiida_superionic.engines.installation import default_prefix, find
+from aiida_superionic.engines.registration import ensure_code, ensure_computer
+from aiida_superionic.potentials import potentials
+from aiida_superionic.structures import materials
+from aiida_superionic.structures.supercell import make_supercell
+
+pytest_plugins = ["aiida.tools.pytest_fixtures"]
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "lammps_installation" in getattr(item, "fixturenames", ()):
+            item.add_marker("lammps")
+
+
+@pytest.fixture(scope="session")
+def lammps_installation():
+    """Return the LAMMPS of this machine; without one a test is skipped, but fails where CI is set."""
+    found = find(engines()["lammps"], default_prefix())
+    if not found:
+        reason = f"LAMMPS is neither in {default_prefix()} nor on PATH"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    return found[0]
+
+
+@pytest.fixture(scope="session")
+def lammps_executable(lammps_installation):
+    return lammps_installation.executable
+
+
+@pytest.fixture(scope="session")
+def run_lammps(lammps_executable):
+    """Return a function that runs a script in a folder and returns what LAMMPS printed."""
+
+    def run(script, files, folder, expect_success=True):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in {**files, "input.in": script}.items():
+            (folder / name).write_text(content)
+        result = subprocess.run(
+            [lammps_executable, "-in", "input.in"],
+            cwd=folder,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            check=False,
+        )
+        assert (result.returncode == 0) == expect_success, result.stdout[-2000:]
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture
+def agi():
+    """Return a maker of α-AgI supercells."""
+
+    def make(repeats=(2, 2, 2), seed=1):
+        return make_supercell(materials()["alpha-AgI"], repeats, seed)
+
+    return make
+
+
+@pytest.fixture
+def settings():
+    """Return a maker of settings: a short canonical run at 750 K unless said otherwise."""
+
+    def make(**changes):
+        return MdSettings.model_validate(
+            {
+                "ensemble": "nvt",
+                "temperature": 750.0,
+                "duration": 0.2,
+                "timestep": 0.0005,
+                "thermo_interval": 0.01,
+                "checkpoint_interval": 0.05,
+                "mobile": ["Ag"],
+                **changes,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def potential_node(aiida_profile):
+    return PotentialData(potentials()["vashishta-rahman"])
+
+
+@pytest.fixture
+def computer(aiida_profile):
+    """Return this machine as our own computer, polled as fast as it answers."""
+    computer, _ = ensure_computer(slots=2)
+    computer.set_minimum_job_poll_interval(0.05)
+    return computer
+
+
+@pytest.fixture
+def lammps_code(computer, lammps_installation):
+    return ensure_code(lammps_installation, computer)[0]
+
+
+@pytest.fixture
+def analysis_installation():
+    found = find(engines()["analysis"], default_prefix())
+    if not found:
+        pytest.fail("superionic-analyse is not in the environment that runs the tests: install the package")
+    return next((one for one in found if one.origin == "this environment"), found[0])
+
+
+@pytest.fixture
+def analysis_code(computer, analysis_installation):
+    return ensure_code(analysis_installation, computer)[0]
+
+
+@pytest.fixture
+def md_inputs(agi, settings, potential_node):
+    """Return a maker of the inputs of one MD job, but for its code."""
+
+    def make(repeats=(2, 2, 2), seed=1, **changes):
+        return {
+            "structure": orm.StructureData(ase=agi(repeats, seed)),
+            "potential": potential_node,
+            "parameters": orm.Dict(settings(**changes).model_dump(mode="json")),
+            "seed": orm.Int(seed),
+        }
+
+    return make
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20240229)

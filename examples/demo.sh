@@ -3,7 +3,7 @@
 set -eu
 
 aiida-superionic setup
-if ! aiida-superionic campaign plan examples/agi.yaml --missing; then
+if ! aiida-superionic campaign status examples/agi.yaml --done; then
     trap 'verdi daemon stop' EXIT
     verdi daemon start
 fi

@@ -77,13 +77,17 @@ def cmd_apply(file: Path, watch: bool, retry_failed: bool) -> None:
 @cmd_campaign.command("status")
 @FILE
 @click.option("--watch", is_flag=True, help="Stay and show where the points stand until all are done.")
+@click.option("--done", is_flag=True, help="Print nothing; exit with status 1 unless every point has finished.")
+@click.pass_context
 @tells_user_errors
-def cmd_status(file: Path, watch: bool) -> None:
+def cmd_status(context: click.Context, file: Path, watch: bool, done: bool) -> None:
     """Show where each point of FILE stands."""
     if watch:
         _watch(file, _console())
         return
     statuses = _statuses(file)
+    if done:
+        context.exit(int(any(status.state != "finished" for status in statuses)))
     console = _console()
     console.print(_status_table(statuses))
     _print_summary(statuses, console)

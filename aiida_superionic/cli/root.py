@@ -17,7 +17,7 @@ from aiida_superionic import __version__
 @options.PROFILE(type=types.ProfileParamType(load_profile=True), expose_value=False)
 @click.version_option(__version__, message="aiida-superionic %(version)s")
 def cmd_root() -> None:
-    r"""Superionic conductors: from a campaign file to numbers with a provenance.
+    """Superionic conductors: from a campaign file to numbers with a provenance.
 
     \b
     A first session:
@@ -30,7 +30,7 @@ def cmd_root() -> None:
 
     Shell completion: eval "$(_AIIDA_SUPERIONIC_COMPLETE=bash_source aiida-superionic)" in bash; zsh_source and
     fish_source for the others.
-    """
+    """  # noqa: D301 - click reads the escaped character as: keep the lines
 
 
 from aiida_superionic.cli import campaign, engines, setup  # noqa: E402, F401 - each adds its commands to the root

@@ -59,6 +59,8 @@ class PairFunctions(Potential):
 
     @model_validator(mode="after")
     def _complete(self) -> PairFunctions:
+        if self.innermost >= self.cutoff:
+            raise ValueError(f"innermost is {self.innermost} Å, not below the cutoff of {self.cutoff} Å")
         given = [frozenset(pair.species) for pair in self.pairs]
         for wanted in combinations_with_replacement(self.charges, 2):
             if given.count(frozenset(wanted)) != 1:

@@ -52,7 +52,7 @@ _PANEL_WIDTH, _PANEL_HEIGHT = 6.0, 3.9
 _PANELS_PER_ROW = 2
 _LETTERS_PER_LABEL = 36
 _LETTERS_PER_PANEL, _LETTERS_PER_HANDLE, _LEGEND_ROW_HEIGHT = 68, 8, 0.24
-_STYLE = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10.5,
     "axes.spines.top": False,

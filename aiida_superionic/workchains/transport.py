@@ -30,8 +30,8 @@ class TransportWorkChain(WorkChain):
         spec.input(
             "clean_workdir", valid_type=orm.Bool, default=lambda: orm.Bool(False), help="Clean the folders of the jobs."
         )
-        spec.expose_outputs(MdWorkChain)
-        spec.expose_outputs(AnalyseCalculation)
+        spec.expose_outputs(MdWorkChain, include=["trajectory", "thermo", "results"])
+        spec.expose_outputs(AnalyseCalculation, include=["observables", "curves", "report"])
         spec.outline(cls.run_dynamics, cls.analyse, cls.finish)
         spec.exit_code(401, "ERROR_DYNAMICS_FAILED", message="{reason}")
         spec.exit_code(402, "ERROR_ANALYSIS_FAILED", message="The analysis failed: {reason}")

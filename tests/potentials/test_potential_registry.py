@@ -1,0 +1,19 @@
+"""The potentials that ship with the package."""
+
+import pytest
+
+from aiida_superionic.potentials import parse_potential, potentials
+from aiida_superionic.structures import materials
+
+
+@pytest.mark.parametrize("name", sorted(potentials()))
+def test_shipped_potential(name):
+    potential = parse_potential(potentials()[name])
+    assert potential.source
+    assert set(potential.lammps(potential.species, 10).charges) == set(potential.charges.values())
+
+
+def test_every_material_has_a_potential():
+    known = [set(parse_potential(text).species) for text in potentials().values()]
+    for material in materials().values():
+        assert any(set(material.formal_charges) <= species for species in known)

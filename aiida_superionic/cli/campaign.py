@@ -215,6 +215,6 @@ def _print_summary(statuses: Sequence[PointStatus], console: Console) -> None:
     if cost is not None:
         cores = len(os.sched_getaffinity(0))
         console.print(
-            f"{cost.jobs} engine jobs: {cost.cpu:.0f} s of CPU time in {cost.wall:.0f} s between the first start and the"
-            f" last end: {cost.load(cores):.0%} of {cores} cores"
+            f"{cost.jobs} engine jobs: {cost.cpu:.0f} s of CPU time in the {cost.wall:.0f} s from the first start to"
+            f" the last end: {cost.load(cores):.0%} of {cores} cores"
         )

@@ -1,0 +1,44 @@
+"""Potentials as nodes."""
+
+import io
+
+import pytest
+from aiida import orm
+from aiida.common.exceptions import ValidationError
+
+from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.potentials import PotentialError, potentials
+
+
+def test_a_stored_potential_is_the_same_potential(potential_node):
+    loaded = orm.load_node(potential_node.store().pk)
+    assert isinstance(loaded, PotentialData)
+    assert loaded.text == potentials()["vashishta-rahman"]
+    assert loaded.potential == potential_node.potential
+
+
+def test_people_filter_on_family_and_species(potential_node):
+    potential_node.store()
+    query = orm.QueryBuilder().append(
+        PotentialData,
+        filters={"attributes.family": "pair-functions", "attributes.species": {"contains": ["Ag", "I"]}},
+        project="id",
+    )
+    assert potential_node.pk in query.all(flat=True)
+
+
+@pytest.mark.parametrize("text", ["", "family: unheard-of", "family: pair-functions"])
+def test_what_is_no_potential_is_refused(aiida_profile, text):
+    with pytest.raises(PotentialError):
+        PotentialData(text)
+
+
+def test_an_empty_node_is_not_stored(aiida_profile):
+    with pytest.raises(ValidationError):
+        PotentialData().store()
+
+
+def test_a_node_with_a_damaged_file_is_not_stored(potential_node):
+    potential_node.base.repository.put_object_from_filelike(io.BytesIO(b"family: none"), "potential.yaml")
+    with pytest.raises(ValidationError, match="family"):
+        potential_node.store()

@@ -69,7 +69,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit status.
 
     0: done; 2: the request is wrong; 3: the trajectory is missing, changed or damaged; 4: an observable has not
-    converged, the others are written.
+    converged, the others are written. What goes wrong is one sentence each on the standard error, which begins with
+    ``superionic-analyse: input:``, ``superionic-analyse: trajectory:`` or ``superionic-analyse: <observable>:``.
     """
     try:
         options = _parser().parse_args(arguments)
@@ -78,9 +79,9 @@ def run(arguments: Sequence[str]) -> int:
             return 0
         return execute(_job_from_file(Path(options.job), options) if options.job else _job_from_options(options))
     except ParameterError as error:
-        return _complain(error, BAD_INPUT)
+        return _complain(f"input: {error}", BAD_INPUT)
     except TrajectoryError as error:
-        return _complain(error, BAD_TRAJECTORY)
+        return _complain(f"trajectory: {error}", BAD_TRAJECTORY)
 
 
 def execute(job: Job) -> int:
@@ -130,7 +131,7 @@ def execute(job: Job) -> int:
     return status
 
 
-def _complain(message: object, status: int) -> int:
+def _complain(message: str, status: int) -> int:
     print(f"superionic-analyse: {message}", file=sys.stderr)
     return status
 

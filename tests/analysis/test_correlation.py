@@ -89,10 +89,10 @@ def test_spectrum_has_the_area_of_the_correlation_at_zero(rng):
     assert np.trapezoid(spectrum, frequencies) == pytest.approx(values[0], rel=1e-12)
 
 
-def test_apodisation_takes_out_the_noise_of_the_long_lags():
-    """Without the window a correlation cut off at L rings with side lobes of a fifth of the peak."""
-    timestep, nu = 0.005, 5.0
+def test_apodisation_keeps_a_line_from_spilling_over_the_spectrum():
+    """Half a cycle is left over at the longest lag of 5 ps, where without a window the line rings as 1/ν."""
+    timestep, nu = 0.005, 5.05
     frequencies, spectrum = correlation.cosine_transform(np.cos(2 * np.pi * nu * timestep * np.arange(1001)), timestep)
-    far = np.abs(frequencies - nu) > 3.0 / 5.0
     assert frequencies[np.argmax(spectrum)] == pytest.approx(nu, abs=frequencies[1])
+    far = np.abs(frequencies - nu) > 3.0 / 5.0
     assert np.max(np.abs(spectrum[far])) < 0.01 * spectrum.max()

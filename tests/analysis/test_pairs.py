@@ -64,6 +64,13 @@ def test_half_the_width_of_a_sheared_cell_is_not_half_an_edge():
 
 
 @pytest.mark.parametrize("name", CELLS)
+def test_half_the_width_is_half_the_volume_over_the_largest_face(name):
+    a, b, c = CELLS[name]
+    faces = [np.linalg.norm(np.cross(*pair)) for pair in ((a, b), (b, c), (c, a))]
+    assert pairs.half_width(CELLS[name]) == pytest.approx(0.5 * abs(np.linalg.det(CELLS[name])) / max(faces))
+
+
+@pytest.mark.parametrize("name", CELLS)
 def test_a_distance_beyond_half_the_width_is_refused(name):
     cell = CELLS[name]
     reach = pairs.half_width(cell)

@@ -39,7 +39,8 @@ def analyse(*arguments, folder):
 
 def assert_refused(process, status, message):
     assert process.returncode == status
-    assert process.stderr == f"superionic-analyse: {message}\n"
+    subject = {2: "input", 3: "trajectory"}[status]
+    assert process.stderr == f"superionic-analyse: {subject}: {message}\n"
     assert "Traceback" not in process.stdout
 
 
@@ -236,7 +237,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     process = analyse(DUMP, *READING, "-o", "temperature", "--output", "file/out", folder=tmp_path)
     assert process.returncode == 2
-    assert process.stderr == "superionic-analyse: the results cannot be written to file/out: Not a directory\n"
+    assert process.stderr == "superionic-analyse: input: the results cannot be written to file/out: Not a directory\n"
 
 
 def test_numbers_that_are_none_become_null_and_are_named():

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import combinations_with_replacement
 
 import numpy as np
+from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike
 
 from aiida_superionic.analysis.pairs import half_width, pair_histogram
@@ -22,6 +23,9 @@ MAX_FRAMES = 2000
 
 _SMOOTHING = 0.1
 """Standard deviation in Å of the Gaussian that smooths g(r) before extrema are looked for."""
+
+_FITTED_WITHIN = 0.35
+"""Distance in Å from a minimum within which a cubic is fitted to g(r)."""
 
 
 def pair_distribution(
@@ -83,9 +87,10 @@ def pair_distribution(
 def first_minimum(r: Array, g: Array) -> float:
     """Return the position of the first minimum of a radial distribution function in Å, NaN where there is none.
 
-    The curve is smoothed by a Gaussian of 0.1 Å standard deviation. The first peak is its first maximum above 1, the
-    minimum the first one beyond it: between bins by the parabola through three of them, and the middle of a valley that
-    is flat, as it is where no pair was found.
+    A curve smoothed by a Gaussian of 0.1 Å standard deviation says which minimum is meant: the first one beyond the
+    first maximum above 1, or the middle of a valley that is flat, as it is where no pair was found. Smoothing moves a
+    minimum that is steeper on one side towards the other, so its place is that of the cubic fitted to the curve itself
+    within 0.35 Å.
 
     Parameters
     ----------
@@ -105,10 +110,15 @@ def first_minimum(r: Array, g: Array) -> float:
         return np.nan
     right = int(peaks[0] + rises[0])
     left = int(np.flatnonzero(slope[:right] < 0.0)[-1]) + 1
-    if left < right:
-        return float(0.5 * (r[left] + r[right]))
-    below, middle, above = smooth[right - 1 : right + 2]
-    return float(r[right] + 0.5 * (r[1] - r[0]) * (below - above) / (below - 2.0 * middle + above))
+    rough = float(0.5 * (r[left] + r[right]))
+    near = np.abs(r - rough) <= _FITTED_WITHIN
+    if not np.ptp(g[near]):
+        return rough
+    cubic = Polynomial.fit(r[near] - rough, g[near], deg=3)
+    stationary = cubic.deriv().roots()
+    places = stationary[np.isreal(stationary)].real
+    found = places[(cubic.deriv(2)(places) > 0.0) & (np.abs(places) <= _FITTED_WITHIN)]
+    return rough + float(found[0]) if len(found) else rough
 
 
 def cage_cutoff(trajectory: Trajectory, mobile: str, host: str) -> float:

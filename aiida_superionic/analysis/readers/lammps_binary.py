@@ -6,6 +6,7 @@ their numbers are a strided view of the mapped file: no frame but the first is p
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from aiida_superionic.analysis.readers.part import Part
 from aiida_superionic.analysis.trajectory import Array, TrajectoryError
 
 _MAGIC = b"DUMPCUSTOM"
+_START = (-len(_MAGIC), _MAGIC, 1, 2)  # the last two: byte order and revision
 _N_BOX = {0: 6, 1: 9, 2: 12}  # bounds; bounds and tilts; three vectors and the origin
 
 
@@ -51,7 +53,7 @@ def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Pa
         If the file is missing, no such dump, or damaged.
     """
     try:
-        content = np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.zeros(0, np.uint8)
+        content = np.asarray(np.memmap(path, np.uint8, mode="r")) if path.stat().st_size else np.zeros(0, np.uint8)
     except OSError as error:
         raise TrajectoryError(f"{path} cannot be read: {error.strerror}") from error
     steps, cells, data = [], [], []
@@ -95,10 +97,15 @@ def _blocks(content: NDArray[np.uint8]) -> Iterator[tuple[_Layout, NDArray[np.ui
             fixed.append(slice(fixed_from, offset))
             fixed_from = offset + length
         rows = content[: len(content) // layout.size * layout.size].reshape(-1, layout.size)
-        differs = np.zeros(len(rows), dtype=bool)
-        for part in fixed:
-            differs |= np.any(rows[:, part] != rows[0, part], axis=1)
-        rows = rows[: int(np.argmax(differs)) if differs.any() else len(rows)]
+        # Where layouts change from frame to frame, comparing each with all that follow would take forever.
+        n_alike = 1
+        while n_alike < len(rows):
+            further = rows[n_alike : 2 * n_alike]
+            alike = np.all([np.all(further[:, part] == rows[0, part], axis=1) for part in fixed], axis=0)
+            n_alike += len(further) if alike.all() else int(np.argmin(alike))
+            if not alike.all():
+                break
+        rows = rows[:n_alike]
         yield layout, rows
         content = content[rows.size :]
 
@@ -131,10 +138,9 @@ def _parse(content: NDArray[np.uint8]) -> _Layout:
             raise ValueError(f"a text of {length} bytes is announced")
         return take(length).decode("ascii")
 
-    order = "<"
     start = take(8 + len(_MAGIC) + 8)
-    order = ">" if start[18:22] == b"\x00\x00\x00\x01" else "<"
-    if start[8:18] != _MAGIC or start[18:22] not in {b"\x01\x00\x00\x00", b"\x00\x00\x00\x01"}:
+    order = next((order for order in "<>" if start == struct.pack(f"{order}q10s2i", *_START)), None)
+    if order is None:
         raise ValueError("no frame of a LAMMPS binary dump of the current format begins here")
     step = (position, 8)
     take(8)

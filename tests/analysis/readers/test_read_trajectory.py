@@ -167,6 +167,28 @@ def test_parts_of_different_runs_are_refused(tmp_path):
         read(tmp_path / "a.dump", tmp_path / "b.dump")
 
 
+def test_a_damaged_header_amid_frames_that_are_laid_out_alike_is_refused(tmp_path):
+    content = (FIXTURES / "one_rank.bin").read_bytes()
+    start = frame_ends(content)[2]
+    damaged = tmp_path / "damaged.bin"
+    for at in (
+        0,
+        8,
+        17,
+        18,
+        22,
+        34,
+        42,
+        118,
+        140,
+    ):  # length, magic, byte order, revision, atoms, kind of box, columns, their names
+        changed = bytearray(content)
+        changed[start + at] ^= 0xFF
+        damaged.write_bytes(changed)
+        with pytest.raises(TrajectoryError, match=r"damaged\.bin"):
+            read(damaged)
+
+
 def test_any_damaged_byte_is_an_error_of_the_trajectory_or_changes_a_number(tmp_path, rng):
     """Whatever a byte is changed to, the only exception is TrajectoryError."""
     content = (FIXTURES / "two_ranks.bin").read_bytes()

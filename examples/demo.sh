@@ -8,5 +8,5 @@ if ! aiida-superionic campaign status examples/agi.yaml --done; then
     verdi daemon start
 fi
 aiida-superionic campaign apply examples/agi.yaml --watch
-aiida-superionic campaign results examples/agi.yaml
+aiida-superionic campaign results examples/agi.yaml --all
 aiida-superionic campaign report examples/agi.yaml --output .demo/agi.html

@@ -79,7 +79,7 @@ class LammpsCalculation(LammpsRawCalculation):
         spec.exit_code(400, "ERROR_OUT_OF_WALLTIME", message="The job ran out of walltime at step {step} of {total}.")
         spec.exit_code(401, "ERROR_INTERRUPTED", message="The output breaks off without its closing line.")
         spec.exit_code(410, "ERROR_LOST_ATOMS", message="Atoms were lost: {error}")
-        spec.exit_code(411, "ERROR_NON_NUMERIC", message="The energy is not a number from step {step} on.")
+        spec.exit_code(411, "ERROR_NON_NUMERIC", message="The energy is not a number from {when} on.")
 
     @classmethod
     def validate_parameters(cls, value: orm.Dict, _: Any) -> str | None:
@@ -184,7 +184,17 @@ class LammpsCalculation(LammpsRawCalculation):
     @classmethod
     def is_valid_cache(cls, node: orm.CalcJobNode) -> bool:
         """Refuse as a cache a job whose folder was cleaned: its trajectory and checkpoint are gone."""
-        return super().is_valid_cache(node) and not node.outputs.remote_folder.is_cleaned
+        if not super().is_valid_cache(node):
+            return False
+        # A job that was itself taken from a cache shares the folder of its source, and only one of them is marked.
+        folder = node.outputs.remote_folder
+        marked = {
+            "attributes.remote_path": folder.get_remote_path(),
+            f"extras.{orm.RemoteData.KEY_EXTRA_CLEANED}": True,
+        }
+        query = orm.QueryBuilder().append(orm.Computer, filters={"uuid": folder.computer.uuid}, tag="computer")
+        cleaned: int = query.append(orm.RemoteData, with_computer="computer", filters=marked).count()
+        return cleaned == 0
 
 
 def _data_file(atoms: Atoms, kinds: list[str], charges: tuple[float, ...], atom_style: str) -> str:

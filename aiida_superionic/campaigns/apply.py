@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from aiida import orm
-from aiida.brokers.zeromq.broker import ZeromqBroker
-from aiida.common.exceptions import NotExistent
+from aiida.common.exceptions import InvalidOperation, NotExistent
 from aiida.engine import submit
-from aiida.engine.daemon.client import get_daemon_client
-from aiida.engine.processes.control import revive_processes
-from aiida.manage import get_manager
 
 from aiida_superionic.calculations.functions import make_structure
-from aiida_superionic.campaigns.attempts import PointStatus, State, point_statuses
+from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State, point_statuses
 from aiida_superionic.campaigns.lock import submission_lock
 from aiida_superionic.campaigns.points import PointSpecification, expand
+from aiida_superionic.campaigns.reconcile import await_broker, await_delivery, daemon_lives, revive
 from aiida_superionic.campaigns.spec import Campaign
 from aiida_superionic.data.campaign import CampaignGroup
 from aiida_superionic.data.point import PointData
@@ -57,25 +53,45 @@ def apply(
     Raises
     ------
     ApplyError
-        If the daemon is not running or a code is not registered.
+        If there is something to run and the daemon does not run or does not answer, or a code is not registered.
     """
-    if not get_daemon_client().is_daemon_running:
-        raise ApplyError("the daemon is not running; start it with: verdi daemon start")
-    codes = {name: _code(name) for name in ("lammps", "analysis")}
     specifications = expand(campaign)
     with submission_lock():
         statuses = point_statuses(specifications)
-        revived = _revive(statuses)
         wanted = {State.MISSING, State.FAILED} if retry_failed else {State.MISSING}
         lacking = [status for status in statuses if status.state in wanted]
-        group, _ = CampaignGroup.collection.get_or_create(campaign.campaign)
-        present = [orm.load_node(status.node_pk) for status in statuses if status.node_pk is not None]
-        group.add_nodes(present)
-        for done, status in enumerate(lacking):
-            progress(done, len(lacking))
-            _submit(status, group, codes)
-        progress(len(lacking), len(lacking))
+        revived = 0
+        if lacking or any(status.state is State.RUNNING for status in statuses):
+            if not daemon_lives():
+                raise ApplyError("the daemon is not running; start it with: verdi daemon start")
+            codes = {name: _code(name) for name in ("lammps", "analysis")}
+            try:
+                await_broker()
+                revived = revive(statuses)
+                _submit_all(lacking, _group(campaign.campaign, statuses), codes, progress)
+                await_delivery()
+            except (InvalidOperation, ConnectionError, TimeoutError) as error:
+                raise ApplyError(
+                    f"the daemon does not answer ({error}); nothing is lost: restart it with: verdi daemon restart, and"
+                    " apply once more"
+                ) from error
+        else:
+            _group(campaign.campaign, statuses)
     return Applied(len(lacking), revived, point_statuses(specifications))
+
+
+def _group(name: str, statuses: Sequence[PointStatus]) -> CampaignGroup:
+    """Return the group of a campaign with all of its points that have a node."""
+    group: CampaignGroup = CampaignGroup.collection.get_or_create(name)[0]
+    members = orm.QueryBuilder().append(CampaignGroup, filters={"id": group.pk}, tag="group")
+    members.append(PointData, with_group="group", project="id")
+    absent = sorted(
+        {status.node_pk for status in statuses if status.node_pk is not None} - {pk for (pk,) in members.iterall()}
+    )
+    for start in range(0, len(absent), IDS_PER_QUERY):
+        chunk = {"id": {"in": absent[start : start + IDS_PER_QUERY]}}
+        group.add_nodes(orm.QueryBuilder().append(PointData, filters=chunk).all(flat=True))
+    return group
 
 
 def _code(name: str) -> orm.AbstractCode:
@@ -83,6 +99,18 @@ def _code(name: str) -> orm.AbstractCode:
         return orm.load_code(f"{name}@{COMPUTER}")
     except NotExistent:
         raise ApplyError(f"no code {name}@{COMPUTER} is registered; run: aiida-superionic setup") from None
+
+
+def _submit_all(
+    lacking: Sequence[PointStatus],
+    group: CampaignGroup,
+    codes: dict[str, orm.AbstractCode],
+    progress: Callable[[int, int], None],
+) -> None:
+    for done, status in enumerate(lacking):
+        progress(done, len(lacking))
+        _submit(status, group, codes)
+    progress(len(lacking), len(lacking))
 
 
 def _submit(status: PointStatus, group: CampaignGroup, codes: dict[str, orm.AbstractCode]) -> None:
@@ -142,35 +170,3 @@ def _potential(name: str) -> PotentialData:
     node: PotentialData = next((node for node in same if node.text == potential.text), potential)
     node.store()
     return node
-
-
-def _revive(statuses: Sequence[PointStatus]) -> int:
-    """Give a task to attempts that have none: a submitter was killed between storing one and sending its task.
-
-    The order matters: attempts are read before tasks, so that none is taken for lost because it began in between.
-    """
-    running = {status.attempt.pk for status in statuses if status.attempt and status.state is State.RUNNING}
-    if not running:
-        return 0
-    tasks = _tasks()
-    if tasks is None:
-        return 0
-    lost = [orm.load_node(pk) for pk in sorted(running - tasks)]
-    lost = [node for node in lost if not node.is_terminated]
-    revive_processes(lost)
-    return len(lost)
-
-
-def _tasks() -> set[int] | None:
-    """Return the processes that have a task, or None where the broker cannot tell while the daemon runs."""
-    broker = get_manager().get_broker()
-    if not isinstance(broker, ZeromqBroker):
-        return None
-    # AiiDA's own listing takes tasks away from the workers that hold them, so the files are read as they lie.
-    found = set()
-    for path in Path(broker._storage_path / "tasks").glob("*/*.json"):
-        try:
-            found.add(json.loads(path.read_text())["body"]["args"]["pid"])
-        except (FileNotFoundError, ValueError, KeyError):
-            continue  # acknowledged while we looked
-    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from aiida import orm
 
@@ -14,6 +15,10 @@ from aiida_superionic.workchains.transport import TransportWorkChain
 
 IDS_PER_QUERY = 500
 """How many nodes one query may name: a database bounds the number of values in one filter."""
+
+ACTIVE_STATES = ("created", "waiting", "running")
+# A submitter that is killed before it wrote the checkpoint leaves a process that no worker can continue.
+_STILLBORN = {"attributes.process_state": "created", "attributes": {"!has_key": orm.ProcessNode.CHECKPOINT_KEY}}
 
 
 class State(StrEnum):
@@ -37,10 +42,10 @@ class Attempt:
 
     @property
     def state(self) -> State | None:
-        """Where the attempt stands; None for a node that a killed submitter left before it was a process."""
+        """Where the attempt stands; None for one that a killed submitter left before a worker could continue it."""
         if self.process_state is None:
             return None
-        if self.process_state in {"created", "waiting", "running"}:
+        if self.process_state in ACTIVE_STATES:
             return State.RUNNING
         # Observables that did not converge are missing from a point's results; running it again gives the same.
         if self.exit_status in {0, TransportWorkChain.exit_codes.ERROR_NOT_CONVERGED.status}:
@@ -97,16 +102,28 @@ def _point_nodes(hashes: Sequence[str]) -> dict[str, int]:
 def _attempts(point_pks: Iterable[int]) -> dict[int, list[Attempt]]:
     found: dict[int, list[Attempt]] = {}
     pks = list(point_pks)
-    state, status, message = "attributes.process_state", "attributes.exit_status", "attributes.exit_message"
+    keys = ("process_state", "exit_status", "exit_message", "exception", "process_status")
     for start in range(0, len(pks), IDS_PER_QUERY):
-        query = orm.QueryBuilder()
-        query.append(PointData, filters={"id": {"in": pks[start : start + IDS_PER_QUERY]}}, project="id", tag="point")
-        query.append(
-            orm.WorkChainNode,
-            with_incoming="point",
-            edge_filters={"label": "point"},
-            project=["id", "uuid", state, status, message],
-        )
-        for point, pk, uuid, *process in query.iterall():
-            found.setdefault(point, []).append(Attempt(pk, uuid, process[0], process[1], process[2] or ""))
+        points = {"id": {"in": pks[start : start + IDS_PER_QUERY]}}
+        stillborn = {pk for _, pk in _query_attempts(points, _STILLBORN, ["id"]).iterall()}
+        rows = _query_attempts(points, {}, ["id", "uuid", *(f"attributes.{key}" for key in keys)])
+        for point, pk, uuid, state, status, *reasons in rows.iterall():
+            attempt = Attempt(pk, uuid, None if pk in stillborn else state, status, _message(state, *reasons))
+            found.setdefault(point, []).append(attempt)
     return found
+
+
+def _query_attempts(points: dict[str, Any], attempts: dict[str, Any], project: list[str]) -> orm.QueryBuilder:
+    query = orm.QueryBuilder().append(PointData, filters=points, project="id", tag="point")
+    return query.append(
+        orm.WorkChainNode, with_incoming="point", edge_filters={"label": "point"}, filters=attempts, project=project
+    )
+
+
+def _message(state: str | None, exit_message: str | None, exception: str | None, status: str | None) -> str:
+    """Return why an attempt ended as it did; an exception's last line says what it was."""
+    if state == "finished":
+        return exit_message or ""
+    if state == "excepted":
+        return (exception or "").strip().rpartition("\n")[2] or "an exception was raised"
+    return status or "killed" if state == "killed" else ""

@@ -3,65 +3,87 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiida import orm
-from aiida.common.links import LinkType
 
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.lammps import LammpsCalculation
 from aiida_superionic.calculations.settings import MdSettings
-from aiida_superionic.campaigns.attempts import PointStatus, State
+from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State
+from aiida_superionic.campaigns.awaited import Awaited, awaited
 
 _TAIL_BYTES = 4096
-_THERMO_STEP = re.compile(rb"^\s*(\d+)(?:\s+[-+.\deE]+)+\s*$", re.MULTILINE)
+_NO_STAGE = re.compile(r"iteration_\d+")  # what a restarting workchain calls each try of a stage
+_THERMO_STEP = re.compile(rb"^[ ]*(\d+)(?:[ ]+[-+.\deE]+)+[ ]*$", re.MULTILINE)
 
 
-def progress_of(status: PointStatus) -> str:
-    """Return what the attempt at a point is doing, in words; the reason where it failed."""
+@dataclass(frozen=True)
+class _Job:
+    pk: int
+    process_type: str
+    paused: bool | None
+    process_status: str | None
+    folder: str | None
+    output_filename: str
+    transport_type: str
+
+
+def progress_of(statuses: Sequence[PointStatus]) -> list[str]:
+    """Return what the attempt at each point is doing, in words; the reason where it failed."""
+    running = [status.attempt.pk for status in statuses if status.attempt and status.state is State.RUNNING]
+    chains = awaited(running)
+    jobs = _jobs([process.pk for chain in chains.values() for process in chain if process.is_job])
+    return [_in_words(status, chains, jobs) for status in statuses]
+
+
+def _in_words(status: PointStatus, chains: dict[int, list[Awaited]], jobs: dict[int, _Job]) -> str:
     if status.attempt is None or status.state is State.MISSING:
         return ""
-    if status.state is not State.RUNNING:
+    chain = chains.get(status.attempt.pk)
+    if chain is None:
         return status.attempt.message
-    jobs = [
-        (stage.pk, label, stage)
-        for label, stage in _descendant_jobs(orm.load_node(status.attempt.pk))
-        if not stage.is_terminated
-    ]
-    if not jobs:
+    job = jobs.get(chain[-1].pk) if chain else None
+    if job is None:
         return "between jobs"
-    _, stage, job = max(jobs)
+    stage = next(process.label for process in reversed(chain) if not _NO_STAGE.fullmatch(process.label))
     return f"{stage} {_job_progress(job)}".rstrip()
 
 
-def _descendant_jobs(workchain: orm.WorkChainNode) -> list[tuple[str, orm.CalcJobNode]]:
-    """Return the jobs below a workchain, each with the name of the stage that it belongs to."""
-    found: list[tuple[str, orm.CalcJobNode]] = []
-    for link in workchain.base.links.get_outgoing(link_type=(LinkType.CALL_CALC, LinkType.CALL_WORK)).all():
-        if isinstance(link.node, orm.CalcJobNode):
-            found.append((link.link_label, link.node))
-        elif isinstance(link.node, orm.WorkChainNode):
-            named = link.link_label if link.link_label != "md" else ""
-            found += [(named or label, job) for label, job in _descendant_jobs(link.node)]
+def _jobs(pks: Sequence[int]) -> dict[int, _Job]:
+    found: dict[int, _Job] = {}
+    keys = ("paused", "process_status", "remote_workdir", "output_filename")
+    for start in range(0, len(pks), IDS_PER_QUERY):
+        query = orm.QueryBuilder().append(
+            orm.CalcJobNode,
+            filters={"id": {"in": list(pks[start : start + IDS_PER_QUERY])}},
+            project=["id", "process_type", *(f"attributes.{key}" for key in keys)],
+            tag="job",
+        )
+        query.append(orm.Computer, with_node="job", project="transport_type")
+        found.update({row[0]: _Job(*row) for row in query.iterall()})
     return found
 
 
-def _job_progress(job: orm.CalcJobNode) -> str:
+def _job_progress(job: _Job) -> str:
     """Return how far a job on this machine has come, as far as its files tell."""
-    folder = job.get_remote_workdir()
-    if folder is None:
+    if job.paused:
+        return f"is paused: {job.process_status}; go on with: verdi process play {job.pk}"
+    if job.folder is None:
         return "is being prepared"
-    if job.computer.transport_type != "core.local":
+    if job.transport_type != "core.local":
         return ""
-    if not (Path(folder) / usage.FILE).exists():
+    if not (Path(job.folder) / usage.FILE).exists():
         return "waits for a slot"
-    if job.process_class is not LammpsCalculation:
+    if job.process_type != LammpsCalculation.build_process_type():
         return ""
-    steps = _THERMO_STEP.findall(_tail(Path(folder) / job.get_option("output_filename")))
+    steps = _THERMO_STEP.findall(_tail(Path(job.folder) / job.output_filename))
     if not steps:
         return ""
-    total = MdSettings.model_validate(job.inputs.parameters.get_dict()).steps("duration")
-    return f"{min(int(steps[-1]) / total, 1.0):.0%}"
+    parameters = orm.load_node(job.pk).inputs.parameters.get_dict()
+    return f"{min(int(steps[-1]) / MdSettings.model_validate(parameters).steps('duration'), 1.0):.0%}"
 
 
 def _tail(path: Path) -> bytes:

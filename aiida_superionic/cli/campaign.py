@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from aiida.cmdline.utils.decorators import with_dbenv
 
 from aiida_superionic.cli.errors import UserError, tells_user_errors
 from aiida_superionic.cli.root import cmd_root
@@ -95,9 +94,17 @@ def cmd_status(context: click.Context, file: Path, watch: bool, done: bool) -> N
 
 @cmd_campaign.command("results")
 @FILE
-@click.option("--format", "format_", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="For people, for a spreadsheet, or for a program.",
+)
+@click.option("--all", "all_", is_flag=True, help="Every quantity, not only those with published values.")
 @tells_user_errors
-def cmd_results(file: Path, format_: str) -> None:
+def cmd_results(file: Path, format_: str, all_: bool) -> None:
     """Print the numbers that FILE asked for, averaged over replicas, beside the literature's."""
     statuses = _statuses(file)
     from aiida_superionic.campaigns.collect import collect_results
@@ -105,14 +112,14 @@ def cmd_results(file: Path, format_: str) -> None:
     from aiida_superionic.report import table
 
     found = conditions(collect_results(statuses, with_curves=False))
-    rows = table.rows(found)
+    rows = table.rows(found, table.quantities(found) if all_ else None)
     if format_ == "csv":
         click.echo(table.csv_text(rows), nl=False)
     elif format_ == "json":
         click.echo(table.json_text(rows), nl=False)
     else:
         console = _console()
-        console.print(table.terminal_table(rows))
+        console.print(table.quantity_table(found) if all_ else table.terminal_table(rows))
         console.print(table.temperature_table(found))
 
 
@@ -144,9 +151,14 @@ def cmd_report(file: Path, output: Path | None) -> None:
     click.echo(f"report: {path}")
 
 
-@with_dbenv()
 def _load() -> None:
-    """Load the profile."""
+    from aiida.common.exceptions import ConfigurationError
+    from aiida.manage import load_profile
+
+    try:
+        load_profile()
+    except ConfigurationError:
+        raise UserError("there is no profile yet; make one with: aiida-superionic setup") from None
 
 
 def _statuses(file: Path) -> list[PointStatus]:
@@ -172,18 +184,19 @@ def _count(counts: Counter[str]) -> str:
 
 def _status_table(statuses: Sequence[PointStatus]) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
     from aiida_superionic.campaigns.progress import progress_of
 
     styles = {"finished": "green", "running": "cyan", "failed": "red", "missing": "dim"}
     table = Table("point", "state", "process", "now", box=None)
-    for status in statuses:
+    for status, now in zip(statuses, progress_of(statuses), strict=True):
         state = str(status.state)
         table.add_row(
-            status.specification.label,
-            f"[{styles[state]}]{state}[/]",
+            Text(status.specification.label),
+            Text(state, styles[state]),
             str(status.attempt.pk) if status.attempt else "-",
-            progress_of(status),
+            Text(now),
         )
     return table
 
@@ -191,13 +204,23 @@ def _status_table(statuses: Sequence[PointStatus]) -> Table:
 def _watch(file: Path, console: Console) -> None:
     from rich.live import Live
 
-    with Live(console=console, auto_refresh=False, transient=not console.is_terminal) as live:
-        while True:
-            statuses = _statuses(file)
-            live.update(_status_table(statuses), refresh=True)
-            if not any(status.state == "running" for status in statuses):
-                break
-            time.sleep(_REFRESH_SECONDS)
+    statuses = _statuses(file)
+    from aiida_superionic.campaigns.attempts import point_statuses
+    from aiida_superionic.campaigns.reconcile import daemon_lives
+
+    try:
+        with Live(console=console, auto_refresh=False, transient=not console.is_terminal) as live:
+            while True:
+                live.update(_status_table(statuses), refresh=True)
+                if not any(status.state == "running" for status in statuses):
+                    break
+                if not daemon_lives():
+                    raise UserError("the daemon is not running; start it with verdi daemon start, and apply once more")
+                time.sleep(_REFRESH_SECONDS)
+                statuses = point_statuses([status.specification for status in statuses])
+    except KeyboardInterrupt:
+        console.print("no longer watching; the daemon goes on with the runs")
+        raise click.exceptions.Exit(130) from None
     _print_summary(statuses, console)
     for status in statuses:
         if status.state == "failed" and status.attempt:

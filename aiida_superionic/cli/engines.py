@@ -29,12 +29,12 @@ def cmd_engines() -> None:
 def cmd_list(prefix: Path | None) -> None:
     """Show the engines that are on this machine, and how to get the others."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from aiida_superionic.engines.catalogue import engines
     from aiida_superionic.engines.installation import default_prefix, find
 
-    table = Table("engine", "for", "version", "where", "executable")
+    table = Table("engine", "for", "version", "where", Column("executable", overflow="fold"))
     for engine in engines().values():
         found = find(engine, prefix or default_prefix())
         for installation in found:

@@ -25,9 +25,15 @@ def tells_user_errors(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        from sqlalchemy.exc import OperationalError
+
         try:
             return command(*args, **kwargs)
         except SuperionicError as error:
             raise UserError(str(error)) from None
+        except OperationalError as error:
+            raise UserError(
+                f"the database does not answer ({error.orig}); nothing is lost: repeat the command"
+            ) from None
 
     return wrapper

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import click
 from aiida.cmdline.groups import VerdiCommandGroup
 from aiida.cmdline.params import options, types
@@ -38,4 +40,6 @@ from aiida_superionic.cli import campaign, engines, setup  # noqa: E402, F401 - 
 
 def main() -> None:
     """Run the command line."""
+    # That setup makes AiiDA's configuration folder is no cause for a warning.
+    warnings.filterwarnings("ignore", message="Creating AiiDA configuration folder")
     cmd_root(prog_name="aiida-superionic")

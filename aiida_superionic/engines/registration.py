@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import warnings
 from pathlib import Path
 
 from aiida import orm
@@ -52,10 +51,7 @@ def ensure_profile(name: str | None = None) -> tuple[str, bool]:
     name, created
         Of the profile that is now loaded, and whether it was made.
     """
-    with warnings.catch_warnings():
-        # That the configuration folder is made is what is asked for here.
-        warnings.simplefilter("ignore", UserWarning)
-        config = get_config(create=True)
+    config = get_config(create=True)
     wanted = name or config.default_profile_name or DEFAULT_PROFILE
     created = wanted not in config.profile_names
     if created:

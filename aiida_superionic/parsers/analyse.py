@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from aiida import orm
@@ -15,6 +16,7 @@ from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.analyse import CURVES_FILE, RESULTS_FILE
 
 _MESSAGE = "superionic-analyse: "
+_ENTRIES = ("version", "observables", "curves", "failures")
 
 
 class AnalyseParser(Parser):
@@ -28,12 +30,12 @@ class AnalyseParser(Parser):
         sentence = self._sentence()
         try:
             results = json.loads(self._text(RESULTS_FILE))
-            observables = results["observables"]
-        except (ValueError, KeyError):
+            version, observables, axes, failures = (results[key] for key in _ENTRIES)
+        except (ValueError, KeyError, TypeError):
             return self._without_results(sentence)
-        if results["version"] != self.node.inputs.version.value:
-            return self.exit_codes.ERROR_VERSION.format(found=results["version"], given=self.node.inputs.version.value)
-        curves = self._curves(Path(retrieved_temporary_folder or "") / CURVES_FILE, results["curves"])
+        if version != self.node.inputs.version.value:
+            return self.exit_codes.ERROR_VERSION.format(found=version, given=self.node.inputs.version.value)
+        curves = self._curves(Path(retrieved_temporary_folder or "") / CURVES_FILE, axes)
         if curves is None:
             return self.exit_codes.ERROR_NO_RESULTS.format(error=f"{CURVES_FILE} is missing or damaged")
         self.out("observables", orm.Dict(observables))
@@ -41,9 +43,9 @@ class AnalyseParser(Parser):
         self.out(
             "report", orm.Dict({key: value for key, value in results.items() if key not in {"observables", "curves"}})
         )
-        if results["failures"]:
+        if failures:
             return self.exit_codes.ERROR_NOT_CONVERGED.format(
-                names="; ".join(f"{name} ({reason})" for name, reason in sorted(results["failures"].items()))
+                names="; ".join(f"{name} ({reason})" for name, reason in sorted(failures.items()))
             )
         return None
 
@@ -70,7 +72,7 @@ class AnalyseParser(Parser):
             with np.load(path, allow_pickle=False) as arrays:
                 for name in arrays.files:
                     node.set_array(name, arrays[name])
-        except (OSError, ValueError, EOFError, KeyError):
+        except (OSError, ValueError, EOFError, KeyError, BadZipFile):
             return None
         if any(f"{name}__{part}" not in node.get_arraynames() for name in axes for part in ("x", "y")):
             return None

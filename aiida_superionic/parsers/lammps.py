@@ -34,7 +34,8 @@ class LammpsParser(Parser):
             return self.exit_codes.ERROR_OUTFILE_MISSING
         output = read_lammps_output(text)
         if output.version is None:
-            first = next((line.strip() for line in text.splitlines() if line.strip()), "its output is empty")
+            told = text + (self._text(self.node.get_option("scheduler_stderr")) or "")
+            first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
             return self.exit_codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
         self._store(output)
         failure = self._failure(output)
@@ -52,7 +53,7 @@ class LammpsParser(Parser):
         total = self.settings.steps("duration")
         broken = output.first_non_numeric_step
         if broken is not None or (output.error is not None and "Non-numeric" in output.error):
-            return codes.ERROR_NON_NUMERIC.format(step=broken if broken is not None else "an unknown step")
+            return codes.ERROR_NON_NUMERIC.format(when=f"step {broken}" if broken is not None else "an unknown step")
         if output.molten:
             return codes.ERROR_HOST_LATTICE_MOLTEN.format(error=output.error)
         if output.lost_atoms:

@@ -17,6 +17,8 @@ _CHECKPOINT = re.compile(
 _VERSION = re.compile(r"^LAMMPS \((?P<version>[^)]+)\)", re.MULTILINE)
 _CLOSING = re.compile(r"^Total wall time: \d+:\d\d:\d\d$", re.MULTILINE)
 _ERROR = re.compile(r"^ERROR(?: on proc \d+)?: (?P<message>.*)$", re.MULTILINE)
+# What counts the atoms of the host meets the loss before LAMMPS' own check does.
+_LOST_ATOMS = ("Lost atoms", "Out of range atoms", "inner cutoff", "table cutoff", "compute msd group must not change")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +53,7 @@ class LammpsOutput:
     @property
     def lost_atoms(self) -> bool:
         """Whether atoms were lost, or came nearer to one another than the potential allows."""
-        return self.error is not None and any(
-            sign in self.error for sign in ("Lost atoms", "Out of range atoms", "inner cutoff", "table cutoff")
-        )
+        return self.error is not None and any(sign in self.error for sign in _LOST_ATOMS)
 
     @property
     def first_non_numeric_step(self) -> int | None:

@@ -163,6 +163,21 @@ def _terminal_cell(cell: Cell) -> Text:
     return text
 
 
+def quantity_table(conditions: Sequence[Condition]) -> Table:
+    """Return every quantity for the terminal, one to a line, with a column for each condition."""
+    shared, own = split_labels(conditions)
+    terminal = Table(title=Text(f"Every quantity: {shared}" if shared else "Every quantity"))
+    terminal.caption = "mean ± standard error; below: published (deviation of ours)"
+    terminal.add_column("quantity", overflow="fold")
+    for label in own:
+        terminal.add_column(Text(label or "value"), justify="right", overflow="fold")
+    unit_of = units(conditions)
+    table = rows(conditions, quantities(conditions))
+    for index, name in enumerate(quantities(conditions)):
+        terminal.add_row(column_title(name, unit_of[name]), *(_terminal_cell(row.cells[index]) for row in table))
+    return terminal
+
+
 def temperature_table(conditions: Sequence[Condition]) -> Table:
     """Return the measured temperature of every replica for the terminal, beside the one that was set."""
     terminal, labels = _labelled_table("Measured temperatures", conditions)

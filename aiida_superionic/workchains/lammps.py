@@ -27,6 +27,8 @@ class LammpsBaseWorkChain(BaseRestartWorkChain):
         super().define(spec)
         spec.expose_inputs(LammpsCalculation, namespace="lammps")
         spec.expose_outputs(LammpsCalculation)
+        # A long run is cut by its walltime many times; what makes no progress is stopped by its handler.
+        spec.inputs["max_iterations"].default = lambda: orm.Int(100)
         spec.outline(
             cls.setup,
             while_(cls.should_run_process)(cls.run_process, cls.inspect_process),

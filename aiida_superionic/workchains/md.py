@@ -54,7 +54,9 @@ def stage_settings(times: Mapping[str, float], temperature: float, mobile: Seque
         try:
             settings[stage] = MdSettings.model_validate(given)
         except ValidationError as error:
-            raise ProtocolError(f"{stage}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+            problem = error.errors()[0]
+            where = ": ".join([stage, *map(str, problem["loc"])])
+            raise ProtocolError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
     return settings
 
 
@@ -123,7 +125,7 @@ class MdWorkChain(WorkChain):
             lammps = builder[stage]["lammps"]
             lammps["code"] = code
             lammps["parameters"] = orm.Dict(settings.model_dump(mode="json"))
-            lammps["metadata"]["options"] = dict(options or {})
+            lammps["metadata"]["options"]._update(options or {})
         return builder
 
     def equilibrate(self) -> ToContext:

@@ -157,4 +157,6 @@ def test_no_text_but_a_plain_name_fits_into_a_point(field, text):
 
 
 def test_a_point_does_not_depend_on_how_its_settings_were_asked_for():
-    assert hashes(md={"protocol": "fast"}) == hashes(md={"protocol": "balanced", "equilibration": "10 ps", "production": "60 ps"})
+    assert hashes(md={"protocol": "fast"}) == hashes(
+        md={"protocol": "balanced", "equilibration": "10 ps", "production": "60 ps"}
+    )

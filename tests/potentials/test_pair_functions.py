@@ -118,9 +118,7 @@ def test_the_table_is_the_formula(run_lammps, tmp_path, vashishta, agi, rng):
     ours = vashishta.lammps(["Ag", "I"], len(atoms))
     commands = [*ours.commands[:-1], "kspace_style ewald 1e-8"]
     energy, forces = _evaluate(run_lammps, tmp_path / "ours", atoms, ours.charges, commands, ours.files)
-    exact_energy, exact = _evaluate(
-        run_lammps, tmp_path / "exact", atoms, ours.charges, _lepton_commands("1e-8"), {}
-    )
+    exact_energy, exact = _evaluate(run_lammps, tmp_path / "exact", atoms, ours.charges, _lepton_commands("1e-8"), {})
     assert np.sqrt(np.mean((forces - exact) ** 2) / np.mean(exact**2)) < 1e-6
     assert abs(energy / exact_energy - 1.0) < 1e-6
 

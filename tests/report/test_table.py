@@ -9,7 +9,16 @@ import pytest
 from rich.console import Console, RenderableType
 
 from aiida_superionic.campaigns.results import PointResult, conditions
-from aiida_superionic.report.table import csv_text, json_text, rows, split_labels, temperature_table, terminal_table
+from aiida_superionic.report.table import (
+    csv_text,
+    json_text,
+    quantities,
+    quantity_table,
+    rows,
+    split_labels,
+    temperature_table,
+    terminal_table,
+)
 
 GAMMA = "friction_coefficient_Ag"
 
@@ -140,3 +149,11 @@ def test_markup_in_a_label_is_shown_as_it_stands(make_point: Callable[..., Point
     text = shown(terminal_table(rows(conditions(points))))
     assert "[red]a[/red]" in text
     assert "[link=x]b" in text
+
+
+def test_every_quantity_stands_on_a_line_of_its_own_under_each_condition(scan: list[PointResult]) -> None:
+    found = conditions(scan)
+    table = quantity_table(found)
+    assert table.row_count == len(quantities(found))
+    assert len(table.columns) == 1 + len(found)
+    assert "Temperature, K" in shown(table, width=300)

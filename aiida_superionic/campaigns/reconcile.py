@@ -1,0 +1,97 @@
+"""What a crash left behind: processes that wait for a worker that never hears of them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from aiida import orm
+from aiida.brokers.zeromq.broker import ZeromqBroker
+from aiida.engine.daemon.client import get_daemon_client
+from aiida.engine.processes.control import revive_processes
+from aiida.manage import get_manager
+
+from aiida_superionic.campaigns.attempts import PointStatus, State
+from aiida_superionic.campaigns.awaited import awaited
+
+_BROKER_PATIENCE = 30.0  # s; a broker that is being started reads its queue first
+_LOOKS = 5
+_BETWEEN_LOOKS = 0.1  # s
+
+
+def daemon_lives() -> bool:
+    """Return whether the daemon runs; AiiDA itself believes the PID file that a killed daemon leaves behind."""
+    client = get_daemon_client()
+    return client.is_daemon_running and not client._is_pid_file_stale
+
+
+def await_broker() -> None:
+    """Wait for the broker: the daemon starts it, and a client that comes too early talks to a dead one's socket.
+
+    Raises
+    ------
+    TimeoutError
+        If it does not come.
+    """
+    broker = get_manager().get_broker()
+    deadline = time.monotonic() + _BROKER_PATIENCE
+    while not broker.check_service_reachable():
+        if time.monotonic() > deadline:
+            raise TimeoutError("its message broker does not run")
+        time.sleep(_BETWEEN_LOOKS)
+
+
+def await_delivery() -> None:
+    """Wait until the broker has read what this process sent.
+
+    AiiDA does not wait for that, and what is not sent when a process ends is lost. ZeroMQ's broker reads the messages
+    of one client in their order, and says so at once when a call goes to nobody.
+
+    Raises
+    ------
+    TimeoutError
+        If the broker does not answer.
+    """
+    broker = get_manager().get_broker()
+    if isinstance(broker, ZeromqBroker):
+        error = broker.get_communicator().rpc_send("aiida-superionic", None).exception()
+        if isinstance(error, TimeoutError):
+            raise error
+
+
+def revive(statuses: Sequence[PointStatus]) -> int:
+    """Give a task to processes of running attempts that have none, and return how many.
+
+    A submitter killed between storing an attempt and sending its task leaves one, and so does a broker killed before
+    it wrote down what a worker sent. Processes are read before tasks, so that none is taken for lost because it began
+    in between.
+    """
+    running = [status.attempt.pk for status in statuses if status.attempt and status.state is State.RUNNING]
+    broker = get_manager().get_broker()
+    # What RabbitMQ holds cannot be listed without taking it from the workers; it keeps tasks through a crash itself.
+    if not running or not isinstance(broker, ZeromqBroker):
+        return 0
+    lost = set(running) | {process.pk for chain in awaited(running).values() for process in chain}
+    for _ in range(_LOOKS):
+        lost -= _tasks(broker)
+        if not lost:
+            return 0
+        # A task changes folders when a worker takes it or dies, so what one look misses need not be lost.
+        time.sleep(_BETWEEN_LOOKS)
+    nodes = [node for pk in sorted(lost) if not (node := orm.load_node(pk)).is_terminated]
+    # Without wait the worker gives the task back when it begins, and the next look would take the process for lost.
+    revive_processes(nodes, wait=True)
+    return len(nodes)
+
+
+def _tasks(broker: ZeromqBroker) -> set[int]:
+    """Return the processes that have a task; the files are read as they lie, for AiiDA's own listing moves them."""
+    found = set()
+    for path in Path(broker._storage_path / "tasks").glob("*/*.json"):
+        try:
+            found.add(json.loads(path.read_text())["body"]["args"]["pid"])
+        except (FileNotFoundError, ValueError, KeyError):
+            continue  # moved or acknowledged while we looked
+    return found

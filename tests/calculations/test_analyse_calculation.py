@@ -1,0 +1,174 @@
+"""The analysis job on a real trajectory, through the real script."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.common import LinkType
+from aiida.engine import run_get_node
+from aiida.engine.utils import instantiate_process
+from aiida.manage.manager import get_manager
+
+from aiida_superionic.calculations.analyse import AnalyseCalculation
+from aiida_superionic.calculations.lammps import LammpsCalculation
+from aiida_superionic.data.trajectory import TrajectoryData
+from aiida_superionic.engines.registration import code_version
+from aiida_superionic.parsers.analyse import AnalyseParser
+
+_CODES = AnalyseCalculation.exit_codes
+
+
+@pytest.fixture
+def trajectory(lammps_code, md_inputs):
+    _, node = run_get_node(LammpsCalculation, code=lammps_code, **md_inputs(sampling_interval=0.005, duration=0.5))
+    assert node.is_finished_ok, node.exit_message
+    return node.outputs.trajectory
+
+
+@pytest.fixture
+def analyse(analysis_code):
+    def run(trajectory, observables, version=None):
+        _, node = run_get_node(
+            AnalyseCalculation,
+            code=analysis_code,
+            trajectory=trajectory,
+            observables=orm.Dict(observables),
+            version=orm.Str(version or code_version(analysis_code)),
+        )
+        return node
+
+    return run
+
+
+def test_observables_of_a_trajectory(analyse, trajectory, analysis_code):
+    node = analyse(trajectory, {"radial_distribution": {}, "temperature": {}})
+    assert node.is_finished_ok, node.exit_message
+    observables = node.outputs.observables.get_dict()
+    assert all(set(entry) >= {"value", "error", "unit", "upper_bound"} for entry in observables.values())
+    assert any(entry["unit"] == "K" and 200.0 < entry["value"] < 1500.0 for entry in observables.values())
+    assert not any("." in name for name in observables)
+    curves = node.outputs.curves
+    for name in curves.base.attributes.get("axes"):
+        assert curves.get_array(f"{name}__x").shape == curves.get_array(f"{name}__y").shape
+        assert np.isfinite(curves.get_array(f"{name}__x")).all()
+    assert node.outputs.report["version"] == code_version(analysis_code)
+    assert node.outputs.usage["cpu_seconds"] > 0.0
+    # Where the trajectory lies, it stays: it comes home neither in the repository nor in the retrieved files.
+    assert not [name for name in node.outputs.retrieved.list_object_names() if name.endswith(".bin")]
+
+
+def _part(trajectory):
+    return Path(trajectory.get_remote_path()) / next(iter(trajectory.files))
+
+
+def _damaged(kind, trajectory):
+    part = _part(trajectory)
+    if kind == "purged":
+        trajectory._clean()
+    elif kind == "missing part":
+        part.unlink()
+    elif kind == "longer by a byte":
+        part.write_bytes(part.read_bytes() + b"\0")
+    elif kind == "cut off":
+        part.write_bytes(part.read_bytes()[:-1])
+    else:
+        content = bytearray(part.read_bytes())
+        content[len(content) // 2] ^= 1
+        part.write_bytes(content)
+
+
+@pytest.mark.parametrize("kind", ["purged", "missing part", "longer by a byte", "cut off", "another bit"])
+def test_a_trajectory_that_is_not_what_it_was_is_told(analyse, trajectory, kind):
+    _damaged(kind, trajectory)
+    node = analyse(trajectory, {"temperature": {}})
+    assert node.exit_status == _CODES.ERROR_TRAJECTORY_UNUSABLE.status, node.exit_message
+    assert "trajectory.0.bin" in node.exit_message
+    assert "observables" not in node.outputs
+
+
+def test_a_parameter_that_does_not_exist_is_told(analyse, trajectory):
+    node = analyse(trajectory, {"temperature": {"colour": 1}})
+    assert node.exit_status == _CODES.ERROR_BAD_INPUT.status
+    assert "colour" in node.exit_message
+
+
+def test_another_version_of_the_script_is_told(analyse, trajectory, analysis_code):
+    node = analyse(trajectory, {"temperature": {}}, version="0.0.0")
+    assert node.exit_status == _CODES.ERROR_VERSION.status
+    assert f"version {code_version(analysis_code)} and the input says 0.0.0" in node.exit_message
+
+
+def test_what_a_short_trajectory_does_not_determine_is_named(analyse, trajectory):
+    node = analyse(trajectory, {"temperature": {}, "diffusion": {}})
+    assert node.exit_status == _CODES.ERROR_NOT_CONVERGED.status, node.exit_message
+    assert "diffusion" in node.exit_message
+    assert any(entry["unit"] == "K" for entry in node.outputs.observables.get_dict().values())
+
+
+def test_an_unknown_observable_is_refused_before_it_runs(analysis_code, computer):
+    trajectory = TrajectoryData(
+        "/somewhere", computer=computer, files={"t.bin": "a" * 64}, kinds=["Ag"], md_timestep=0.001, n_frames=2
+    )
+    with pytest.raises(ValueError, match="difusion is not one of the observables"):
+        instantiate_process(
+            get_manager().get_runner(),
+            AnalyseCalculation,
+            code=analysis_code,
+            trajectory=trajectory,
+            observables=orm.Dict({"difusion": {}}),
+            version=orm.Str("0"),
+        )
+
+
+# --- results that are damaged -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def parse(computer, tmp_path):
+    """Return a function that parses the files of a job that never ran."""
+
+    def run(files, curves=None):
+        node = orm.CalcJobNode(computer=computer, process_type="aiida.calculations:superionic.analyse")
+        node.set_option("resources", {"num_machines": 1, "num_mpiprocs_per_machine": 1})
+        node.set_option("output_filename", "analysis.out")
+        node.base.links.add_incoming(orm.Str("1").store(), LinkType.INPUT_CALC, "version")
+        node.store()
+        retrieved = orm.FolderData()
+        for name, text in {"analysis.out": "", **files}.items():
+            retrieved.base.repository.put_object_from_bytes(text.encode(), name)
+        retrieved.base.links.add_incoming(node, LinkType.CREATE, "retrieved")
+        retrieved.store()
+        if curves is not None:
+            (tmp_path / "curves.npz").write_bytes(curves)
+        _, parsing = AnalyseParser.parse_from_node(
+            node, store_provenance=False, retrieved_temporary_folder=str(tmp_path)
+        )
+        return parsing
+
+    return run
+
+
+_GOOD = json.dumps({"version": "1", "observables": {}, "curves": {"rdf": {}}, "failures": {}})
+
+
+@pytest.mark.parametrize(
+    ("files", "curves", "told"),
+    [
+        ({}, None, "it printed nothing"),
+        ({"analysis.out": "bash: superionic-analyse: No such file\n"}, None, "No such file"),
+        ({"analysis.out": "Traceback ...\nMemoryError\n"}, None, "MemoryError"),
+        ({"results.json": _GOOD[:-10]}, None, "it printed nothing"),
+        ({"results.json": "[]"}, None, "it printed nothing"),
+        ({"results.json": "null"}, None, "it printed nothing"),
+        ({"results.json": '{"observables": {}}'}, None, "it printed nothing"),
+        ({"results.json": _GOOD}, None, "curves.npz is missing or damaged"),
+        ({"results.json": _GOOD}, b"", "curves.npz is missing or damaged"),
+        ({"results.json": _GOOD}, b"PK\x03\x04 cut off", "curves.npz is missing or damaged"),
+    ],
+)
+def test_damaged_results_are_told(parse, files, curves, told):
+    parsing = parse(files, curves)
+    assert parsing.exit_status == _CODES.ERROR_NO_RESULTS.status
+    assert told in parsing.exit_message

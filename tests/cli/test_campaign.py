@@ -1,0 +1,97 @@
+"""The campaign commands on a graph that holds nothing yet."""
+
+import json
+
+import pytest
+from aiida import orm
+
+from aiida_superionic.campaigns import apply as module
+from aiida_superionic.campaigns import reconcile
+from aiida_superionic.campaigns.attempts import State
+from aiida_superionic.cli.errors import UserError, tells_user_errors
+
+
+def test_plan_shows_every_point_and_stores_nothing(invoke, campaign_file, stored):
+    before = stored()
+    output = invoke("campaign", "plan", campaign_file()).output
+    assert "4 points: 0 finished, 0 running, 0 failed, 4 missing; apply would submit 4" in output
+    assert stored() == before
+
+
+def test_status_shows_every_point(invoke, campaign_file):
+    output = invoke("campaign", "status", campaign_file()).output
+    assert output.count("alpha-AgI 2x2x2") == 4
+    assert "4 points: 0 finished, 0 running, 0 failed, 4 missing" in output
+
+
+def test_status_done_says_only_whether_all_have_finished(invoke, campaign_file):
+    assert invoke("campaign", "status", campaign_file(), "--done", status=1).output == ""
+
+
+def test_results_of_nothing_are_a_valid_document(invoke, campaign_file):
+    json.loads(invoke("campaign", "results", campaign_file(), "--format", "json").stdout)
+
+
+def test_apply_without_a_daemon_stores_nothing(invoke, campaign_file, stored):
+    before = stored()
+    result = invoke("campaign", "apply", campaign_file(), status=2)
+    assert result.stderr == "Error: the daemon is not running; start it with: verdi daemon start\n"
+    assert stored() == before
+
+
+def test_apply_without_codes_stores_nothing(invoke, campaign_file, stored, monkeypatch, aiida_profile_clean):
+    monkeypatch.setattr(module, "daemon_lives", lambda: True)
+    before = stored()
+    result = invoke("campaign", "apply", campaign_file(), status=2)
+    assert result.stderr == "Error: no code lammps@superionic-local is registered; run: aiida-superionic setup\n"
+    assert stored() == before
+
+
+def test_apply_needs_no_daemon_where_nothing_is_left_to_run(invoke, campaign_file, monkeypatch):
+    def finished(specifications):
+        return [module.PointStatus(one, None, None) for one in specifications]
+
+    monkeypatch.setattr(module.PointStatus, "state", State.FINISHED)
+    monkeypatch.setattr(module, "point_statuses", finished)
+    output = invoke("campaign", "apply", campaign_file()).output
+    assert "submitted 0, revived 0, of 4 points" in output
+    assert orm.load_group("study").type_string == "superionic.campaign"
+
+
+@pytest.fixture
+def all_running(monkeypatch):
+    monkeypatch.setattr(module.PointStatus, "state", State.RUNNING)
+
+
+@pytest.mark.usefixtures("all_running")
+def test_watching_ends_when_the_daemon_does(invoke, campaign_file):
+    result = invoke("campaign", "status", campaign_file(), "--watch", status=2)
+    assert result.stderr == "Error: the daemon is not running; start it with verdi daemon start, and apply once more\n"
+
+
+@pytest.mark.usefixtures("all_running")
+def test_interrupted_watching_says_that_the_runs_go_on(invoke, campaign_file, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reconcile, "daemon_lives", interrupted)
+    result = invoke("campaign", "status", campaign_file(), "--watch", status=130)
+    assert "no longer watching; the daemon goes on with the runs" in result.output
+
+
+def test_report_that_cannot_be_written_is_told(invoke, campaign_file, tmp_path):
+    result = invoke("campaign", "report", campaign_file(), "-o", tmp_path / "no" / "page.html", status=2)
+    assert result.stderr == f"Error: {tmp_path / 'no' / 'page.html'} cannot be written: No such file or directory\n"
+
+
+def test_locked_database_is_told_in_a_sentence():
+    import sqlite3
+
+    from sqlalchemy.exc import OperationalError
+
+    @tells_user_errors
+    def command():
+        raise OperationalError("SELECT", {}, sqlite3.OperationalError("database is locked"))
+
+    with pytest.raises(UserError, match=r"^the database does not answer \(database is locked\); nothing is lost"):
+        command()

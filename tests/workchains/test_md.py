@@ -1,0 +1,98 @@
+"""Equilibrate, produce, analyse: whole runs of a few thousand steps."""
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+
+from aiida_superionic.engines.registration import code_version
+from aiida_superionic.workchains.md import MdWorkChain
+from aiida_superionic.workchains.transport import TransportWorkChain
+
+_SHORT = {
+    "equilibration": 0.4,
+    "production": 0.6,
+    "sampling_interval": 0.01,
+    "thermo_interval": 0.01,
+    "checkpoint_interval": 0.1,
+}
+
+
+@pytest.fixture
+def given(md_inputs):
+    inputs = md_inputs()
+    return {
+        "structure": inputs["structure"],
+        "potential": inputs["potential"],
+        "temperature": 600.0,
+        "mobile": ["Ag"],
+        "seed": 11,
+        "overrides": _SHORT,
+    }
+
+
+def test_equilibration_and_production(lammps_code, given):
+    builder = MdWorkChain.get_builder_from_protocol(lammps_code, **given)
+    _, node = run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    stages = {link.link_label: link.node for link in node.base.links.get_outgoing(orm.WorkChainNode)}
+    assert set(stages) == {"equilibration", "production"}
+    nvt = stages["equilibration"].outputs.thermo.get_array("total_energy")
+    nve = node.outputs.thermo.get_array("total_energy")
+    assert nve[0] == pytest.approx(nvt[len(nvt) // 2 :].mean(), rel=1e-11)
+    # The microcanonical energy keeps within what the truncated Ewald sum lets it fluctuate; the thermostat's does not.
+    assert nve.std() < 0.02 < nvt.std()
+    assert node.outputs.trajectory.base.attributes.get("n_frames") == 61
+    np.testing.assert_array_equal(node.outputs.thermo.get_array("step"), np.arange(0, 1201, 20))
+    assert node.outputs.checkpoint["step"] == 1200
+    assert "trajectory" not in stages["equilibration"].outputs
+
+
+def test_a_molten_equilibration_is_told(lammps_code, given):
+    hot = {**given, "temperature": 6000.0, "overrides": {**_SHORT, "equilibration": 10.0}}
+    _, node = run_get_node(MdWorkChain.get_builder_from_protocol(lammps_code, **hot))
+    assert node.exit_status == MdWorkChain.exit_codes.ERROR_EQUILIBRATION_FAILED.status
+    assert node.exit_message.startswith("The equilibration failed: The host lattice did not stay intact")
+    assert len(node.called) == 1
+
+
+def test_a_molten_production_is_told(lammps_code, given):
+    builder = MdWorkChain.get_builder_from_protocol(lammps_code, **given)
+    # An iodide that vibrates by more than a thousandth of its distance from the next counts as molten here.
+    parameters = builder.production["lammps"]["parameters"].get_dict()
+    builder.production["lammps"]["parameters"] = orm.Dict({**parameters, "host_displacement_limit": 0.001})
+    _, node = run_get_node(builder)
+    assert node.exit_status == MdWorkChain.exit_codes.ERROR_PRODUCTION_FAILED.status
+    assert "The host lattice did not stay intact" in node.exit_message
+
+
+@pytest.fixture
+def transport(lammps_code, analysis_code, given):
+    def run(**changes):
+        builder = TransportWorkChain.get_builder_from_protocol(
+            lammps_code,
+            analysis_code,
+            observables={"radial_distribution": {}},
+            **{"version": code_version(analysis_code), **given, **changes},
+        )
+        builder.clean_workdir = orm.Bool(True)
+        return run_get_node(builder)[1]
+
+    return run
+
+
+def test_a_point(transport):
+    node = transport()
+    assert node.is_finished_ok, node.exit_message
+    assert all(entry["unit"] for entry in node.outputs.observables.get_dict().values())
+    assert node.outputs.curves.get_arraynames()
+    assert {link.link_label for link in node.base.links.get_outgoing(orm.ProcessNode)} == {"md", "analyse"}
+    jobs = [job for job in node.called_descendants if isinstance(job, orm.CalcJobNode)]
+    assert len(jobs) == 3
+    assert all(job.outputs.remote_folder.is_cleaned for job in jobs)
+
+
+def test_a_point_whose_host_melts(transport, given):
+    node = transport(temperature=6000.0, overrides={**_SHORT, "equilibration": 10.0})
+    assert node.exit_status == TransportWorkChain.exit_codes.ERROR_DYNAMICS_FAILED.status
+    assert "The host lattice did not stay intact" in node.exit_message

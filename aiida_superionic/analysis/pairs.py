@@ -1,23 +1,38 @@
 """Pairs of atoms in a periodic cell of any shape: the one engine of all pair quantities.
 
-The search is compiled by Numba, which is imported when the first pair is asked for and not before.
+Small systems are summed over all pairs, large ones over the neighbouring cells of a grid. The loops are compiled by
+Numba, which is imported when the first pair is asked for and not before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_superionic.analysis.registry import ParameterError
-from aiida_superionic.analysis.trajectory import Array
+from aiida_superionic.analysis.trajectory import Array, Field, TrajectoryError, frame_batches
 
 Indices = NDArray[np.intp]
 
 _HASH_SEED = 20_240_229
+
+_CELLS_PER_REACH = 2
+"""Cells of the grid that fit into the longest distance."""
+
+_WORTH_A_GRID = 0.5
+"""Fraction of all pairs that a grid looks at, above which it does not pay."""
+
+
+class _Prepared(NamedTuple):
+    """What the kernels need to know of the cell of each frame."""
+
+    inverses: Array
+    triangles: Array
+    reaches: Indices
+    """How many cells of the grid the longest distance reaches, along each axis."""
+    grid: Indices
 
 
 def half_width(cell: Array) -> float:
@@ -31,8 +46,7 @@ def half_width(cell: Array) -> float:
     cell
         Cell vectors as rows in Å, shape (3, 3) or (T, 3, 3).
     """
-    # Column i of the inverse is normal to face i, and its length the inverse of that width.
-    return float(0.5 / np.linalg.norm(np.linalg.inv(cell), axis=-2).max())
+    return float(0.5 * _widths(cell).min())
 
 
 def neighbours_within(
@@ -54,26 +68,28 @@ def neighbours_within(
     Returns
     -------
     tuple of numpy.ndarray
-        Index into ``first``, index into ``second`` and distance in Å of each pair.
+        Index into ``first``, index into ``second`` and distance in Å of each pair; the first index increases.
 
     Raises
     ------
     ParameterError
         If r_max exceeds half the smallest perpendicular width of the cell.
+    TrajectoryError
+        If a position is not finite.
     """
     _check_reach(cell, r_max)
-    result: tuple[Indices, Indices, Array] = _compiled(_all_pairs)(
-        np.ascontiguousarray(first @ np.linalg.inv(cell)),
-        np.ascontiguousarray(second @ np.linalg.inv(cell)),
-        np.ascontiguousarray(cell),
-        r_max,
-        exclude_same,
-    )
-    return result
+    return _neighbours(first, second, _prepared(cell[np.newaxis], len(second), r_max), 0, r_max, exclude_same)
 
 
 def pair_histogram(
-    positions: Array, cell: Array, first: Indices, second: Indices, edges: Array, *, weights: Array | None = None
+    positions: Field,
+    cell: Array,
+    first: Indices,
+    second: Indices,
+    edges: Array,
+    *,
+    later: Field | None = None,
+    weights: Array | None = None,
 ) -> Array:
     """Count the pairs by distance, summed over frames.
 
@@ -88,6 +104,8 @@ def pair_histogram(
         counts twice, once from either end.
     edges
         Edges of the bins in Å, equally spaced from 0, shape (n + 1,).
+    later
+        Positions of the atoms of the second set, in Å, shape (T, N, 3), where they are taken at another time.
     weights
         Weight of each frame, shape (T,); 1 where it is not given.
 
@@ -100,20 +118,37 @@ def pair_histogram(
     ------
     ParameterError
         If the last edge exceeds half the smallest perpendicular width of the cell.
+    TrajectoryError
+        If a position is not finite.
     """
-    n_bins = len(edges) - 1
-    cells = np.broadcast_to(cell, (len(positions), 3, 3))
+    from aiida_superionic.analysis import pair_kernels  # noqa: PLC0415 - imports Numba
+
+    r_max, n_bins = float(edges[-1]), len(edges) - 1
+    _check_reach(cell, r_max)
     same = np.array_equal(first, second)
-    histogram = np.zeros(n_bins)
-    for t, frame in enumerate(positions):
-        distances = neighbours_within(frame[first], frame[second], cells[t], edges[-1], exclude_same=same)[2]
-        counts = np.bincount((distances * (n_bins / edges[-1])).astype(np.intp), minlength=n_bins)[:n_bins]
-        histogram += counts if weights is None else weights[t] * counts
-    return histogram
+    others = positions if later is None else later
+    weights = np.ones(len(positions)) if weights is None else weights
+    cells = np.broadcast_to(cell, (len(positions), 3, 3))
+    total = np.zeros(n_bins)
+    for part in frame_batches(len(positions), positions.shape[1]):
+        counts, bad_frame = pair_kernels.histogram(
+            _contiguous(positions[part, first]),
+            _contiguous(others[part, second]),
+            *_prepared(cells[part], len(second), r_max),
+            _contiguous(weights[part]),
+            r_max,
+            n_bins,
+            same and later is None,
+            same,
+        )
+        if bad_frame >= 0:
+            raise _not_finite()
+        total += counts
+    return total
 
 
 def neighbour_sets(
-    positions: Array, cell: Array, centres: Indices, others: Indices, cutoff: float
+    positions: Field, cell: Array, centres: Indices, others: Indices, cutoff: float
 ) -> NDArray[np.uint64]:
     """Return, for each frame and centre, a number that stands for the set of its neighbours.
 
@@ -140,14 +175,25 @@ def neighbour_sets(
     ------
     ParameterError
         If the cutoff exceeds half the smallest perpendicular width of the cell.
+    TrajectoryError
+        If a position is not finite.
     """
     keys = np.random.default_rng(_HASH_SEED).integers(1, 2**64, size=len(others), dtype=np.uint64)
     cells = np.broadcast_to(cell, (len(positions), 3, 3))
     sets = np.zeros((len(positions), len(centres)), dtype=np.uint64)
-    for t, frame in enumerate(positions):
-        i, j, _ = neighbours_within(frame[centres], frame[others], cells[t], cutoff)
-        np.bitwise_xor.at(sets[t], i, keys[j])
+    _check_reach(cell, cutoff)
+    for part in frame_batches(len(positions), positions.shape[1]):
+        prepared = _prepared(cells[part], len(others), cutoff)
+        pairs = zip(positions[part, centres], positions[part, others], sets[part], strict=True)
+        for t, (first, second, frame_sets) in enumerate(pairs):
+            i, j, _ = _neighbours(first, second, prepared, t, cutoff, exclude_same=False)
+            np.bitwise_xor.at(frame_sets, i, keys[j])
     return sets
+
+
+def _widths(cell: Array) -> Array:
+    # Column i of the inverse is normal to face i, and its length the inverse of that width.
+    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(cell), axis=-2))
 
 
 def _check_reach(cell: Array, r_max: float) -> None:
@@ -159,48 +205,35 @@ def _check_reach(cell: Array, r_max: float) -> None:
         )
 
 
-def _all_pairs(
-    first: Array, second: Array, cell: Array, r_max: float, exclude_same: bool
+def _prepared(cells: Array, n_points: int, r_max: float) -> _Prepared:
+    widths = _widths(cells)
+    most = max(1, int(n_points ** (1.0 / 3.0)))
+    grid = np.clip((_CELLS_PER_REACH * widths.min(axis=0) / r_max).astype(np.intp), 1, most)
+    reaches = (r_max * grid / widths).astype(np.intp) + 1
+    if np.prod(np.minimum(1.0, (2 * reaches.max(axis=0) + 1) / grid)) > _WORTH_A_GRID:
+        grid, reaches = np.ones_like(grid), np.ones_like(reaches)
+    # A rotated cell has the same distances, and a triangular one takes a third fewer products.
+    triangles = np.swapaxes(np.linalg.qr(np.swapaxes(cells, -1, -2), mode="r"), -1, -2)
+    return _Prepared(_contiguous(np.linalg.inv(cells)), _contiguous(triangles), reaches, grid)
+
+
+def _neighbours(
+    first: Array, second: Array, prepared: _Prepared, t: int, r_max: float, exclude_same: bool
 ) -> tuple[Indices, Indices, Array]:
-    capacity = 1024
-    i_found = np.empty(capacity, np.intp)
-    j_found = np.empty(capacity, np.intp)
-    distances = np.empty(capacity, np.float64)
-    n_found = 0
-    for i in range(len(first)):
-        for j in range(len(second)):
-            if exclude_same and i == j:
-                continue
-            a = second[j, 0] - first[i, 0]
-            b = second[j, 1] - first[i, 1]
-            c = second[j, 2] - first[i, 2]
-            a -= np.rint(a)
-            b -= np.rint(b)
-            c -= np.rint(c)
-            x = a * cell[0, 0] + b * cell[1, 0] + c * cell[2, 0]
-            y = a * cell[0, 1] + b * cell[1, 1] + c * cell[2, 1]
-            z = a * cell[0, 2] + b * cell[1, 2] + c * cell[2, 2]
-            square = x * x + y * y + z * z
-            if square >= r_max * r_max:
-                continue
-            if n_found == capacity:
-                capacity *= 2
-                i_found = np.concatenate((i_found, np.empty_like(i_found)))
-                j_found = np.concatenate((j_found, np.empty_like(j_found)))
-                distances = np.concatenate((distances, np.empty_like(distances)))
-            i_found[n_found] = i
-            j_found[n_found] = j
-            distances[n_found] = np.sqrt(square)
-            n_found += 1
-    return i_found[:n_found], j_found[:n_found], distances[:n_found]
+    from aiida_superionic.analysis import pair_kernels  # noqa: PLC0415 - imports Numba
+
+    inverses, triangles, reaches, grid = prepared
+    i, j, distances, finite = pair_kernels.neighbours(
+        _contiguous(first), _contiguous(second), inverses[t], triangles[t], reaches[t], grid, r_max, exclude_same
+    )
+    if not finite:
+        raise _not_finite()
+    return i, j, distances
 
 
-@cache
-def _compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    from numba import njit  # noqa: PLC0415 - takes longer to import than the script may take to start
+def _not_finite() -> TrajectoryError:
+    return TrajectoryError("a position is not a finite number")
 
-    try:
-        compiled: Callable[..., Any] = njit(cache=True)(kernel)
-    except RuntimeError:  # no folder for the cache can be written: compiling takes a second in each run
-        compiled = njit(kernel)
-    return compiled
+
+def _contiguous(array: Array) -> Array:
+    return np.ascontiguousarray(array, dtype=np.float64)

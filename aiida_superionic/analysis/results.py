@@ -1,4 +1,4 @@
-"""What an observable returns: scalars with error and unit, and curves with labelled axes."""
+"""What an observable returns: scalars with error and unit, curves and surfaces with labelled axes."""
 
 from __future__ import annotations
 
@@ -39,8 +39,24 @@ class Curve:
 
 
 @dataclass(frozen=True, eq=False)
+class Surface:
+    """z(x, y) with its standard error; x has shape (n,), y (m,), z (n, m), error the shape of z or None."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    z: NDArray[np.float64]
+    x_label: str
+    x_unit: str
+    y_label: str
+    y_unit: str
+    z_label: str
+    z_unit: str
+    error: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Result:
-    """The scalars and curves of one observable, by name.
+    """The scalars, curves and surfaces of one observable, by name. A curve and a surface never share one.
 
     Names are flat and carry the species: ``diffusion_coefficient_Ag``. They hold no dot, so that a database filter
     reaches them.
@@ -48,3 +64,4 @@ class Result:
 
     scalars: dict[str, Scalar] = field(default_factory=dict)
     curves: dict[str, Curve] = field(default_factory=dict)
+    surfaces: dict[str, Surface] = field(default_factory=dict)

@@ -1,4 +1,7 @@
-"""results.json and curves.npz: the results of several observables, as files."""
+"""results.json and curves.npz: the results of several observables, as files.
+
+Surfaces lie among the curves, with a z beside x and y.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,20 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 
 import aiida_superionic
-from aiida_superionic.analysis.results import Curve, Result, Scalar
+from aiida_superionic.analysis.results import Curve, Result, Scalar, Surface
 from aiida_superionic.analysis.trajectory import Trajectory
 
 RESULTS_FILE = "results.json"
 CURVES_FILE = "curves.npz"
+
+_T = TypeVar("_T", str, np.ndarray)
 
 
 def write_results(
@@ -45,7 +50,7 @@ def write_results(
         By name of the observable, one sentence for each that gave no number.
     """
     scalars = {name: scalar for result in results.values() for name, scalar in result.scalars.items()}
-    curves = {name: curve for result in results.values() for name, curve in result.curves.items()}
+    curves = {name: curve for result in results.values() for name, curve in _curves_and_surfaces(result).items()}
     summary = {
         "version": aiida_superionic.__version__,
         "python": platform.python_version(),
@@ -53,14 +58,13 @@ def write_results(
         "n_frames": trajectory.n_frames,
         "timestep": trajectory.timestep,
         "observables": {name: asdict(scalar) for name, scalar in scalars.items()},
-        "curves": {
-            name: {key: getattr(curve, key) for key in ("x_label", "x_unit", "y_label", "y_unit")}
-            for name, curve in curves.items()
-        },
+        "curves": {name: _of_type(curve, str) for name, curve in curves.items()},
         "parameters": parameters,
         "failures": failures,
     }
-    arrays = {f"{name}__{key}": array for name, curve in curves.items() for key, array in _arrays(curve).items()}
+    arrays = {
+        f"{name}__{key}": array for name, curve in curves.items() for key, array in _of_type(curve, np.ndarray).items()
+    }
     text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     _write_whole(folder / CURVES_FILE, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
@@ -70,7 +74,7 @@ def write_results(
 def without_undefined_numbers(result: Result) -> tuple[Result, list[str]]:
     """Return a result with None in place of NaN and infinity, and the names of the scalars that this took.
 
-    A curve that holds such a number is left out, and named too.
+    A curve or surface that holds such a number is left out, and named too.
     """
     undefined = []
     scalars = {}
@@ -80,18 +84,26 @@ def without_undefined_numbers(result: Result) -> tuple[Result, list[str]]:
         scalars[name] = Scalar(value, error, scalar.unit, upper_bound)
         if (value, error, upper_bound) != numbers:
             undefined.append(name)
-    curves = {}
-    for name, curve in result.curves.items():
-        if all(np.isfinite(array).all() for array in _arrays(curve).values()):
-            curves[name] = curve
-        else:
-            undefined.append(name)
-    return Result(scalars, curves), undefined
+    undefined += [name for name, curve in _curves_and_surfaces(result).items() if not _is_finite(curve)]
+    return Result(
+        scalars,
+        {name: curve for name, curve in result.curves.items() if _is_finite(curve)},
+        {name: surface for name, surface in result.surfaces.items() if _is_finite(surface)},
+    ), undefined
 
 
-def _arrays(curve: Curve) -> dict[str, np.ndarray]:
-    arrays = {"x": curve.x, "y": curve.y}
-    return arrays if curve.error is None else {**arrays, "error": curve.error}
+def _curves_and_surfaces(result: Result) -> dict[str, Curve | Surface]:
+    return {**result.curves, **result.surfaces}
+
+
+def _is_finite(curve: Curve | Surface) -> bool:
+    return all(np.isfinite(array).all() for array in _of_type(curve, np.ndarray).values())
+
+
+def _of_type(curve: Curve | Surface, kind: type[_T]) -> dict[str, _T]:
+    """Return the arrays, or the labels and units, of a curve or a surface by field."""
+    values = {field.name: getattr(curve, field.name) for field in fields(curve)}
+    return {name: value for name, value in values.items() if isinstance(value, kind)}
 
 
 def _write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:

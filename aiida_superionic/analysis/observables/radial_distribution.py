@@ -9,6 +9,7 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike
 
+from aiida_superionic.analysis.histograms import counted_once
 from aiida_superionic.analysis.pairs import half_width, pair_histogram
 from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
@@ -21,11 +22,73 @@ BIN_WIDTH = 0.05
 MAX_FRAMES = 2000
 """Default number of frames, evenly spaced, that a distribution is averaged over."""
 
+_LONGEST = 12.0
+"""Å up to which a distribution reaches where nothing is said and the cell allows more."""
+
 _SMOOTHING = 0.1
 """Standard deviation in Å of the Gaussian that smooths g(r) before extrema are looked for."""
 
 _FITTED_WITHIN = 0.35
 """Distance in Å from a minimum within which a cubic is fitted to g(r)."""
+
+
+def radial_bins(trajectory: Trajectory, r_max: float | None, bin_width: float) -> Array:
+    """Return the edges of bins from 0, of which the last is the largest one that is not beyond r_max, in Å.
+
+    Parameters
+    ----------
+    trajectory
+        Its cell says how far pairs reach.
+    r_max
+        In Å; half the smallest perpendicular width of the cell, 12 Å at most, where it is None.
+    bin_width
+        In Å.
+
+    Raises
+    ------
+    ParameterError
+        If no bin fits.
+    """
+    if not bin_width > 0.0:
+        raise ParameterError(f"bin_width is {bin_width:g} Å and must be positive")
+    reach = min(half_width(trajectory.cell), _LONGEST) if r_max is None else r_max
+    n_bins = int(reach / bin_width + 1e-9)
+    if n_bins < 1:
+        raise ParameterError(f"no bin of {bin_width:g} Å fits below {reach:g} Å")
+    return np.arange(n_bins + 1, dtype=np.float64) * bin_width
+
+
+def midpoints(edges: Array) -> Array:
+    """Return the midpoints of bins."""
+    return np.asarray(0.5 * (edges[1:] + edges[:-1]))
+
+
+def shell_volumes(edges: Array) -> Array:
+    """Return the volumes of spherical shells with these edges, in their unit cubed."""
+    return np.asarray(4.0 / 3.0 * np.pi * np.diff(edges**3))
+
+
+def evenly_spaced(trajectory: Trajectory, max_frames: int) -> Trajectory:
+    """Return as many evenly spaced frames as there may be.
+
+    Raises
+    ------
+    ParameterError
+        If there may be none.
+    """
+    if max_frames < 1:
+        raise ParameterError(f"max_frames is {max_frames} and must be positive")
+    return trajectory.every(-(-trajectory.n_frames // max_frames))
+
+
+def volumes(trajectory: Trajectory) -> Array:
+    """Return the volume of the cell in each frame in Å³, shape (T,)."""
+    return np.broadcast_to(np.abs(np.linalg.det(trajectory.cell)), trajectory.n_frames)
+
+
+def mobile_first(trajectory: Trajectory) -> tuple[str, ...]:
+    """Return the distinct species, the mobile ones first."""
+    return (*trajectory.mobile, *(kind for kind in trajectory.kinds if kind not in trajectory.mobile))
 
 
 def pair_distribution(
@@ -42,10 +105,8 @@ def pair_distribution(
         Positions and cell.
     first, second
         The two species.
-    r_max
-        In Å; half the smallest perpendicular width of the cell where it is None.
-    bin_width
-        In Å.
+    r_max, bin_width
+        As :func:`radial_bins` takes them, in Å.
     max_frames
         Evenly spaced frames to average over.
 
@@ -59,26 +120,23 @@ def pair_distribution(
     ParameterError
         If r_max is further than the cell allows, or a parameter is not positive.
     """
-    if not bin_width > 0.0 or max_frames < 1:
-        raise ParameterError(f"bin_width {bin_width:g} Å and max_frames {max_frames} must be positive")
-    reach = half_width(trajectory.cell)
-    n_bins = int((reach if r_max is None else r_max) / bin_width + 1e-9)
-    if n_bins < 1:
-        raise ParameterError(f"no bin of {bin_width:g} Å fits below r_max")
-    part = trajectory.every(-(-trajectory.n_frames // max_frames))
+    edges = radial_bins(trajectory, r_max, bin_width)
+    part = evenly_spaced(trajectory, max_frames)
     a, b = part.atoms_of(first), part.atoms_of(second)
     n_pairs = len(a) * (len(b) - (first == second))
     if not n_pairs:
         raise ParameterError(f"there is no pair of {first} and {second}")
-    edges = np.arange(n_bins + 1, dtype=np.float64) * bin_width
-    r = 0.5 * (edges[1:] + edges[:-1])
-    shells = 4.0 / 3.0 * np.pi * np.diff(edges**3)
-    volumes = np.broadcast_to(np.abs(np.linalg.det(part.cell)), part.n_frames)
+    r, shells = midpoints(edges), shell_volumes(edges)
+    weights = volumes(part)
+
+    def count(start: int, stop: int) -> Array:
+        frames = part.frames(start, stop)
+        return pair_histogram(frames.positions, frames.cell, a, b, edges, weights=weights[start:stop])
+
+    counted = counted_once(count, part.n_frames)
 
     def estimate(start: int, stop: int) -> Mapping[str, ArrayLike]:
-        frames = part.frames(start, stop)
-        counts = pair_histogram(frames.positions, frames.cell, a, b, edges, weights=volumes[start:stop])
-        g = counts / (frames.n_frames * n_pairs * shells)
+        g = counted(start, stop) / ((stop - start) * n_pairs * shells)
         return {"g": g, "first_minimum": first_minimum(r, g)}
 
     return r, block_statistics(estimate, part.n_frames)
@@ -155,7 +213,8 @@ def radial_distribution(
     trajectory
         Positions and cell.
     r_max
-        In Å; half the smallest perpendicular width of the cell, the largest possible, where it is not given.
+        In Å; half the smallest perpendicular width of the cell, the largest possible, where it is not given, but
+        not more than 12 Å.
     bin_width
         In Å.
     max_frames
@@ -168,8 +227,7 @@ def radial_distribution(
         ``first_minimum_X_Y`` in Å (None where the curve has none), found as :func:`first_minimum` says.
     """
     scalars, curves = {}, {}
-    ordered = (*trajectory.mobile, *(kind for kind in trajectory.kinds if kind not in trajectory.mobile))
-    for first, second in combinations_with_replacement(ordered, 2):
+    for first, second in combinations_with_replacement(mobile_first(trajectory), 2):
         if first == second and len(trajectory.atoms_of(first)) == 1:
             continue
         r, estimate = pair_distribution(

@@ -2,13 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from aiida_superionic.analysis.trajectory import Array, Trajectory
+from aiida_superionic.analysis.trajectory import Array, Field, Trajectory, frame_batches
 
 
-def relative_to_centre_of_mass(vectors: Array, masses: Array, atoms: NDArray[np.intp] | None = None) -> Array:
+@dataclass(frozen=True, eq=False)
+class RelativeVectors:
+    """Vectors of some atoms in some frames, relative to a moving centre: a field that is computed where it is read.
+
+    Parameters
+    ----------
+    vectors
+        Of all atoms, shape (T, N, 3).
+    centre
+        What is subtracted in each frame, shape (T, 3).
+    atoms
+        Indices of the atoms, shape (n,).
+    start, stop
+        The first frame, and the one after the last.
+    """
+
+    vectors: Field
+    centre: Array
+    atoms: NDArray[np.intp]
+    start: int
+    stop: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of frames, number of atoms, 3."""
+        return (self.stop - self.start, len(self.atoms), 3)
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, key: tuple[slice, ArrayLike | slice] | slice) -> Array:
+        frames, atoms = key if isinstance(key, tuple) else (key, slice(None))
+        start, stop, step = frames.indices(len(self))
+        frames = slice(self.start + start, self.start + stop, step)
+        return np.asarray(self.vectors[frames, self.atoms[atoms]] - self.centre[frames, np.newaxis])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:].astype(dtype or np.float64, copy=False)
+
+    def of(self, atoms: NDArray[np.intp]) -> RelativeVectors:
+        """Return the vectors of some of these atoms, relative to the same centre."""
+        return replace(self, atoms=self.atoms[atoms])
+
+    def frames(self, start: int, stop: int) -> RelativeVectors:
+        """Return the frames ``start`` to ``stop`` (exclusive)."""
+        return replace(self, start=self.start + start, stop=self.start + stop)
+
+
+def relative_to_centre_of_mass(vectors: Field, masses: Array, atoms: NDArray[np.intp] | None = None) -> RelativeVectors:
     """Subtract the centre of mass of some atoms, frame by frame.
 
     Parameters
@@ -22,15 +73,24 @@ def relative_to_centre_of_mass(vectors: Array, masses: Array, atoms: NDArray[np.
 
     Returns
     -------
-    numpy.ndarray
-        Shape (T, N, 3).
+    RelativeVectors
+        Of all atoms, shape (T, N, 3).
     """
     atoms = np.arange(len(masses)) if atoms is None else atoms
-    centre = np.einsum("i,tix->tx", masses[atoms] / masses[atoms].sum(), vectors[:, atoms])
-    return np.asarray(vectors - centre[:, np.newaxis])
+    weights = masses[atoms] / masses[atoms].sum()
+    centre = np.empty((len(vectors), 3))
+    for part in frame_batches(len(vectors), len(masses)):
+        centre[part] = np.einsum("i,tix->tx", weights, vectors[part, atoms])
+    return RelativeVectors(vectors, centre, np.arange(len(masses)), 0, len(vectors))
 
 
-def positions_in_host_frame(trajectory: Trajectory) -> Array:
+def relative_to_origin(vectors: Field) -> RelativeVectors:
+    """Return vectors as they are, of shape (T, N, 3), to be selected from without a copy."""
+    n_frames, n_atoms = vectors.shape[:2]
+    return RelativeVectors(vectors, np.zeros((n_frames, 3)), np.arange(n_atoms), 0, n_frames)
+
+
+def positions_in_host_frame(trajectory: Trajectory) -> RelativeVectors:
     """Return positions relative to the centre of mass of the host lattice, in Å, shape (T, N, 3).
 
     Without a mobile species there is no host, and the centre of mass of all atoms takes its place.
@@ -39,7 +99,7 @@ def positions_in_host_frame(trajectory: Trajectory) -> Array:
     return relative_to_centre_of_mass(trajectory.positions, trajectory.masses, host)
 
 
-def velocities_without_drift(trajectory: Trajectory) -> Array:
+def velocities_without_drift(trajectory: Trajectory) -> RelativeVectors:
     """Return velocities relative to the centre of mass of all atoms, in Å/ps, shape (T, N, 3).
 
     Raises

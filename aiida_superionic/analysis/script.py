@@ -25,14 +25,18 @@ BAD_INPUT = 2
 BAD_TRAJECTORY = 3
 NOT_CONVERGED = 4
 
+HOST_CHECK = "host_lattice"
+"""The observable that is computed whether it is asked for or not, where there is a host lattice."""
+
 _READING = {
     "format": (str, "text"),
     "kinds": ([str], "a list of text"),
     "md_timestep": (float, "a number"),
     "mobile": ([str], "a list of text"),
     "masses": ([float], "a list of numbers"),
+    "charges": ({str: float}, "numbers by species"),
 }
-"""How to read a trajectory: the type of each entry (in a list, of its elements), and that type in words."""
+"""How to read a trajectory: the type of each entry (in a list or mapping, of its elements), and that type in words."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit status.
 
     0: done; 2: the request is wrong; 3: the trajectory is missing, changed or damaged; 4: an observable has not
-    converged, the others are written. What goes wrong is one sentence each on the standard error, which begins with
+    converged or is only bounded, or the host lattice is not intact; the others are written. What goes wrong is one sentence each on the standard error, which begins with
     ``superionic-analyse: input:``, ``superionic-analyse: trajectory:`` or ``superionic-analyse: <observable>:``.
     """
     try:
@@ -103,6 +107,9 @@ def execute(job: Job) -> int:
     chosen = job.observables
     if chosen is None:
         chosen = {name: {} for name, entry in observables().items() if not _missing(entry, trajectory)}
+    elif trajectory.host:
+        # A molten run gives a beautiful diffusion coefficient: the check is not to be forgotten.
+        chosen = {**chosen, HOST_CHECK: chosen.get(HOST_CHECK, {})}
     results: dict[str, Result] = {}
     parameters: dict[str, dict[str, object]] = {}
     failures: dict[str, str] = {}
@@ -117,6 +124,7 @@ def execute(job: Job) -> int:
             results[name], undefined = without_undefined_numbers(entry.function(trajectory, **parameters[name]))
             if undefined:
                 raise NotConverged(f"no finite number came out for {', '.join(undefined)}")
+            _check_resolved(results[name])
         except (NotConverged, ParameterError) as error:
             failures[name] = str(error)
             failure = NOT_CONVERGED if isinstance(error, NotConverged) else BAD_INPUT
@@ -129,6 +137,16 @@ def execute(job: Job) -> int:
     _print_table(results)
     print(f"{RESULTS_FILE} and {CURVES_FILE} written to {job.output}")
     return status
+
+
+def _check_resolved(result: Result) -> None:
+    bounds = [
+        f"{name} < {scalar.upper_bound:.2g} {scalar.unit}"
+        for name, scalar in result.scalars.items()
+        if scalar.value is None and scalar.upper_bound is not None
+    ]
+    if bounds:
+        raise NotConverged(f"the run gives an upper bound only: {', '.join(bounds)}")
 
 
 def _complain(message: str, status: int) -> int:
@@ -155,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kinds", type=_words, metavar="Ag,I", help="species of the LAMMPS types 1, 2 ...")
     parser.add_argument("--mobile", type=_words, default=[], metavar="Ag", help="species that are meant to diffuse")
     parser.add_argument("--masses", type=_numbers, metavar="M,M", help="masses of the kinds in amu")
+    parser.add_argument("--charges", type=_charges, metavar="Ag=1,I=-1", help="formal charges of species in e")
     parser.add_argument("--md-timestep", type=float, metavar="PS", help="time of one MD step in ps")
     parser.add_argument(
         "-o",
@@ -173,6 +192,11 @@ def _words(text: str) -> list[str]:
 
 def _numbers(text: str) -> list[float]:
     return [float(word) for word in _words(text)]
+
+
+def _charges(text: str) -> dict[str, float]:
+    pairs = (word.partition("=") for word in _words(text))
+    return {kind.strip(): float(charge) for kind, _, charge in pairs}
 
 
 def _job_from_options(options: argparse.Namespace) -> Job:
@@ -227,6 +251,8 @@ def _job_from_file(path: Path, options: argparse.Namespace) -> Job:
 
 
 def _is(value: object, kind: Any) -> bool:
+    if isinstance(kind, dict):
+        return isinstance(value, dict) and all(_is(element, float) for element in value.values())
     if isinstance(kind, list):
         return isinstance(value, list) and all(_is(element, kind[0]) for element in value)
     if isinstance(value, bool):

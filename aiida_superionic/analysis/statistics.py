@@ -18,14 +18,24 @@ N_BLOCKS = 5
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """The values of some named quantities, and their standard errors, of the same shapes."""
+    """The values of some named quantities, and their standard errors, of the same shapes.
+
+    ``blocks`` holds the values of each block, shape (n_blocks, ...).
+    """
 
     value: dict[str, Array]
     error: dict[str, Array]
+    blocks: dict[str, Array]
 
     def scalar(self, name: str, factor: float = 1.0) -> tuple[float, float]:
         """Return value and error of one number, times a conversion factor."""
         return float(self.value[name]) * factor, float(self.error[name]) * factor
+
+    def derived(self, function: Callable[[Mapping[str, Array]], ArrayLike]) -> tuple[Array, Array]:
+        """Return a function of the quantities with its error, which holds what their errors have in common."""
+        n_blocks = len(next(iter(self.blocks.values())))
+        blocks = [function({name: block[i] for name, block in self.blocks.items()}) for i in range(n_blocks)]
+        return np.asarray(function(self.value), np.float64), _standard_error(np.array(blocks, np.float64))
 
 
 def block_statistics(
@@ -57,13 +67,14 @@ def block_statistics(
     if n_frames < n_blocks:
         raise NotConverged(f"{n_frames} frames cannot be cut into the {n_blocks} blocks that give an error")
     size = n_frames // n_blocks
-    blocks = [estimate(start, start + size) for start in range(0, n_blocks * size, size)]
+    parts = [estimate(start, start + size) for start in range(0, n_blocks * size, size)]
     value = {name: np.asarray(quantity, dtype=np.float64) for name, quantity in estimate(0, n_frames).items()}
-    error = {
-        name: np.std([np.asarray(block[name]) for block in blocks], axis=0, ddof=1) / np.sqrt(n_blocks)
-        for name in value
-    }
-    return Estimate(value, error)
+    blocks = {name: np.array([part[name] for part in parts], dtype=np.float64) for name in value}
+    return Estimate(value, {name: _standard_error(block) for name, block in blocks.items()}, blocks)
+
+
+def _standard_error(blocks: Array) -> Array:
+    return np.asarray(np.std(blocks, axis=0, ddof=1) / np.sqrt(len(blocks)))
 
 
 def count_lags(trajectory: Trajectory, longest_lag: float, name: str, n_blocks: int = N_BLOCKS) -> int:

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+_BATCH_BYTES = 8 * 2**20
+
+
+class Field(Protocol):
+    """Vectors of atoms in frames, in memory or not: an array of shape (T, N, 3), or what is read like one.
+
+    ``field[frames, atoms]`` gives an array; ``frames`` is a slice and ``atoms`` a slice or indices.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T, N, 3)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
+def frame_batches(n_frames: int, n_atoms: int) -> Iterator[slice]:
+    """Yield consecutive runs of frames whose vectors fill a few megabytes."""
+    size = max(1, _BATCH_BYTES // (24 * max(n_atoms, 1)))
+    for start in range(0, n_frames, size):
+        yield slice(start, min(start + size, n_frames))
 
 
 class TrajectoryError(ValueError):
@@ -35,6 +60,9 @@ class Trajectory:
         In Å/ps and eV/Å, shape (T, N, 3); None where the file has none.
     mobile
         The species that are meant to diffuse. The others are the host lattice, in whose frame displacements are taken.
+    formal_charges
+        Formal charge of each species in elementary charges: +1 for Ag, whatever charge a force field gives it. Empty
+        where they are not known.
 
     Raises
     ------
@@ -50,6 +78,7 @@ class Trajectory:
     velocities: Array | None = None
     forces: Array | None = None
     mobile: tuple[str, ...] = field(default=())
+    formal_charges: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = (len(self.positions), len(self.species), 3)
@@ -63,9 +92,10 @@ class Trajectory:
             raise TrajectoryError(f"masses has shape {self.masses.shape} where {(len(self.species),)} is expected")
         if not self.timestep > 0.0:
             raise TrajectoryError(f"the timestep is {self.timestep} ps and must be positive")
-        absent = sorted(set(self.mobile) - set(self.species))
-        if absent:
-            raise TrajectoryError(f"mobile species {', '.join(absent)} not among {', '.join(self.kinds)}")
+        for what, names in (("mobile species", self.mobile), ("formal charges of", self.formal_charges)):
+            absent = sorted(set(names) - set(self.species))
+            if absent:
+                raise TrajectoryError(f"{what} {', '.join(absent)} not among {', '.join(self.kinds)}")
 
     @property
     def n_frames(self) -> int:

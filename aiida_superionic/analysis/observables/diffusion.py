@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from aiida_superionic.analysis.correlation import lag_times, mean_squared_displacement
+from aiida_superionic.analysis.einstein_relation import EinsteinFit
 from aiida_superionic.analysis.reference_frame import positions_in_host_frame
-from aiida_superionic.analysis.registry import ParameterError, observable
+from aiida_superionic.analysis.registry import observable
 from aiida_superionic.analysis.results import Curve, Result, Scalar
 from aiida_superionic.analysis.statistics import Estimate, block_statistics, count_lags
 from aiida_superionic.analysis.trajectory import Trajectory
@@ -30,8 +30,8 @@ def self_diffusion(trajectory: Trajectory, fit_start: float, fit_end: float) -> 
     Returns
     -------
     Estimate
-        For each species X, ``displacement_X`` in Å² at lags 0 to fit_end, and ``diffusion_X`` in Å²/ps: the
-        least-squares slope over the window, every lag weighted alike, over 6.
+        For each species X, ``displacement_X`` in Å² at lags 0 to fit_end, and, in Å²/ps, ``diffusion_X`` by
+        generalised and ``plain_X`` by ordinary least squares (:class:`EinsteinFit`).
 
     Raises
     ------
@@ -41,19 +41,17 @@ def self_diffusion(trajectory: Trajectory, fit_start: float, fit_end: float) -> 
         If fit_end is longer than a block.
     """
     n_lags = count_lags(trajectory, fit_end, "fit_end")
-    lags = lag_times(n_lags, trajectory.timestep)
-    window = lags >= fit_start - 0.5 * trajectory.timestep
-    if fit_start < 0.0 or np.count_nonzero(window) < 3:
-        raise ParameterError(f"no straight line fits between fit_start {fit_start:g} ps and fit_end {fit_end:g} ps")
-    centred = lags[window] - lags[window].mean()
+    fit = EinsteinFit.over(fit_start, fit_end, trajectory.timestep)
     positions = positions_in_host_frame(trajectory)
 
     def estimate(start: int, stop: int) -> Mapping[str, ArrayLike]:
         quantities: dict[str, ArrayLike] = {}
         for kind in trajectory.kinds:
-            displacement = mean_squared_displacement(positions[start:stop, trajectory.atoms_of(kind)], n_lags)
+            part = positions.of(trajectory.atoms_of(kind)).frames(start, stop)
+            displacement = mean_squared_displacement(part, n_lags)
             quantities[f"displacement_{kind}"] = displacement
-            quantities[f"diffusion_{kind}"] = centred @ displacement[window] / (centred @ centred) / 6.0
+            quantities[f"diffusion_{kind}"] = fit.diffusion(displacement, len(part))
+            quantities[f"plain_{kind}"] = fit.plain(displacement)
         return quantities
 
     return block_statistics(estimate, trajectory.n_frames)
@@ -62,10 +60,19 @@ def self_diffusion(trajectory: Trajectory, fit_start: float, fit_end: float) -> 
 @observable(
     needs=("positions",),
     equation="D = slope of ⟨|r(t0 + t) − r(t0)|²⟩ / 6",
-    source="Einstein relation",
+    source="Einstein relation; generalised least squares with the covariance of Brownian motion",
 )
-def diffusion(trajectory: Trajectory, *, fit_start: float = 2.0, fit_end: float = 10.0) -> Result:
+def diffusion(
+    trajectory: Trajectory, *, fit_start: float = 2.0, fit_end: float = 10.0, least_displacement: float = 6.0
+) -> Result:
     """Mean squared displacement, and self-diffusion coefficient from its slope over a stated window.
+
+    The line is fitted by generalised least squares with the covariance that the displacement of independent Brownian
+    walkers has, which is that of the least error; the ordinary fit stands beside it. Errors are those of blocks, which
+    hold for ions that move together too; the closed form for independent walkers stands beside them.
+
+    D is resolved where it is more than twice its error above zero, and where it carries an ion further in the whole
+    run, in the mean square, than ``least_displacement``. Else the run gives an upper bound only.
 
     Parameters
     ----------
@@ -73,24 +80,36 @@ def diffusion(trajectory: Trajectory, *, fit_start: float = 2.0, fit_end: float 
         Positions are taken in the frame of the host lattice's centre of mass, or of all atoms' where no species is
         declared mobile.
     fit_start, fit_end
-        Window of the least-squares line in ps; the curve ends with it.
+        Window of the line in ps; the curve ends with it.
+    least_displacement
+        6 D × duration in Å² below which no diffusion was seen. The default is the limit of "Disentangling
+        Cation-Polyanion Coupling in Solid Electrolytes": 1e-8 cm²/s in 10 ns.
 
     Returns
     -------
     Result
-        For each mobile species X (for each species where none is declared), the scalar ``diffusion_coefficient_X`` in
-        cm²/s; for every species the curve ``mean_squared_displacement_X`` in Å². A slope within twice its error of
-        zero gives no value but the upper bound of slope + twice the error.
+        For each mobile species X (for each species where none is declared), in cm²/s, the scalars
+        ``diffusion_coefficient_X``, ``diffusion_coefficient_ordinary_fit_X`` and ``diffusion_error_closed_form_X``;
+        for every species the curve ``mean_squared_displacement_X`` in Å².
     """
     estimate = self_diffusion(trajectory, fit_start, fit_end)
+    fit = EinsteinFit.over(fit_start, fit_end, trajectory.timestep)
+    least = least_displacement / (6.0 * trajectory.duration) * DIFFUSION_IN_CM2_PER_S
     scalars = {}
     for kind in trajectory.mobile or trajectory.kinds:
         value, error = estimate.scalar(f"diffusion_{kind}", DIFFUSION_IN_CM2_PER_S)
-        scalars[f"diffusion_coefficient_{kind}"] = (
-            Scalar(value, error, "cm^2/s")
-            if value > 2.0 * error
-            else Scalar(None, error, "cm^2/s", upper_bound=max(value, 0.0) + 2.0 * error)
-        )
+        closed = abs(value) * fit.relative_error(len(trajectory.atoms_of(kind)), trajectory.n_frames)
+        plain, plain_error = estimate.scalar(f"plain_{kind}", DIFFUSION_IN_CM2_PER_S)
+        resolved = value > max(2.0 * error, 2.0 * closed, least)
+        # What does not diffuse is no Brownian walk: the ordinary fit bounds it closer.
+        bound = max(max(plain, 0.0) + 2.0 * plain_error, least)
+        scalars |= {
+            f"diffusion_coefficient_{kind}": Scalar(value, error, "cm^2/s")
+            if resolved
+            else Scalar(None, error, "cm^2/s", upper_bound=bound),
+            f"diffusion_coefficient_ordinary_fit_{kind}": Scalar(plain, plain_error, "cm^2/s"),
+            f"diffusion_error_closed_form_{kind}": Scalar(closed, None, "cm^2/s"),
+        }
     curves = {}
     for kind in trajectory.kinds:
         displacement = estimate.value[f"displacement_{kind}"]

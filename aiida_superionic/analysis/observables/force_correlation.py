@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aiida_superionic.analysis.reference_frame import relative_to_origin
 from aiida_superionic.analysis.registry import observable
 from aiida_superionic.analysis.results import Result, Scalar
 from aiida_superionic.analysis.spectra import normalised_spectrum
@@ -36,18 +37,12 @@ def force_correlation(trajectory: Trajectory, *, longest_lag: float = 5.0) -> Re
         in fs and the curves ``force_autocorrelation_X`` and ``force_spectrum_X`` (in 1/THz against THz).
     """
     n_lags = count_lags(trajectory, longest_lag, "longest_lag")
-    forces = trajectory.require("forces")
+    forces = relative_to_origin(trajectory.require("forces"))
     scalars, curves = {}, {}
     for kind in trajectory.mobile or trajectory.kinds:
-        result = normalised_spectrum(
-            forces[:, trajectory.atoms_of(kind)],
-            trajectory.timestep,
-            n_lags,
-            f"force autocorrelation of {kind}",
-            f"force spectrum of {kind}",
-        )
-        integral, error = result.integral
-        scalars[f"force_correlation_integral_{kind}"] = Scalar(integral * TIME_IN_FS, error * TIME_IN_FS, "fs")
-        curves[f"force_autocorrelation_{kind}"] = result.correlation
-        curves[f"force_spectrum_{kind}"] = result.spectrum
+        result = normalised_spectrum(forces.of(trajectory.atoms_of(kind)), trajectory.timestep, n_lags)
+        integral = result.estimate.scalar("integral", TIME_IN_FS)
+        scalars[f"force_correlation_integral_{kind}"] = Scalar(*integral, "fs")
+        curves[f"force_autocorrelation_{kind}"] = result.correlation_curve(f"force autocorrelation of {kind}")
+        curves[f"force_spectrum_{kind}"] = result.spectrum_curve(f"force spectrum of {kind}")
     return Result(scalars, curves)

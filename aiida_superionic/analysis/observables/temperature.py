@@ -8,7 +8,7 @@ from aiida_superionic.analysis.reference_frame import velocities_without_drift
 from aiida_superionic.analysis.registry import observable
 from aiida_superionic.analysis.results import Result, Scalar
 from aiida_superionic.analysis.statistics import block_statistics
-from aiida_superionic.analysis.trajectory import Array, Trajectory
+from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
 from aiida_superionic.units import BOLTZMANN, KINETIC_ENERGY
 
 
@@ -19,8 +19,11 @@ def kinetic_temperature(trajectory: Trajectory) -> Array:
     an unconstrained run conserves.
     """
     velocities = velocities_without_drift(trajectory)
-    twice_kinetic = np.einsum("i,tix,tix->t", trajectory.masses, velocities, velocities) * KINETIC_ENERGY
-    return np.asarray(twice_kinetic / ((3 * len(trajectory.species) - 3) * BOLTZMANN))
+    twice_kinetic = np.empty(len(velocities))
+    for part in frame_batches(*velocities.shape[:2]):
+        v = velocities[part]
+        twice_kinetic[part] = np.einsum("i,tix,tix->t", trajectory.masses, v, v) * KINETIC_ENERGY
+    return twice_kinetic / ((3 * len(trajectory.species) - 3) * BOLTZMANN)
 
 
 @observable(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
@@ -30,6 +30,7 @@ def read_trajectory(
     md_timestep: float | None = None,
     mobile: Sequence[str] = (),
     masses: Sequence[float] | None = None,
+    charges: Mapping[str, float] | None = None,
     fields: Collection[Field] = ("velocities", "forces"),
 ) -> Trajectory:
     """Read the parts of one run.
@@ -52,6 +53,8 @@ def read_trajectory(
     masses
         Masses in amu of the species in ``kinds``, or in order of first appearance; the standard atomic weights where
         they are not given.
+    charges
+        Formal charges of species in elementary charges.
     fields
         Which of velocities and forces to read, where the files hold them.
 
@@ -78,6 +81,7 @@ def read_trajectory(
         velocities=merged.velocities,
         forces=merged.forces,
         mobile=tuple(mobile),
+        formal_charges=dict(charges or {}),
     )
 
 

@@ -54,9 +54,32 @@ def test_the_frame_of_reference_is_the_host_and_not_the_whole(walkers):
 
 def test_ions_that_only_vibrate_have_an_upper_bound(walkers, rng):
     vibrating = replace(walkers, positions=0.1 * rng.normal(size=walkers.positions.shape))
-    scalar = diffusion(vibrating, fit_start=1.0, fit_end=5.0).scalars["diffusion_coefficient_Ag"]
+    name = "diffusion_coefficient_Ag"
+    scalar = diffusion(vibrating, fit_start=1.0, fit_end=5.0).scalars[name]
     assert scalar.value is None
-    assert 0.0 < scalar.upper_bound < 1e-8
+    # Six Å² in 200 ps; the noise of the slope is far below.
+    assert scalar.upper_bound == pytest.approx(1e-4 / vibrating.duration)
+    assert (
+        0.0 < diffusion(vibrating, fit_start=1.0, fit_end=5.0, least_displacement=0.0).scalars[name].upper_bound < 1e-8
+    )
+
+
+def test_diffusion_below_the_least_displacement_is_not_reported(brownian):
+    """6 D × duration is 4 Å² here, well above the error of D."""
+    slow = brownian(4000, 40, diffusion=4.0 / (6.0 * 200.0), timestep=0.05, seed=3)
+    scalar = diffusion(slow, fit_start=1.0, fit_end=5.0).scalars["diffusion_coefficient_Ag"]
+    assert (scalar.value, scalar.upper_bound) == (None, pytest.approx(1e-4 / slow.duration))
+    scalar = diffusion(slow, fit_start=1.0, fit_end=5.0, least_displacement=1.0).scalars["diffusion_coefficient_Ag"]
+    assert scalar.value == pytest.approx(1e-4 * 4.0 / 1200.0, abs=5.0 * scalar.error)
+
+
+def test_closed_form_error_is_that_of_the_blocks(walkers):
+    """Five blocks know theirs to a third of it."""
+    scalars = diffusion(walkers, fit_start=1.0, fit_end=5.0).scalars
+    error, closed = scalars["diffusion_coefficient_Ag"].error, scalars["diffusion_error_closed_form_Ag"].value
+    assert 0.3 < error / closed < 3.0
+    ordinary = scalars["diffusion_coefficient_ordinary_fit_Ag"]
+    assert ordinary.value == pytest.approx(0.35e-4, abs=5.0 * ordinary.error)
 
 
 def test_short_runs_and_bad_windows_are_refused(walkers):

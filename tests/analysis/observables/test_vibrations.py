@@ -1,10 +1,15 @@
 """Velocities whose correlations are known: Ornstein–Uhlenbeck and Einstein oscillators."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from aiida_superionic.analysis.observables.vibrations import vibrations
+from aiida_superionic.analysis.registry import ParameterError
+from aiida_superionic.analysis.spectra import band_centre, band_edge
 from aiida_superionic.analysis.trajectory import Trajectory
+from aiida_superionic.units import KINETIC_ENERGY, WAVENUMBER_PER_THZ
 
 
 def with_velocities(velocities, timestep):
@@ -17,14 +22,19 @@ def with_velocities(velocities, timestep):
 
 
 @pytest.fixture(scope="module")
-def ornstein_uhlenbeck():
+def ornstein_uhlenbeck_trajectory():
     rng = np.random.default_rng(11)
     rate, timestep = 6.0, 0.01
     keep = np.exp(-rate * timestep)
     velocities = rng.normal(size=(4000, 50, 3))
     for t in range(1, 4000):
         velocities[t] = keep * velocities[t - 1] + np.sqrt(1.0 - keep**2) * velocities[t]
-    return rate, vibrations(with_velocities(velocities, timestep), longest_lag=4.0)
+    return with_velocities(velocities, timestep)
+
+
+@pytest.fixture(scope="module")
+def ornstein_uhlenbeck(ornstein_uhlenbeck_trajectory):
+    return 6.0, vibrations(ornstein_uhlenbeck_trajectory, longest_lag=4.0)
 
 
 def test_velocity_autocorrelation_of_ornstein_uhlenbeck_is_exponential(ornstein_uhlenbeck):
@@ -60,3 +70,74 @@ def test_species_are_normalised_after_the_sum_over_atoms():
         line = np.abs(spectrum.x - centre) < 1.0
         assert spectrum.x[line][np.argmax(spectrum.y[line])] == pytest.approx(centre, abs=0.1)
         assert np.trapezoid(spectrum.y[line], spectrum.x[line]) == pytest.approx(weight, abs=0.01)
+
+
+def test_band_centre_of_two_lines_is_their_weighted_mean():
+    timestep = 0.005
+    times = timestep * np.arange(20_000)[:, None]
+    fast = 3.0 * np.cos(2 * np.pi * 8.0 * times) * [1.0, 0.0, 0.0]
+    slow = 1.0 * np.cos(2 * np.pi * 3.0 * times) * [0.0, 1.0, 0.0]
+    trajectory = with_velocities(np.stack([fast, slow], axis=1), timestep)
+    scalars = vibrations(trajectory, longest_lag=5.0, band_end=12.0).scalars
+    centre = scalars["band_centre_Ag"].value
+    assert centre == pytest.approx(0.9 * 8.0 + 0.1 * 3.0, abs=0.01)
+    assert scalars["band_centre_wavenumber_Ag"].value == pytest.approx(centre * WAVENUMBER_PER_THZ)
+    assert scalars["band_end_Ag"].value == 12.0
+    # Nothing lies near 12 THz.
+    assert scalars["band_centre_sensitivity_Ag"].value < 0.01
+    # An end at 5 THz sees the slow line alone, and one between the widths of the fast line depends on where it is.
+    assert vibrations(trajectory, longest_lag=5.0, band_end=5.0).scalars["band_centre_Ag"].value == pytest.approx(
+        3.0, abs=0.02
+    )
+    assert vibrations(trajectory, longest_lag=5.0, band_end=8.0).scalars["band_centre_sensitivity_Ag"].value > 1.0
+
+
+def test_band_centre_is_exact_for_a_box():
+    nu = np.linspace(0.0, 10.0, 1001)
+    box = np.where(nu <= 6.0, 1.0, 0.0)
+    assert band_centre(box, nu, 4.005) == pytest.approx(0.5 * 4.005)
+    assert band_edge(box, nu, 0.5) == pytest.approx(3.0, abs=0.01)
+
+
+def test_mass_weighting_gives_the_area_of_twice_the_kinetic_energy_per_volume(ornstein_uhlenbeck_trajectory):
+    trajectory = ornstein_uhlenbeck_trajectory
+    plain, heavy = (vibrations(trajectory, longest_lag=1.0, weighting=word) for word in ("none", "mass"))
+    name = "vibrational_density_of_states_Ag"
+    curve = heavy.curves[name]
+    kinetic = np.mean(np.sum(trajectory.velocities[:, :50] ** 2, axis=(1, 2))) * 1.0 * KINETIC_ENERGY
+    assert np.trapezoid(curve.y, curve.x) == pytest.approx(kinetic / 1.0, rel=1e-6)
+    assert curve.y_unit == "eV/(Å^3 THz)"
+    np.testing.assert_allclose(curve.y, plain.curves[name].y * kinetic, rtol=1e-6)
+    assert heavy.scalars["band_centre_Ag"] == plain.scalars["band_centre_Ag"]
+
+
+def test_smoothing_keeps_area_and_band_centre_and_takes_noise(ornstein_uhlenbeck_trajectory):
+    plain, smooth = (
+        vibrations(ornstein_uhlenbeck_trajectory, longest_lag=4.0, smoothing=width) for width in (None, 60.0)
+    )
+    name = "vibrational_density_of_states_Ag"
+    # Second differences are noise alone, of which a parabola through 15 points leaves a third or less; ends apart.
+    rough = [np.std(np.diff(result.curves[name].y[60:300], 2)) for result in (plain, smooth)]
+    assert rough[1] < 0.4 * rough[0]
+    np.testing.assert_allclose(smooth.curves[name].y[:200], plain.curves[name].y[:200], atol=0.02)
+    assert smooth.scalars["band_centre_Ag"] == plain.scalars["band_centre_Ag"]
+
+
+def test_mobile_species_have_an_attempt_frequency(ornstein_uhlenbeck_trajectory):
+    trajectory = replace(ornstein_uhlenbeck_trajectory, mobile=("Ag",))
+    scalars = vibrations(trajectory, longest_lag=1.0).scalars
+    assert scalars["attempt_frequency_Ag"] == scalars["band_centre_Ag"]
+    assert "attempt_frequency_I" not in scalars
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"weighting": "masses"}, "weighting is 'masses' where none or mass"),
+        ({"band_end": 1000.0}, "band_end is 1000 THz where one from"),
+        ({"smoothing": 15.0}, "longer longest_lag"),
+    ],
+)
+def test_what_cannot_be_is_refused(ornstein_uhlenbeck_trajectory, given, message):
+    with pytest.raises(ParameterError, match=message):
+        vibrations(ornstein_uhlenbeck_trajectory, longest_lag=1.0, **given)

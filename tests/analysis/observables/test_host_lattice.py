@@ -1,0 +1,69 @@
+"""Einstein crystals of known amplitude, and what is no crystal."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from aiida_superionic.analysis.observables.host_lattice import host_lattice
+from aiida_superionic.analysis.registry import ParameterError
+from aiida_superionic.analysis.results import NotConverged
+from aiida_superionic.analysis.trajectory import Trajectory
+
+
+def crystal(rng, amplitude, diffusion=0.0, n_frames=400):
+    """Return a simple cubic host of 27 ions 4 Å apart, each coordinate with a standard deviation, and one Ag."""
+    sites = 4.0 * np.stack(np.meshgrid(*[np.arange(3)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    ions = sites + amplitude * rng.normal(size=(n_frames, 27, 3))
+    ions += np.cumsum(rng.normal(scale=np.sqrt(2 * diffusion * 0.1), size=ions.shape), axis=0)
+    positions = np.concatenate((ions, np.cumsum(rng.normal(size=(n_frames, 1, 3)), axis=0)), axis=1)
+    species = ("I",) * 27 + ("Ag",)
+    return Trajectory(species, positions, 12.0 * np.eye(3), 0.1, np.ones(28), mobile=("Ag",))
+
+
+def test_ratio_of_an_einstein_crystal(rng):
+    """Its frame is that of its 27 ions, which takes 1/27 of ⟨u²⟩; the mean position takes 1/400."""
+    scalar = host_lattice(crystal(rng, 0.3)).scalars["lindemann_ratio_I"]
+    expected = np.sqrt(3 * 0.3**2 * (1 - 1 / 27) * (1 - 1 / 400)) / 4.0
+    # The mean of 3·26·400 squares is known to sqrt(2/31 200), its root to half; mean positions scatter by 0.3/20 Å
+    # and make the nearest of six neighbours at 4 Å nearer by 1.3 of sqrt(2) of that.
+    assert scalar.value == pytest.approx(expected, rel=2.5 * np.sqrt(2 / 31_200) + 1.3 * 0.0212 / 4.0 * 1.5)
+    assert scalar.unit == "1"
+
+
+def test_a_drift_of_the_whole_is_no_melting(rng):
+    trajectory = crystal(rng, 0.3)
+    drift = np.arange(400.0)[:, None, None] * np.array([0.5, 0.0, 0.1])
+    still, moved = (
+        host_lattice(t).scalars["lindemann_ratio_I"].value
+        for t in (trajectory, replace(trajectory, positions=trajectory.positions + drift))
+    )
+    assert moved == pytest.approx(still, rel=1e-9)
+
+
+def test_a_molten_host_is_not_converged(rng):
+    with pytest.raises(NotConverged, match=r"the host lattice is not intact: Lindemann ratio I [\d.]+, where 0.25"):
+        host_lattice(crystal(rng, 0.3, diffusion=0.2))
+
+
+def test_outer_atoms_of_turning_polyanions_do_not_make_a_crystal_molten(rng):
+    """Four H on a sphere of 1.2 Å around each of 27 B, in a new orientation each frame."""
+    trajectory = crystal(rng, 0.2)
+    directions = rng.normal(size=(400, 27, 3))
+    directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+    hydrogens = trajectory.positions[:, :27] + 1.2 * directions
+    turning = Trajectory(
+        ("B",) * 27 + ("Ag",) + ("H",) * 27,
+        np.concatenate((trajectory.positions, hydrogens), axis=1),
+        trajectory.cell,
+        0.1,
+        np.array([11.0] * 27 + [108.0] + [1.0] * 27),
+        mobile=("Ag",),
+    )
+    scalars = host_lattice(turning).scalars
+    assert scalars["lindemann_ratio_H"].value > 0.25 > scalars["lindemann_ratio_B"].value
+
+
+def test_without_a_host_there_is_nothing_to_check(rng):
+    with pytest.raises(ParameterError, match="needs a species that is not mobile"):
+        host_lattice(replace(crystal(rng, 0.1), mobile=()))

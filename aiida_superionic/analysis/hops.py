@@ -1,0 +1,108 @@
+"""Changes of the cage of one mobile ion: when, from which neighbours to which, and the frames around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_superionic.analysis.pairs import neighbour_sets, neighbours_within
+from aiida_superionic.analysis.periodic import minimum_image
+from aiida_superionic.analysis.sites import changes, lasting_states
+from aiida_superionic.analysis.trajectory import Array, Trajectory
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One change of the cage of one mobile ion.
+
+    Parameters
+    ----------
+    ion
+        Its index.
+    frames
+        Before, during and after.
+    leaving, entering
+        Indices of the host ions that are its neighbours before and not after, and after and not before.
+    """
+
+    ion: int
+    frames: tuple[int, int, int]
+    leaving: tuple[int, ...]
+    entering: tuple[int, ...]
+
+
+def find_hops(trajectory: Trajectory, kind: str, host: str, cutoff: float, n_dwell: int, n_half: int) -> list[Hop]:
+    """Return the lasting changes of the set of host ions around each mobile ion, in order of time.
+
+    Parameters
+    ----------
+    trajectory
+        Positions and cell.
+    kind, host
+        The mobile species, and the species of the cage.
+    cutoff
+        Radius of the cage in Å.
+    n_dwell
+        A set of neighbours that does not last for this number of frames is taken as the one before it.
+    n_half
+        Frames from before to during, and from during to after. Hops nearer than that to either end of the trajectory
+        are left out, and so are those that have neither lost nor won a neighbour after that time.
+    """
+    ions, hosts = trajectory.atoms_of(kind), trajectory.atoms_of(host)
+    sets = neighbour_sets(trajectory.positions, trajectory.cell, ions, hosts, cutoff)
+    frames, columns = changes(lasting_states(sets, n_dwell))
+    hops = []
+    for frame, column in zip(frames.tolist(), columns.tolist(), strict=True):
+        if not n_half <= frame < trajectory.n_frames - n_half:
+            continue
+        before, after = (
+            _neighbours(trajectory, t, ions[column], hosts, cutoff) for t in (frame - n_half, frame + n_half)
+        )
+        if before != after:
+            hops.append(
+                Hop(
+                    int(ion),
+                    (frame - n_half, frame, frame + n_half),
+                    tuple(sorted(before - after)),
+                    tuple(sorted(after - before)),
+                )
+            )
+    return hops
+
+
+def _neighbours(trajectory: Trajectory, t: int, ion: np.intp, hosts: NDArray[np.intp], cutoff: float) -> set[int]:
+    frame = trajectory.positions[t : t + 1, np.append(hosts, ion)][0]
+    cell = trajectory.cell if trajectory.cell.ndim == 2 else trajectory.cell[t]
+    found = neighbours_within(frame[-1:], frame[:-1], cell, cutoff)[1]
+    return set(hosts[found].tolist())
+
+
+def distances_during(trajectory: Trajectory, hop: Hop, others: tuple[int, ...]) -> Array:
+    """Return the distances of the ion from some others in the frames from before to after, in Å, shape (t, n)."""
+    part = trajectory.frames(hop.frames[0], hop.frames[2] + 1)
+    places = part.positions[:, np.array([hop.ion, *others])]
+    return np.asarray(np.linalg.norm(minimum_image(places[:, 1:] - places[:, :1], part.cell), axis=-1))
+
+
+def write_hop(path: Path, trajectory: Trajectory, hop: Hop, radius: float = 6.0) -> None:
+    """Write the ion and all that is within a radius of it, Wannier centres included, as extended XYZ of three frames.
+
+    The ion is at the origin; each atom's ``index`` is that in the trajectory.
+    """
+    from ase import Atoms  # noqa: PLC0415 - lists and help need no ASE
+    from ase.io import write  # noqa: PLC0415
+
+    snapshots = []
+    for t in hop.frames:
+        frame = trajectory.frames(t, t + 1)
+        places = frame.positions[:, :]
+        relative = minimum_image(places - places[:, hop.ion, None], frame.cell)[0]
+        near = np.flatnonzero(np.linalg.norm(relative, axis=1) <= radius)
+        atoms = Atoms([trajectory.species[i] for i in near], positions=relative[near])
+        atoms.arrays["index"] = near
+        atoms.info["time"] = t * trajectory.timestep
+        snapshots.append(atoms)
+    write(path, snapshots, format="extxyz")

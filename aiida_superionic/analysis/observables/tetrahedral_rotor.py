@@ -1,0 +1,128 @@
+"""Tetrahedral rotor functions: how fast four bonds lose their orientation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aiida_superionic.analysis.correlation import autocorrelation, lag_times
+from aiida_superionic.analysis.polyanions import find_polyanions
+from aiida_superionic.analysis.registry import observable
+from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
+from aiida_superionic.analysis.statistics import block_statistics, count_lags
+from aiida_superionic.analysis.trajectory import Array, Trajectory
+from aiida_superionic.analysis.wannier_centres import CENTRE, anion_of, centre_bonds
+from aiida_superionic.units import TIME_IN_FS
+
+
+def tetrahedral_rotor_functions(bonds: Array) -> Array:
+    """Return the seven rotor functions M of order l = 3 of four bonds.
+
+    With unit vectors (x, y, z) along the bonds and sums over the four: (3√5/40) Σ (5x³ − 3x) and the same for y and z;
+    (3√3/4) Σ xyz; (3√3/8) Σ x(y² − z²) and its two cyclic permutations. The squares of the seven sum to 1 for a
+    regular tetrahedron, however it is turned.
+
+    Parameters
+    ----------
+    bonds
+        Vectors of any length, shape (..., 4, 3).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (..., 7); the first is the one of the source.
+    """
+    unit = bonds / np.linalg.norm(bonds, axis=-1, keepdims=True)
+    squares = unit**2
+    axial = 3.0 * np.sqrt(5.0) / 40.0 * np.sum(unit * (5.0 * squares - 3.0), axis=-2)
+    product = 3.0 * np.sqrt(3.0) / 4.0 * np.sum(np.prod(unit, axis=-1), axis=-1)
+    difference = np.roll(squares, -1, axis=-1) - np.roll(squares, -2, axis=-1)
+    planar = 3.0 * np.sqrt(3.0) / 8.0 * np.sum(unit * difference, axis=-2)
+    return np.concatenate((axial, product[..., None], planar), axis=-1)
+
+
+def _tetrahedra(trajectory: Trajectory, anion: str | None, per_anion: int, per_cation: int | None) -> dict[str, Array]:
+    if CENTRE in trajectory.species:
+        kind = anion_of(trajectory, anion)
+        return {kind: centre_bonds(trajectory, kind, per_anion, per_cation)}
+    found = {}
+    for formula, polyanions in find_polyanions(trajectory).items():
+        if polyanions.centre is not None and len(polyanions.species) == 5:
+            positions = polyanions.positions(trajectory)
+            outer = np.delete(positions, polyanions.centre, axis=2)
+            found[formula] = outer - positions[:, :, polyanions.centre, None]
+    if not found:
+        raise NotConverged("the trajectory holds neither Wannier centres nor polyanions AX4")
+    return found
+
+
+@observable(
+    needs=("positions",),
+    equation="C_2(t) = ⟨M(0) M(t)⟩ / ⟨M²⟩, M = (3√5/40) Σ (5x³ − 3x) over four bonds;  τ_2 = ∫ C_2 dt",
+    source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, eqs 15-16",
+)
+def tetrahedral_rotor(
+    trajectory: Trajectory,
+    *,
+    longest_lag: float = 10.0,
+    anion: str | None = None,
+    centres_per_anion: int = 4,
+    centres_per_cation: int | None = None,
+) -> Result:
+    """Correlation of the tetrahedral rotor functions of an anion's four bonds, and its time.
+
+    The bonds are those to the anion's Wannier centres where the trajectory holds any, else those of polyanions AX4. The
+    source's one function depends on how the crystal lies in the frame. The sum of all seven of its order,
+    ⟨Σ M(0) M(t)⟩ / ⟨Σ M²⟩, does not, and is less noisy. Times are integrals from 0 to longest_lag by the trapezoidal
+    rule.
+
+    Parameters
+    ----------
+    trajectory
+        With Wannier centres as species ``X``, or polyanions AX4.
+    longest_lag
+        In ps.
+    anion
+        Species whose centres are meant; need not be given where there is one host species only.
+    centres_per_anion, centres_per_cation
+        Number of centres that must be nearest to each ion; for cations it need not be given.
+
+    Returns
+    -------
+    Result
+        For each anion X the scalars ``rotor_time_X`` (all seven) and ``rotor_time_single_X`` in fs, and the curves
+        ``rotor_correlation_X`` and ``rotor_correlation_single_X``.
+
+    Raises
+    ------
+    NotConverged
+        If there are no four bonds to speak of.
+    ParameterError
+        If an ion has another number of centres than it must have.
+    """
+    n_lags = count_lags(trajectory, longest_lag, "longest_lag")
+    lags = lag_times(n_lags, trajectory.timestep)
+    scalars, curves = {}, {}
+    for kind, bonds in _tetrahedra(trajectory, anion, centres_per_anion, centres_per_cation).items():
+        functions = tetrahedral_rotor_functions(bonds)
+        for suffix, part in (("", functions), ("_single", functions[..., :1])):
+
+            def estimate(start: int, stop: int, part: Array = part) -> Mapping[str, ArrayLike]:
+                correlation = autocorrelation(part[start:stop], n_lags)
+                correlation /= correlation[0]
+                return {"correlation": correlation, "time": np.trapezoid(correlation, lags)}
+
+            result = block_statistics(estimate, trajectory.n_frames)
+            scalars[f"rotor_time{suffix}_{kind}"] = Scalar(*result.scalar("time", TIME_IN_FS), "fs")
+            curves[f"rotor_correlation{suffix}_{kind}"] = Curve(
+                lags,
+                result.value["correlation"],
+                "time",
+                "ps",
+                f"tetrahedral rotor correlation of {kind}",
+                "1",
+                result.error["correlation"],
+            )
+    return Result(scalars, curves)

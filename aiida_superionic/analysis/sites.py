@@ -1,0 +1,276 @@
+"""Interstitial sites of a host lattice, and which of them each mobile ion is in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_superionic.analysis.pairs import neighbours_within
+from aiida_superionic.analysis.periodic import mean_cell, minimum_image, to_fractional, with_images
+from aiida_superionic.analysis.reference_frame import positions_in_host_frame
+from aiida_superionic.analysis.registry import ParameterError
+from aiida_superionic.analysis.results import NotConverged
+from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
+from aiida_superionic.analysis.wannier_centres import CENTRE
+
+_SAME_VERTEX = 0.5
+"""Å within which Voronoi vertices are one: a thermal average splits a vertex where more than four cells meet."""
+
+_LARGEST_SPHERE = 1.5
+"""Largest radius of an empty sphere that is looked for, over the cube root of the volume per host ion."""
+
+
+@dataclass(frozen=True, eq=False)
+class Interstices:
+    """Tetrahedral interstices of a lattice.
+
+    Parameters
+    ----------
+    centres
+        Equally far from the four host ions, in Å, shape (S, 3).
+    ions
+        Indices of the four, shape (S, 4).
+    shifts
+        Whole cell vectors that bring each of the four beside the centre, shape (S, 4, 3).
+    """
+
+    centres: Array
+    ions: NDArray[np.intp]
+    shifts: Array
+
+    def corners(self, positions: Array, cell: Array, part: NDArray[np.intp]) -> Array:
+        """Return the places of the four ions of some of the interstices in every frame, in Å, shape (T, n, 4, 3).
+
+        Parameters
+        ----------
+        positions
+            Of the points that the interstices were found among, unwrapped, in Å, shape (T, N, 3).
+        cell
+            Cell vectors as rows in Å, shape (3, 3) or (T, 3, 3).
+        part
+            Indices of the interstices, shape (n,).
+        """
+        images = np.einsum("skx,...xy->...sky", self.shifts[part], cell)
+        return np.asarray(positions[:, self.ions[part]] + images)
+
+
+def tetrahedral_interstices(points: Array, cell: Array) -> Interstices:
+    """Find the vertices of the periodic Voronoi tessellation at which exactly four cells meet.
+
+    They are the centres of the empty spheres of the Delaunay tetrahedra. Vertices nearer than 0.5 Å to one another
+    are one; what has six or more host ions around it, as an octahedral interstice, is left out. Spheres of a radius
+    above 1.5 times the cube root of the volume per point are not looked for.
+
+    Parameters
+    ----------
+    points
+        In Å, shape (n, 3).
+    cell
+        Cell vectors as rows in Å, shape (3, 3).
+
+    Raises
+    ------
+    NotConverged
+        If there are none.
+    """
+    from scipy.spatial import Delaunay  # noqa: PLC0415 - lists and help need no SciPy
+
+    spacing = float((abs(np.linalg.det(cell)) / len(points)) ** (1.0 / 3.0))
+    images, index, shifts = with_images(points, cell, 2.0 * _LARGEST_SPHERE * spacing)
+    simplices = Delaunay(images).simplices
+    corners = images[simplices]
+    edges = corners[:, 1:] - corners[:, :1]
+    solid = np.abs(np.linalg.det(edges)) > 1e-6 * spacing**3
+    simplices, corners, edges = simplices[solid], corners[solid], edges[solid]
+    relative = np.linalg.solve(2.0 * edges, np.sum(edges**2, axis=-1)[..., None])[..., 0]
+    centres = corners[:, 0] + relative
+    fractional = centres @ np.linalg.inv(cell)
+    # A vertex on a face may be found at either end or both; what is found twice is one below.
+    home = np.all((fractional > -0.01) & (fractional < 1.01), axis=1)
+    home &= np.linalg.norm(relative, axis=1) <= _LARGEST_SPHERE * spacing
+    simplices, centres, fractional = simplices[home], centres[home], fractional[home]
+    found: list[tuple[Array, NDArray[np.intp], Array]] = []
+    for members in _clusters(centres, cell):
+        image = np.rint(fractional[members] - fractional[members[0]])
+        corner = simplices[members]
+        places = np.column_stack((index[corner].ravel(), (shifts[corner] - image[:, None]).reshape(-1, 3)))
+        distinct = np.unique(places, axis=0)
+        if len(distinct) == 4:
+            centre = (centres[members] - image @ cell).mean(axis=0)
+            found.append((centre, distinct[:, 0].astype(np.intp), distinct[:, 1:]))
+    if not found:
+        raise NotConverged("the host lattice has no tetrahedral interstices")
+    return Interstices(*(np.array(column) for column in zip(*found, strict=True)))
+
+
+def _clusters(points: Array, cell: Array) -> list[NDArray[np.intp]]:
+    if not len(points):
+        return []
+    from scipy.sparse import coo_array  # noqa: PLC0415 - lists and help need no SciPy
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
+    i, j, _ = neighbours_within(points, points, cell, _SAME_VERTEX)
+    n_clusters, labels = connected_components(coo_array((np.ones(len(i)), (i, j)), shape=(len(points),) * 2))
+    return [np.flatnonzero(labels == cluster) for cluster in range(n_clusters)]
+
+
+def cage_species(trajectory: Trajectory, neighbour: str | None) -> str:
+    """Return the host species that makes the sites: the one that is asked for, or the only one.
+
+    Raises
+    ------
+    NotConverged
+        If no species is declared mobile.
+    ParameterError
+        If there are several to choose from, or the one that is asked for is none of them.
+    """
+    if not trajectory.mobile:
+        raise NotConverged("no species of the trajectory is declared mobile")
+    hosts = [kind for kind in trajectory.host if kind != CENTRE]
+    if neighbour is None and len(hosts) == 1:
+        return hosts[0]
+    if neighbour in hosts:
+        return str(neighbour)
+    raise ParameterError(
+        f"neighbour is {neighbour!r} where one of the host species is expected: {', '.join(hosts) or 'none'}"
+    )
+
+
+def mean_places(trajectory: Trajectory, atoms: NDArray[np.intp]) -> tuple[Array, Array]:
+    """Return the mean places of atoms in the frame of the host lattice, in Å, shape (n, 3), and the mean cell."""
+    positions = positions_in_host_frame(trajectory)
+    total = np.zeros((len(atoms), 3))
+    for part in frame_batches(trajectory.n_frames, len(atoms)):
+        total += to_fractional(positions[part, atoms], _cells(trajectory, part)).sum(axis=0)
+    cell = mean_cell(trajectory)
+    return np.asarray(total / trajectory.n_frames @ cell), cell
+
+
+def _cells(trajectory: Trajectory, part: slice) -> Array:
+    return trajectory.cell if trajectory.cell.ndim == 2 else trajectory.cell[part]
+
+
+def host_interstices(trajectory: Trajectory, neighbour: str) -> tuple[Interstices, Array]:
+    """Return the tetrahedral interstices between the mean places of one host species, and the mean cell.
+
+    Those with a host ion of another species inside, as the phosphorus of PS4, are left out. The ions of the result are
+    counted among the species' own.
+
+    Raises
+    ------
+    NotConverged
+        If there are none.
+    """
+    points, cell = mean_places(trajectory, trajectory.atoms_of(neighbour))
+    interstices = tetrahedral_interstices(points, cell)
+    kinds = [kind for kind in trajectory.host if kind not in (neighbour, CENTRE)]
+    if kinds:
+        others, _ = mean_places(trajectory, np.flatnonzero(np.isin(trajectory.species, kinds)))
+        corners = interstices.corners(points[None], cell, np.arange(len(interstices.centres)))[0]
+        radii = np.linalg.norm(corners[:, 0] - interstices.centres, axis=-1)
+        vectors = minimum_image(others[None] - interstices.centres[:, None], cell)
+        empty = np.all(np.linalg.norm(vectors, axis=-1) > 0.9 * radii[:, None], axis=1)
+        if not empty.any():
+            raise NotConverged(f"no tetrahedral interstice of {neighbour} is empty")
+        interstices = Interstices(interstices.centres[empty], interstices.ions[empty], interstices.shifts[empty])
+    return interstices, cell
+
+
+def nearest_sites(positions: Array, sites: Array, cell: Array) -> NDArray[np.intp]:
+    """Return the site that each ion is nearest to in each frame.
+
+    Parameters
+    ----------
+    positions
+        In Å, shape (T, n, 3), wrapped or not.
+    sites
+        In Å, shape (S, 3).
+    cell
+        Cell vectors as rows in Å, shape (3, 3).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (T, n).
+    """
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - lists and help need no SciPy
+
+    fractional = positions.reshape(-1, 3) @ np.linalg.inv(cell)
+    wrapped = (fractional - np.floor(fractional)) @ cell
+    margin = float((abs(np.linalg.det(cell)) / len(sites)) ** (1.0 / 3.0))
+    while True:
+        images, index, _ = with_images(sites, cell, margin)
+        distances, nearest = cKDTree(images).query(wrapped)
+        # No image beyond the margin can be nearer than the margin.
+        furthest = float(np.max(distances))
+        if furthest <= margin:
+            return np.asarray(index[nearest].reshape(positions.shape[:2]))
+        margin = 1.01 * furthest if np.isfinite(furthest) else 2.0 * margin
+
+
+def lasting_states(states: NDArray[np.generic], n_dwell: int) -> NDArray[np.generic]:
+    """Return the states with every visit shorter than ``n_dwell`` frames taken as part of what came before it.
+
+    Parameters
+    ----------
+    states
+        Shape (T, n). Short visits at the beginning count as the first that lasts; a column without any that lasts is
+        one state throughout, that of its longest visit.
+    n_dwell
+        In frames, at least 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (T, n).
+    """
+    result = np.empty_like(states)
+    for column in range(states.shape[1]):
+        state = states[:, column]
+        starts = np.flatnonzero(np.concatenate(([True], state[1:] != state[:-1])))
+        lengths = np.diff(np.append(starts, len(state)))
+        kept = lengths >= n_dwell
+        if not kept.any():
+            kept[np.argmax(lengths)] = True
+        last = np.maximum.accumulate(np.where(kept, np.arange(len(starts)), np.argmax(kept)))
+        result[:, column] = np.repeat(state[starts[last]], lengths)
+    return result
+
+
+def changes(states: NDArray[np.generic]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first frame of each new state, and the column, of every change, in order of time."""
+    frames, columns = np.nonzero(states[1:] != states[:-1])
+    return frames + 1, columns
+
+
+def frames_of(duration: float, trajectory: Trajectory, name: str) -> int:
+    """Return the number of frames of a duration in ps, at least 1.
+
+    Raises
+    ------
+    ParameterError
+        If the duration is negative.
+    """
+    if duration < 0.0:
+        raise ParameterError(f"{name} is {duration:g} ps and must not be negative")
+    return max(1, round(duration / trajectory.timestep))
+
+
+def mobile_in_sites(
+    trajectory: Trajectory, kinds: Sequence[str], sites: Array, cell: Array
+) -> dict[str, NDArray[np.intp]]:
+    """Return, by species, the site that each ion is nearest to in each frame, in the frame of the host lattice."""
+    positions = positions_in_host_frame(trajectory)
+    states = {}
+    for kind in kinds:
+        atoms = trajectory.atoms_of(kind)
+        states[kind] = np.concatenate(
+            [
+                nearest_sites(to_fractional(positions[part, atoms], _cells(trajectory, part)) @ cell, sites, cell)
+                for part in frame_batches(trajectory.n_frames, len(atoms))
+            ]
+        )
+    return states

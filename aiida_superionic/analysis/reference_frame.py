@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from aiida_superionic.analysis.trajectory import Array, Field, Trajectory, frame_batches
 
@@ -41,7 +41,7 @@ class RelativeVectors:
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def __getitem__(self, key: tuple[slice, ArrayLike | slice] | slice) -> Array:
+    def __getitem__(self, key: tuple[slice, NDArray[np.intp] | slice] | slice) -> Array:
         frames, atoms = key if isinstance(key, tuple) else (key, slice(None))
         start, stop, step = frames.indices(len(self))
         frames = slice(self.start + start, self.start + stop, step)

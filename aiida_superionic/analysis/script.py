@@ -73,8 +73,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit status.
 
     0: done; 2: the request is wrong; 3: the trajectory is missing, changed or damaged; 4: an observable has not
-    converged or is only bounded, or the host lattice is not intact; the others are written. What goes wrong is one sentence each on the standard error, which begins with
-    ``superionic-analyse: input:``, ``superionic-analyse: trajectory:`` or ``superionic-analyse: <observable>:``.
+    converged or is only bounded, or the host lattice is not intact; the others are written. What goes wrong is one
+    sentence each on the standard error, which begins with ``superionic-analyse: input:``, ``superionic-analyse:
+    trajectory:`` or ``superionic-analyse: <observable>:``.
     """
     try:
         options = _parser().parse_args(arguments)
@@ -195,8 +196,11 @@ def _numbers(text: str) -> list[float]:
 
 
 def _charges(text: str) -> dict[str, float]:
-    pairs = (word.partition("=") for word in _words(text))
-    return {kind.strip(): float(charge) for kind, _, charge in pairs}
+    pairs = [word.partition("=") for word in _words(text)]
+    try:
+        return {kind.strip(): float(charge) for kind, _, charge in pairs}
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} where Ag=1,I=-1 is expected") from None
 
 
 def _job_from_options(options: argparse.Namespace) -> Job:

@@ -80,7 +80,7 @@ def normalised_spectrum(vectors: RelativeVectors, timestep: float, n_lags: int) 
 
 
 def smoothed(spectrum: Array, frequencies: Array, width: float) -> Array:
-    """Return a spectrum smoothed by a Savitzky–Golay filter of second order.
+    """Return a spectrum smoothed by a Savitzky–Golay filter of second order, its ends mirrored as a spectrum is even.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def smoothed(spectrum: Array, frequencies: Array, width: float) -> Array:
             f"a smoothing of {width:g} cm^-1 spans {max(n_points, 0)} points {step:.3g} cm^-1 apart, where 5 to "
             f"{len(spectrum)} are needed; a longer longest_lag brings them closer"
         )
-    return np.asarray(signal.savgol_filter(spectrum, n_points, polyorder=2))
+    return np.asarray(signal.savgol_filter(spectrum, n_points, polyorder=2, mode="mirror"))
 
 
 def band_centre(spectrum: Array, frequencies: Array, end: float) -> float:

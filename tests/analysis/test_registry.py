@@ -21,12 +21,12 @@ def test_every_observable_says_what_it_is():
         assert entry.summary.endswith(".")
         assert entry.equation
         assert entry.source
-        assert set(entry.needs) <= {"positions", "velocities", "forces", "mobile"}
+        assert set(entry.needs) <= {"positions", "velocities", "forces", "mobile", "formal_charges"}
 
 
 def test_defaults_are_filled_in_and_whole_numbers_are_numbers():
     entry = observables()["diffusion"]
-    assert entry.with_defaults({"fit_end": 20}) == {"fit_start": 2.0, "fit_end": 20.0}
+    assert entry.with_defaults({"fit_end": 20}) == {"fit_start": 2.0, "fit_end": 20.0, "least_displacement": 6.0}
     assert observables()["cage_residence"].with_defaults({"cutoff": None})["cutoff"] is None
 
 

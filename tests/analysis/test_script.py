@@ -21,6 +21,7 @@ READING = ["--kinds", "Ag,I", "--mobile", "Ag", "--md-timestep", "0.01"]
 LAGS = {
     "cage_residence": {"longest_lag": 1.0, "cutoff": 2.2},
     "diffusion": {"fit_start": 0.4, "fit_end": 1.0},
+    "host_lattice": {},
     "temperature": {},
     "vibrations": {"longest_lag": 1.0},
 }
@@ -46,9 +47,10 @@ def assert_refused(process, status, message):
 
 @pytest.fixture
 def text_dump(tmp_path, rng):
-    """Write 61 frames of a walk: longer than the fixtures, which hold six."""
-    steps = rng.normal(scale=0.1, size=(61, 4, 3))
-    positions = np.cumsum(steps, axis=0) + np.arange(12.0).reshape(4, 3)
+    """Write 61 frames of two Ag that walk and two I that shake: longer than the fixtures, which hold six."""
+    positions = 0.8 * np.arange(12.0).reshape(4, 3) + rng.normal(scale=0.02, size=(61, 4, 3))
+    positions[:, ::2] += np.cumsum(rng.normal(scale=0.5, size=(61, 2, 3)), axis=0)
+    steps = np.diff(positions, axis=0, prepend=0.0)
     path = tmp_path / "walk.lammpstrj"
     with path.open("w") as file:
         for t in range(61):
@@ -102,15 +104,15 @@ def test_a_job_writes_results_and_curves(tmp_path, text_dump):
     process = analyse("--job", "analysis.json", folder=tmp_path)
     assert process.returncode == 0, process.stderr
     assert [line for line in process.stdout.splitlines() if line.startswith("observable ")] == [
-        f"observable {i} of 4: {name}" for i, name in enumerate(LAGS, start=1)
+        f"observable {i} of 5: {name}" for i, name in enumerate(LAGS, start=1)
     ]
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["version"] == aiida_superionic.__version__
     assert results["n_frames"] == 61
     assert results["timestep"] == pytest.approx(0.1)
     assert results["failures"] == {}
-    assert results["parameters"]["diffusion"] == {"fit_start": 0.4, "fit_end": 1.0}
-    assert results["parameters"]["vibrations"] == {"longest_lag": 1.0}
+    assert results["parameters"]["diffusion"] == {"fit_start": 0.4, "fit_end": 1.0, "least_displacement": 6.0}
+    assert results["parameters"]["vibrations"]["longest_lag"] == 1.0
     assert set(results["observables"]["temperature"]) == {"value", "error", "unit", "upper_bound"}
     trajectory = read_trajectory([text_dump], kinds=["Ag", "I"], md_timestep=0.01, mobile=["Ag"])
     expected = observables()["diffusion"].function(trajectory, **LAGS["diffusion"])
@@ -139,7 +141,8 @@ def test_without_a_choice_everything_is_computed_that_the_fields_allow(tmp_path,
     process = analyse(text_dump.name, *READING, "--output", "out", folder=tmp_path)
     assert process.returncode == 4
     results = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert set(results["parameters"]) == {name for name, entry in observables().items() if "forces" not in entry.needs}
+    fields = {"positions", "velocities", "mobile"}
+    assert set(results["parameters"]) == {name for name, entry in observables().items() if set(entry.needs) <= fields}
     assert "radial_distribution_Ag_I" in results["curves"]
     assert results["observables"]["temperature"]["value"] > 0
     assert "run longer or shorten fit_end" in results["failures"]["diffusion"]
@@ -154,7 +157,46 @@ def test_options_choose_observables_and_parameters(tmp_path, text_dump):
     assert process.returncode == 0, process.stderr
     assert "temperature  " in process.stdout
     results = json.loads((tmp_path / "results.json").read_text())
-    assert results["parameters"] == {"diffusion": {"fit_start": 0.4, "fit_end": 1.0}, "temperature": {}}
+    # What was asked for, and the check of the host lattice.
+    assert set(results["parameters"]) == {"diffusion", "host_lattice", "temperature"}
+    assert results["parameters"]["diffusion"]["fit_start"] == 0.4
+
+
+def test_a_molten_host_and_a_bounded_number_exit_with_4_and_are_written(tmp_path, text_dump):
+    """Of the same walk, I is the mobile species here and Ag the host."""
+    process = analyse(
+        text_dump.name,
+        *("--kinds", "Ag,I", "--mobile", "I", "--md-timestep", "0.01"),
+        *("-o", "diffusion:fit_start=0.4,fit_end=1.0,least_displacement=1000", "-o", "temperature"),
+        folder=tmp_path,
+    )
+    assert process.returncode == 4
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert "the host lattice is not intact" in results["failures"]["host_lattice"]
+    assert "an upper bound only: diffusion_coefficient_I < " in results["failures"]["diffusion"]
+    scalar = results["observables"]["diffusion_coefficient_I"]
+    assert scalar["value"] is None
+    assert scalar["upper_bound"] > 0.0
+    assert results["observables"]["temperature"]["value"] > 0.0
+
+
+@pytest.mark.parametrize("by_job", [True, False])
+def test_formal_charges_come_from_the_job_or_the_command_line(tmp_path, text_dump, by_job):
+    chosen = {"conductivity": {"fit_start": 0.4, "fit_end": 1.0, "temperature": 300.0}}
+    if by_job:
+        write_job(tmp_path, {text_dump.name: None}, chosen, charges={"Ag": 2, "I": -1})
+        process = analyse("--job", "analysis.json", folder=tmp_path)
+    else:
+        settings = ",".join(f"{key}={value}" for key, value in chosen["conductivity"].items())
+        arguments = ["--charges", "Ag=2,I=-1", "-o", f"conductivity:{settings}"]
+        process = analyse(text_dump.name, *READING, *arguments, folder=tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text())
+    trajectory = read_trajectory(
+        [text_dump], kinds=["Ag", "I"], md_timestep=0.01, mobile=["Ag"], charges={"Ag": 2.0, "I": -1.0}
+    )
+    expected = observables()["conductivity"].function(trajectory, **chosen["conductivity"])
+    name = "conductivity_nernst_einstein"
+    assert results["observables"][name]["value"] == expected.scalars[name].value > 0.0
 
 
 @pytest.mark.parametrize(
@@ -166,6 +208,7 @@ def test_options_choose_observables_and_parameters(tmp_path, text_dump):
         (["-o", "diffusion:fit_start=NaN"], "diffusion: fit_start is nan where a finite number is expected"),
         (["-o", "diffusion:fit_start"], "'diffusion:fit_start': 'fit_start' is no key=value"),
         (["--frames", "3"], "unrecognized arguments: --frames 3"),
+        (["--charges", "Ag"], "argument --charges: 'Ag' where Ag=1,I=-1 is expected"),
         (["--md-timestep", "x"], "argument --md-timestep: invalid float value: 'x'"),
         (["--job", "analysis.json"], "--job takes the trajectory and the observables from its file; give no others"),
     ],
@@ -191,6 +234,10 @@ def test_a_wrong_request_exits_with_2(tmp_path, arguments, message):
         ),
         ('{"trajectory": {"files": {"a": null}, "md_timestep": "1"}, "observables": {}}', "md_timestep is '1' where"),
         ('{"trajectory": {"files": {"a": null}, "masses": [true]}, "observables": {}}', "masses is [True] where"),
+        (
+            '{"trajectory": {"files": {"a": null}, "charges": {"Ag": "1"}}, "observables": {}}',
+            "charges is {'Ag': '1'} where numbers by species",
+        ),
         ('{"trajectory": {"files": {"a": null}, "format": 3}, "observables": {}}', "format is 3 where"),
         (
             '{"trajectory": {"files": {"a": null}}, "observables": {"diffusion": 3}}',

@@ -95,7 +95,7 @@ def diffusion(
     estimate = self_diffusion(trajectory, fit_start, fit_end)
     fit = EinsteinFit.over(fit_start, fit_end, trajectory.timestep)
     least = least_displacement / (6.0 * trajectory.duration) * DIFFUSION_IN_CM2_PER_S
-    scalars = {}
+    scalars: dict[str, Scalar] = {}
     for kind in trajectory.mobile or trajectory.kinds:
         value, error = estimate.scalar(f"diffusion_{kind}", DIFFUSION_IN_CM2_PER_S)
         closed = abs(value) * fit.relative_error(len(trajectory.atoms_of(kind)), trajectory.n_frames)

@@ -62,8 +62,7 @@ def test_bound_pairs_carry_no_current():
     result = conductivity(clusters(10, 2, {"Ag": 1.0, "Cl": -1.0}, 5), temperature=300.0, **WINDOW)
     scalar = result.scalars["conductivity"]
     assert scalar.value is None
-    assert scalar.upper_bound == pytest.approx(0.0, abs=1e-9)
-    assert result.scalars["conductivity_nernst_einstein"].value > 0.0
+    assert scalar.upper_bound < 1e-8 * result.scalars["conductivity_nernst_einstein"].value
     assert "haven_ratio" not in result.scalars
     np.testing.assert_allclose(result.curves["charge_displacement"].y, 0.0, atol=1e-9)
 

@@ -104,5 +104,5 @@ def test_a_longest_lag_before_the_plateau_is_refused(memory):
     """At 4 memory times the last quarter still rises by 3 %."""
     with pytest.raises(NotConverged, match=r"has no plateau: it rises by \d+% ± \d+% over its second half"):
         friction(memory, longest_lag=0.4)
-    with pytest.raises(ParameterError, match="a plateau takes 0.4 ps, 40 frames, at least"):
+    with pytest.raises(ParameterError, match=r"a plateau takes 0\.4 ps, 40 frames, at least"):
         friction(memory, longest_lag=0.2)

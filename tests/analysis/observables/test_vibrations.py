@@ -111,7 +111,7 @@ def test_mass_weighting_gives_the_area_of_twice_the_kinetic_energy_per_volume(or
     assert heavy.scalars["band_centre_Ag"] == plain.scalars["band_centre_Ag"]
 
 
-def test_smoothing_keeps_area_and_band_centre_and_takes_noise(ornstein_uhlenbeck_trajectory):
+def test_smoothing_keeps_the_shape_and_the_band_centre_and_takes_noise(ornstein_uhlenbeck_trajectory):
     plain, smooth = (
         vibrations(ornstein_uhlenbeck_trajectory, longest_lag=4.0, smoothing=width) for width in (None, 60.0)
     )
@@ -119,7 +119,8 @@ def test_smoothing_keeps_area_and_band_centre_and_takes_noise(ornstein_uhlenbeck
     # Second differences are noise alone, of which a parabola through 15 points leaves a third or less; ends apart.
     rough = [np.std(np.diff(result.curves[name].y[60:300], 2)) for result in (plain, smooth)]
     assert rough[1] < 0.4 * rough[0]
-    np.testing.assert_allclose(smooth.curves[name].y[:200], plain.curves[name].y[:200], atol=0.02)
+    # A sixth of the fourth-order term of a Lorentzian 2 THz wide, over a window of 1.8 THz, is 3 % of its height.
+    np.testing.assert_allclose(smooth.curves[name].y, plain.curves[name].y, atol=0.05 * plain.curves[name].y.max())
     assert smooth.scalars["band_centre_Ag"] == plain.scalars["band_centre_Ag"]
 
 

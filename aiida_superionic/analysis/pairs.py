@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.trajectory import Array, Field, TrajectoryError, frame_batches
@@ -235,5 +235,5 @@ def _not_finite() -> TrajectoryError:
     return TrajectoryError("a position is not a finite number")
 
 
-def _contiguous(array: Array) -> Array:
+def _contiguous(array: ArrayLike) -> Array:
     return np.ascontiguousarray(array, dtype=np.float64)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aiida import orm
 
-from aiida_superionic.analysis.results import Curve
+from aiida_superionic.analysis.results import Curve, Surface
 from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State
 from aiida_superionic.campaigns.results import PointResult
 
@@ -20,7 +20,7 @@ def collect_results(statuses: Sequence[PointStatus], *, with_curves: bool = True
     statuses
         The points and the attempt that counts for each.
     with_curves
-        Whether to read the curves too, which takes a file per point.
+        Whether to read the curves and surfaces too, which takes a file per point.
     """
     finished = [status.attempt.pk for status in statuses if status.attempt and status.state is State.FINISHED]
     observables = _outputs(finished, "observables", orm.Dict, "attributes")
@@ -35,6 +35,7 @@ def collect_results(statuses: Sequence[PointStatus], *, with_curves: bool = True
             message=status.attempt.message if status.attempt else "",
             observables=observables.get(status.attempt.pk, {}) if status.attempt else {},
             curves=_curves(curves[status.attempt.pk]) if status.attempt and status.attempt.pk in curves else {},
+            surfaces=_surfaces(curves[status.attempt.pk]) if status.attempt and status.attempt.pk in curves else {},
             provenance=_provenance(status.attempt.pk) if with_curves and status.attempt else {},
         )
         for status in statuses
@@ -54,19 +55,19 @@ def _outputs(pks: Sequence[int], label: str, kind: type[orm.Data], projection: s
 
 
 def _curves(node: orm.ArrayData) -> dict[str, Curve]:
+    return {name: Curve(**fields) for name, fields in _fields(node) if "z_label" not in fields}
+
+
+def _surfaces(node: orm.ArrayData) -> dict[str, Surface]:
+    return {name: Surface(**fields) for name, fields in _fields(node) if "z_label" in fields}
+
+
+def _fields(node: orm.ArrayData) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the arrays, labels and units of each curve and surface, by the name of their field."""
     names = set(node.get_arraynames())
-    return {
-        name: Curve(
-            node.get_array(f"{name}__x"),
-            node.get_array(f"{name}__y"),
-            axes["x_label"],
-            axes["x_unit"],
-            axes["y_label"],
-            axes["y_unit"],
-            node.get_array(f"{name}__error") if f"{name}__error" in names else None,
-        )
-        for name, axes in sorted(node.base.attributes.get("axes").items())
-    }
+    for name, axes in sorted(node.base.attributes.get("axes").items()):
+        keys = [key for key in ("x", "y", "z", "error") if f"{name}__{key}" in names]
+        yield name, {**{key: node.get_array(f"{name}__{key}") for key in keys}, **axes}
 
 
 def _provenance(pk: int) -> dict[str, str]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
-from aiida_superionic.analysis.results import Curve, Scalar
+from aiida_superionic.analysis.results import Curve, Scalar, Surface
 
 FINISHED = "finished"
 
-_T = TypeVar("_T", Scalar, Curve)
+_T = TypeVar("_T", Scalar, Curve, Surface)
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class PointResult:
         The curves, by name.
     provenance
         Versions and the identifiers of the nodes behind the numbers, by what they are.
+    surfaces
+        The surfaces, by name.
     """
 
     label: str
@@ -49,6 +51,7 @@ class PointResult:
     observables: dict[str, dict[str, Any]]
     curves: dict[str, Curve]
     provenance: dict[str, str]
+    surfaces: dict[str, Surface] = field(default_factory=dict)
 
     def scalar(self, name: str) -> Scalar | None:
         """Return one observable; None where this point does not have it."""
@@ -72,7 +75,7 @@ class Condition:
         Every point of the condition, whatever its state.
     observables
         Averages over the replicas that finished; see :func:`conditions`.
-    curves
+    curves, surfaces
         Averages over the replicas that finished; see :func:`conditions`.
     """
 
@@ -81,6 +84,7 @@ class Condition:
     replicas: tuple[PointResult, ...]
     observables: dict[str, Scalar]
     curves: dict[str, Curve]
+    surfaces: dict[str, Surface] = field(default_factory=dict)
 
     @property
     def finished(self) -> tuple[PointResult, ...]:
@@ -98,7 +102,8 @@ def conditions(points: Iterable[PointResult]) -> list[Condition]:
 
     A curve is the pointwise mean, with the standard error over replicas, on the x of the first replica; where the
     grids differ the others are interpolated linearly onto the part of it that all of them cover. A single
-    replica keeps its own error. The x of a curve increases.
+    replica keeps its own error. The x of a curve increases. A surface is averaged alike, on the part of the grid that
+    all replicas have; their grids must agree there, as interpolating between them would blur it.
 
     Parameters
     ----------
@@ -114,7 +119,7 @@ def conditions(points: Iterable[PointResult]) -> list[Condition]:
     ------
     ValueError
         If the replicas of one observable do not have the same unit, or those of one curve not the same axes or no
-        x in common.
+        x in common, or those of one surface not the same axes and grid.
     """
     groups: dict[str, list[PointResult]] = {}
     for point in points:
@@ -135,6 +140,7 @@ def _condition(replicas: tuple[PointResult, ...]) -> Condition:
         replicas=replicas,
         observables=_average(scalars, _mean_scalar),
         curves=_average([replica.curves for replica in finished], _mean_curve),
+        surfaces=_average([replica.surfaces for replica in finished], _mean_surface),
     )
 
 
@@ -180,7 +186,20 @@ def _mean_curve(name: str, replicas: Sequence[Curve]) -> Curve:
     return Curve(x, y, first.x_label, first.x_unit, first.y_label, first.y_unit, error)
 
 
-def _axes(curve: Curve) -> tuple[str, str, str, str]:
+def _mean_surface(name: str, replicas: Sequence[Surface]) -> Surface:
+    first = replicas[0]
+    if len(replicas) == 1:
+        return first
+    n, m = (min(len(axis) for axis in axes) for axes in ([s.x for s in replicas], [s.y for s in replicas]))
+    for surface in replicas:
+        same = (*_axes(surface), surface.z_label, surface.z_unit) == (*_axes(first), first.z_label, first.z_unit)
+        if not (same and np.allclose(surface.x[:n], first.x[:n]) and np.allclose(surface.y[:m], first.y[:m])):
+            raise ValueError(f"the replicas of the surface {name} have different axes; they must be on the same grid")
+    z, error = _mean_and_error(np.array([surface.z[:n, :m] for surface in replicas]))
+    return replace(first, x=first.x[:n], y=first.y[:m], z=z, error=error)
+
+
+def _axes(curve: Curve | Surface) -> tuple[str, str, str, str]:
     return curve.x_label, curve.x_unit, curve.y_label, curve.y_unit
 
 

@@ -66,7 +66,10 @@ class AnalyseParser(Parser):
 
     @staticmethod
     def _curves(path: Path, axes: dict[str, dict[str, str]]) -> orm.ArrayData | None:
-        """Return the curves as one node: arrays ``NAME__x``, ``NAME__y``, ``NAME__error``, axes as an attribute."""
+        """Return curves and surfaces as one node: arrays ``NAME__x``, ``__y``, ``__z``, ``__error``; axes an attribute.
+
+        Those that have a label of z are surfaces.
+        """
         node = orm.ArrayData()
         try:
             with np.load(path, allow_pickle=False) as arrays:
@@ -74,7 +77,8 @@ class AnalyseParser(Parser):
                     node.set_array(name, arrays[name])
         except (OSError, ValueError, EOFError, KeyError, BadZipFile):
             return None
-        if any(f"{name}__{part}" not in node.get_arraynames() for name in axes for part in ("x", "y")):
+        parts = {name: "xyz" if "z_label" in labels else "xy" for name, labels in axes.items()}
+        if any(f"{name}__{part}" not in node.get_arraynames() for name in axes for part in parts[name]):
             return None
         node.base.attributes.set("axes", axes)
         return node

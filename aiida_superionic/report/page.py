@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from aiida_superionic import __version__
 from aiida_superionic.campaigns.results import FINISHED, Condition, PointResult
 from aiida_superionic.report.formatting import heading, measurement, percent, plain, typeset, unit_label
-from aiida_superionic.report.plots import comparison_plot, curve_plots
+from aiida_superionic.report.plots import comparison_plot, curve_plots, surface_plots
 from aiida_superionic.report.table import (
     TEMPERATURE,
     Row,
@@ -129,7 +129,7 @@ def render_report(
         comparison=comparison_plot(table),
         per_point=[(name, column_title(name, unit_of.get(name, ""))) for name in per_point],
         everything=rows(conditions, quantities(conditions)),
-        plots=curve_plots(conditions),
+        plots=[*curve_plots(conditions), *surface_plots(conditions)],
         points=points,
         unfinished=[point for point in points if point.state != FINISHED],
         shared_provenance=[_node(what, text) for what, text in shared.items()],

@@ -1,4 +1,4 @@
-"""Figures of the curves and of the numbers beside published ones, as inline SVG.
+"""Figures of the curves, the surfaces, and the numbers beside published ones, as inline SVG.
 
 Figures follow from the names of the curves: all that share the words before the species are one figure, so that the
 curves of a new observable appear without an edit. Text and axes take the colour of the page that they stand in.
@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from aiida_superionic.analysis.results import Curve, Scalar
+from aiida_superionic.analysis.results import Curve, Scalar, Surface
 from aiida_superionic.campaigns.results import Condition
 from aiida_superionic.report.formatting import (
     PLAIN_EXPONENTS,
@@ -46,6 +46,9 @@ _PLATEAUS = {"friction_integral": "friction_coefficient"}
 # A spectrum reaches up to the sampling frequency, many times the highest mode.
 _FREQUENCY_UNITS = ("THz", "cm^-1")
 _INVISIBLE = 0.01
+
+_MOST_SECTIONS = 10
+_BRIGHTEST_PERCENT = 99.7
 
 _PAGE_COLOUR = "#010203"
 _PANEL_WIDTH, _PANEL_HEIGHT = 6.0, 3.9
@@ -99,8 +102,12 @@ class _Panel:
 
 def curve_families(conditions: Iterable[Condition]) -> dict[str, list[str]]:
     """Return the names of the curves by what stands before the species, both in order of appearance."""
+    return _families(name for condition in conditions for name in condition.curves)
+
+
+def _families(names: Iterable[str]) -> dict[str, list[str]]:
     families: dict[str, list[str]] = {}
-    for name in dict.fromkeys(name for condition in conditions for name in condition.curves):
+    for name in dict.fromkeys(names):
         families.setdefault(split_species(name)[0], []).append(name)
     return families
 
@@ -122,6 +129,34 @@ def curve_plots(conditions: Sequence[Condition]) -> list[Plot]:
         with _style():
             svg = _svg(_curve_figure(panels), family)
         plots.append(Plot(family, title, description, svg, wide=len(panels) > 1))
+    return plots
+
+
+def surface_plots(conditions: Sequence[Condition]) -> list[Plot]:
+    """Draw one figure per family of surfaces, with a panel for each surface in each condition.
+
+    Few values of y are a line each, as papers draw a function of distance at some times; many make a map.
+    """
+    plots = []
+    own_labels = split_labels(conditions)[1]
+    for family, names in _families(name for condition in conditions for name in condition.surfaces).items():
+        surfaces = [
+            (", ".join(filter(None, (_species(name), label))), condition.surfaces[name])
+            for name in names
+            for condition, label in zip(conditions, own_labels, strict=True)
+            if name in condition.surfaces
+        ]
+        title = heading(family)
+        first = surfaces[0][1]
+        with _style():
+            if all(len(surface.y) <= _MOST_SECTIONS for _, surface in surfaces):
+                figure = _curve_figure([_sections(label, title, surface) for label, surface in surfaces])
+            else:
+                figure = _map_figure(surfaces)
+            svg = _svg(figure, family)
+        panels = "; ".join(label for label, _ in surfaces if label)
+        description = f"{title}{f' of {panels}' if panels else ''} against {first.x_label} and {first.y_label}."
+        plots.append(Plot(family, title, description, svg, wide=len(surfaces) > 1))
     return plots
 
 
@@ -242,6 +277,37 @@ def _curve_figure(panels: Sequence[_Panel]) -> Figure:
     return figure
 
 
+def _sections(label: str, family: str, surface: Surface) -> _Panel:
+    shades = mpl.colormaps["plasma"](np.linspace(0.0, 0.85, len(surface.y)))
+    axes = (surface.x_label, surface.x_unit, surface.z_label, surface.z_unit)
+    lines = []
+    for k, y in enumerate(surface.y):
+        curve = Curve(surface.x, surface.z[:, k], *axes, None if surface.error is None else surface.error[:, k])
+        name = f"{surface.y_label} {y:.3g} {unit_label(surface.y_unit)}".rstrip()
+        lines.append(_Line(name, to_hex(shades[k]), curve, (), None))
+    return _Panel(label, family, tuple(lines))
+
+
+def _map_figure(surfaces: Sequence[tuple[str, Surface]]) -> Figure:
+    n_columns = min(len(surfaces), _PANELS_PER_ROW)
+    n_rows = -(-len(surfaces) // n_columns)
+    figure = Figure(layout="constrained", figsize=(_PANEL_WIDTH * n_columns, _PANEL_HEIGHT * n_rows))
+    axes: list[Axes] = list(figure.subplots(n_rows, n_columns, squeeze=False).flat)
+    for unused in axes[len(surfaces) :]:
+        unused.remove()
+    for axis, (label, surface) in zip(axes, surfaces, strict=False):
+        # Bins of little volume hold few counts, and their noise would set the scale.
+        top = float(np.percentile(surface.z, _BRIGHTEST_PERCENT)) or float(surface.z.max()) or 1.0
+        drawn = axis.pcolormesh(
+            surface.x, surface.y, surface.z.T, cmap="cividis", vmin=0.0, vmax=top, shading="nearest", rasterized=True
+        )
+        axis.set_xlabel(_with_unit(surface.x_label, surface.x_unit))
+        axis.set_ylabel(_with_unit(surface.y_label, surface.y_unit))
+        axis.set_title(_plain_text(label), loc="left")
+        figure.colorbar(drawn, ax=axis, extend="max", label=_with_unit(surface.z_label, surface.z_unit))
+    return figure
+
+
 def _draw_panel(axis: Axes, panel: _Panel) -> None:
     for line in panel.lines:
         mean = line.mean
@@ -304,9 +370,12 @@ def _axis_labels(lines: Sequence[_Line], family: str) -> tuple[str, str]:
     """Return the labels of x and y with their units; where the lines call y differently, the family names it."""
     first = lines[0].mean
     same = all(line.mean.y_label == first.y_label for line in lines)
-    labels = ((first.x_label, first.x_unit), (first.y_label if same else family.lower(), first.y_unit))
-    x_label, y_label = (f"{label} ({unit_label(unit)})" if unit_label(unit) else label for label, unit in labels)
-    return x_label, y_label
+    y_label = first.y_label if same else family.lower()
+    return _with_unit(first.x_label, first.x_unit), _with_unit(y_label, first.y_unit)
+
+
+def _with_unit(label: str, unit: str) -> str:
+    return f"{label} ({unit_label(unit)})" if unit_label(unit) else label
 
 
 def _with_subscripts(label: str) -> str:

@@ -1,5 +1,6 @@
 """The analysis job on a real trajectory, through the real script."""
 
+import io
 import json
 from pathlib import Path
 
@@ -151,6 +152,17 @@ def parse(computer, tmp_path):
 
 
 _GOOD = json.dumps({"version": "1", "observables": {}, "curves": {"rdf": {}}, "failures": {}})
+
+
+def test_surfaces_are_stored_and_one_without_its_z_is_told(parse):
+    axes = {f"{axis}_{what}": "" for axis in "xyz" for what in ("label", "unit")}
+    results = json.dumps({"version": "1", "observables": {}, "curves": {"map": axes}, "failures": {}})
+    arrays = {"map__x": np.arange(3.0), "map__y": np.arange(2.0), "map__z": np.ones((3, 2))}
+    for missing in (None, "map__x", "map__y", "map__z"):
+        file = io.BytesIO()
+        np.savez(file, **{name: array for name, array in arrays.items() if name != missing})
+        parsing = parse({"results.json": results}, file.getvalue())
+        assert parsing.exit_status == (_CODES.ERROR_NO_RESULTS.status if missing else 0), missing
 
 
 @pytest.mark.parametrize(

@@ -59,16 +59,20 @@ def test_number_of_queries_grows_only_with_the_chunks(specification, store_finis
     assert 0 < len(for_many) <= len(for_few) * (len(many) / IDS_PER_QUERY)
 
 
-def test_curves_come_back_as_they_were_stored(specification, store_point, store_attempt, agi):
+def test_curves_and_surfaces_come_back_as_they_were_stored(specification, store_point, store_attempt, agi):
     inputs = {
         "md__structure": orm.StructureData(ase=agi()),
         "md__potential": PotentialData(potentials()["vashishta-rahman"]),
     }
     attempt = store_attempt(store_point(specification()), observables={"temperature": D}, inputs=inputs)
     x, y, error = np.linspace(0.0, 1.0, 5), np.arange(5.0), np.full(5, 0.1)
-    curves = orm.ArrayData({"msd_Ag__x": x, "msd_Ag__y": y, "msd_Ag__error": error, "bare__x": x, "bare__y": y})
+    z = np.arange(15.0).reshape(5, 3)
+    surface = {"map__x": x, "map__y": y[:3], "map__z": z, "map__error": 2.0 * z}
+    curves = orm.ArrayData(
+        {"msd_Ag__x": x, "msd_Ag__y": y, "msd_Ag__error": error, "bare__x": x, "bare__y": y} | surface
+    )
     axes = {"x_label": "t", "x_unit": "ps", "y_label": "MSD", "y_unit": "Å^2"}
-    curves.base.attributes.set("axes", {"msd_Ag": axes, "bare": axes})
+    curves.base.attributes.set("axes", {"msd_Ag": axes, "bare": axes, "map": {**axes, "z_label": "G", "z_unit": "1/Å"}})
     curves.base.links.add_incoming(attempt.called[0], LinkType.CREATE, "curves")
     curves.store()
     curves.base.links.add_incoming(attempt, LinkType.RETURN, "curves")
@@ -78,6 +82,11 @@ def test_curves_come_back_as_they_were_stored(specification, store_point, store_
     assert (curve.x_label, curve.x_unit, curve.y_label, curve.y_unit) == ("t", "ps", "MSD", "Å^2")
     np.testing.assert_array_equal([curve.x, curve.y, curve.error], [x, y, error])
     assert result.curves["bare"].error is None
+    assert list(result.surfaces) == ["map"]
+    found = result.surfaces["map"]
+    assert (found.x_unit, found.y_unit, found.z_label, found.z_unit) == ("ps", "Å^2", "G", "1/Å")
+    for stored, expected in ((found.x, x), (found.y, y[:3]), (found.z, z), (found.error, 2.0 * z)):
+        np.testing.assert_array_equal(stored, expected)
     assert result.provenance["curves"] == curves.uuid
     assert result.provenance["structure"] == inputs["md__structure"].uuid
     assert result.provenance["potential"] == inputs["md__potential"].uuid

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiida_superionic.analysis.results import Curve, Scalar
+from aiida_superionic.analysis.results import Curve, Scalar, Surface
 from aiida_superionic.campaigns.results import PointResult, conditions
 
 
@@ -134,3 +134,26 @@ def test_replicas_that_cannot_be_averaged_are_refused(points: list[PointResult],
 
 def test_a_campaign_without_points_has_no_conditions() -> None:
     assert conditions([]) == []
+
+
+def surface(x: list[float], z: float, z_label: str = "G") -> dict[str, Surface]:
+    values = np.full((len(x), 2), z)
+    axes = ("r", "Å", "t", "ps", z_label, "1")
+    return {"map_Ag": Surface(np.array(x), np.array([0.0, 1.0]), values, *axes, np.full_like(values, 9.0))}
+
+
+def test_surfaces_are_averaged_on_the_part_of_the_grid_that_all_have() -> None:
+    replicas = [point(1, surfaces=surface([1.0, 2.0, 3.0], 1.0)), point(2, surfaces=surface([1.0, 2.0], 2.0))]
+    [condition] = conditions([*replicas, point(3, surfaces=surface([1.0, 2.0], 6.0))])
+    mean = condition.surfaces["map_Ag"]
+    np.testing.assert_array_equal(mean.x, [1.0, 2.0])
+    np.testing.assert_allclose(mean.z, np.full((2, 2), 3.0))
+    np.testing.assert_allclose(mean.error, np.full((2, 2), np.sqrt(7 / 3)))
+    [single] = conditions(replicas[:1])
+    np.testing.assert_array_equal(single.surfaces["map_Ag"].error, np.full((3, 2), 9.0))
+
+
+@pytest.mark.parametrize("other", [surface([1.0, 2.5], 1.0), surface([1.0, 2.0], 1.0, z_label="H")])
+def test_surfaces_on_different_axes_are_refused(other: dict[str, Surface]) -> None:
+    with pytest.raises(ValueError, match="surface map_Ag have different axes"):
+        conditions([point(1, surfaces=surface([1.0, 2.0], 1.0)), point(2, surfaces=other)])

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from aiida_superionic.analysis.results import Curve
+from aiida_superionic.analysis.results import Curve, Surface
 from aiida_superionic.campaigns.results import PointResult, conditions
 from aiida_superionic.report import plots
-from aiida_superionic.report.plots import comparison_plot, curve_families, curve_plots
+from aiida_superionic.report.plots import comparison_plot, curve_families, curve_plots, surface_plots
 from aiida_superionic.report.table import rows
 
 
@@ -189,3 +189,54 @@ def test_curve_name_cannot_leave_its_attribute(make_point: Callable[..., PointRe
     curve = make_point(1).curves["cage_residence_Ag"]
     [plot] = curve_plots(conditions([make_point(1, curves={'x"><script>_Ag': curve})]))
     assert "script>" not in plot.svg
+
+
+def some_surface(n_y: int) -> Surface:
+    x, y = np.linspace(0.0, 5.0, 40), np.linspace(0.0, 180.0, n_y)
+    z = np.outer(x, 1.0 + y)
+    return Surface(x, y, z, "distance", "Å", "angle", "°", "density", "1/Å^3", 0.1 * z)
+
+
+def test_surface_of_few_values_is_lines_with_their_errors(
+    make_point: Callable[..., PointResult], figures: dict[str, Figure]
+) -> None:
+    surface = some_surface(5)
+    [plot] = surface_plots(conditions([make_point(1, surfaces={"van_hove_self_Ag": surface})]))
+    [axis] = figures["van_hove_self"].axes
+    assert (plot.title, axis.get_title(loc="left")) == ("Van hove self", "Ag")
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("distance (Å)", "density (1/Å³)")
+    lines = [line for line in axis.get_lines() if len(line.get_xdata()) == 40]
+    for k, line in enumerate(lines):
+        np.testing.assert_array_equal(line.get_ydata(), surface.z[:, k])
+    assert [text.get_text() for text in figures["van_hove_self"].legends[0].get_texts()] == [
+        "angle 0 °",
+        "angle 45 °",
+        "angle 90 °",
+        "angle 135 °",
+        "angle 180 °",
+    ]
+    assert len(axis.collections) == 5
+
+
+def test_surface_of_many_values_is_a_map_in_every_condition(
+    make_point: Callable[..., PointResult], figures: dict[str, Figure]
+) -> None:
+    surface = some_surface(60)
+    points = [make_point(1, T, surfaces={"angular_distribution_Ag_X_I": surface}) for T in (600.0, 750.0)]
+    [plot] = surface_plots(conditions(points))
+    assert plot.wide
+    maps = [axis for axis in figures["angular_distribution"].axes if axis.get_xlabel()]
+    assert [axis.get_title(loc="left") for axis in maps] == ["Ag–X–I, 600 K", "Ag–X–I, 750 K"]
+    for axis in maps:
+        assert (axis.get_xlabel(), axis.get_ylabel()) == ("distance (Å)", "angle (°)")
+        [mesh] = axis.collections
+        np.testing.assert_array_equal(np.asarray(mesh.get_array()).reshape(60, 40), surface.z.T)
+        assert mesh.norm.vmin == 0.0
+    bars = [axis.get_ylabel() for axis in figures["angular_distribution"].axes if axis not in maps]
+    assert bars == ["density (1/Å³)"] * 2
+    ElementTree.fromstring(plot.svg)
+
+
+def test_map_of_nothing_is_drawn(make_point: Callable[..., PointResult]) -> None:
+    surface = replace(some_surface(60), z=np.zeros((40, 60)))
+    assert len(surface_plots(conditions([make_point(1, surfaces={"map": surface})]))) == 1

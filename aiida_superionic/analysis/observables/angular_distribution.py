@@ -20,6 +20,9 @@ from aiida_superionic.analysis.wannier_centres import CENTRE
 
 Indices = NDArray[np.intp]
 
+_LONGEST = 5.0
+"""Å: further ions are neighbours of other anions."""
+
 
 def bonded_partners(vertices: Array, partners: Array, cell: Array, bond_length: float) -> tuple[Indices, Indices]:
     """Return the vertices that have a partner, and the nearest partner of each.
@@ -92,7 +95,7 @@ def angular_distribution(
         Species of the vertex; Wannier centres, or the host species of most atoms of several, where it is not given.
     r_max
         Largest distance of a mobile ion from a vertex in Å; half the smallest perpendicular width of the cell where it
-        is not given, but not more than 12 Å.
+        is not given, but not more than 5 Å.
     bond_length
         Longest distance of a vertex from its partner in Å.
     bin_width
@@ -117,7 +120,7 @@ def angular_distribution(
         If there is nothing that could be the vertex, or no mobile ion is within r_max of one.
     """
     vertex, partners = _vertex_and_partners(trajectory, vertex)
-    r_edges = radial_bins(trajectory, r_max, bin_width)
+    r_edges = radial_bins(trajectory, r_max, bin_width, _LONGEST)
     n_angles = round(180.0 / angle_width) if angle_width > 0.0 else 0
     if n_angles < 1 or abs(n_angles * angle_width - 180.0) > 1e-9 * 180.0:
         raise ParameterError(f"angle_width is {angle_width:g}° where a whole number of bins must make 180°")
@@ -189,14 +192,14 @@ def _sector_counts(
         for frame, cell in zip(frames.positions[batch, :], cells[batch], strict=True):
             bonded, nearest = bonded_partners(frame[vertices], frame[partner_atoms], cell, reach)
             ends, others = vertices[bonded], partner_atoms[nearest]
-            bonds = minimum_image(frame[others] - frame[ends], cell)
+            bonds = minimum_image((frame[others] - frame[ends])[np.newaxis], cell)[0]
             kinds = kind_of[others]
             n_vertices = np.bincount(kinds, minlength=len(partners))
             per_density = np.abs(np.linalg.det(cell)) / np.maximum(n_vertices, 1)
             for a, mobile in enumerate(frames.mobile):
                 ions = frames.atoms_of(mobile)
                 i, j, distances = neighbours_within(frame[ions], frame[ends], cell, r_edges[-1])
-                sights = minimum_image(frame[ions[i]] - frame[ends[j]], cell)
+                sights = minimum_image((frame[ions[i]] - frame[ends[j]])[np.newaxis], cell)[0]
                 crossed = np.linalg.norm(np.cross(sights, bonds[j]), axis=-1)
                 angles = np.arctan2(crossed, np.einsum("ij,ij->i", sights, bonds[j]))
                 r_bins = np.minimum((distances * (n_bins / r_edges[-1])).astype(np.intp), n_bins - 1)

@@ -77,7 +77,7 @@ def coordination(trajectory: Trajectory, *, cutoff: float | None = None, max_fra
         If the cutoff is further than the cell allows.
     """
     part = evenly_spaced(trajectory, max_frames)
-    scalars = {}
+    scalars: dict[str, Scalar] = {}
     for centre in trajectory.mobile:
         for neighbour in trajectory.host:
             names = f"coordination_number_{centre}_{neighbour}", f"coordination_cutoff_{centre}_{neighbour}"

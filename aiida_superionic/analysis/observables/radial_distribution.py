@@ -22,7 +22,7 @@ BIN_WIDTH = 0.05
 MAX_FRAMES = 2000
 """Default number of frames, evenly spaced, that a distribution is averaged over."""
 
-_LONGEST = 12.0
+LONGEST = 12.0
 """Å up to which a distribution reaches where nothing is said and the cell allows more."""
 
 _SMOOTHING = 0.1
@@ -32,7 +32,7 @@ _FITTED_WITHIN = 0.35
 """Distance in Å from a minimum within which a cubic is fitted to g(r)."""
 
 
-def radial_bins(trajectory: Trajectory, r_max: float | None, bin_width: float) -> Array:
+def radial_bins(trajectory: Trajectory, r_max: float | None, bin_width: float, longest: float = LONGEST) -> Array:
     """Return the edges of bins from 0, of which the last is the largest one that is not beyond r_max, in Å.
 
     Parameters
@@ -40,8 +40,8 @@ def radial_bins(trajectory: Trajectory, r_max: float | None, bin_width: float) -
     trajectory
         Its cell says how far pairs reach.
     r_max
-        In Å; half the smallest perpendicular width of the cell, 12 Å at most, where it is None.
-    bin_width
+        In Å; half the smallest perpendicular width of the cell, but not more than ``longest``, where it is None.
+    bin_width, longest
         In Å.
 
     Raises
@@ -51,7 +51,7 @@ def radial_bins(trajectory: Trajectory, r_max: float | None, bin_width: float) -
     """
     if not bin_width > 0.0:
         raise ParameterError(f"bin_width is {bin_width:g} Å and must be positive")
-    reach = min(half_width(trajectory.cell), _LONGEST) if r_max is None else r_max
+    reach = min(half_width(trajectory.cell), longest) if r_max is None else r_max
     n_bins = int(reach / bin_width + 1e-9)
     if n_bins < 1:
         raise ParameterError(f"no bin of {bin_width:g} Å fits below {reach:g} Å")

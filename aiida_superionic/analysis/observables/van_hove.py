@@ -179,7 +179,7 @@ def van_hove(
     r = midpoints(edges)
     lags = halved_lags(longest_lag, n_times, trajectory.timestep)
     origins = _Origins(trajectory, lags, max_origins)
-    times = lags * trajectory.timestep
+    times = np.asarray(lags * trajectory.timestep, dtype=np.float64)
     surfaces = {}
     for kind in trajectory.mobile or trajectory.kinds:
         estimate = self_distribution(origins, kind, edges)

@@ -17,7 +17,8 @@ _BATCH_BYTES = 8 * 2**20
 class Field(Protocol):
     """Vectors of atoms in frames, in memory or not: an array of shape (T, N, 3), or what is read like one.
 
-    ``field[frames, atoms]`` gives an array; ``frames`` is a slice and ``atoms`` a slice or indices.
+    ``field[frames, atoms]`` is an array; ``frames`` is a slice and ``atoms`` a slice or indices. ``field[frames]`` is
+    an array or a field again.
     """
 
     @property
@@ -71,12 +72,12 @@ class Trajectory:
     """
 
     species: tuple[str, ...]
-    positions: Array
+    positions: Field
     cell: Array
     timestep: float
     masses: Array
-    velocities: Array | None = None
-    forces: Array | None = None
+    velocities: Field | None = None
+    forces: Field | None = None
     mobile: tuple[str, ...] = field(default=())
     formal_charges: Mapping[str, float] = field(default_factory=dict)
 
@@ -130,15 +131,15 @@ class Trajectory:
             raise TrajectoryError(f"no {kind} among the species {', '.join(self.kinds)}")
         return indices
 
-    def require(self, field: Literal["velocities", "forces"]) -> Array:
-        """Return an array that a file need not hold.
+    def require(self, field: Literal["velocities", "forces"]) -> Field:
+        """Return a field that a file need not hold.
 
         Raises
         ------
         TrajectoryError
             If this one does not.
         """
-        array: Array | None = getattr(self, field)
+        array: Field | None = getattr(self, field)
         if array is None:
             raise TrajectoryError(f"the trajectory holds no {field}")
         return array

@@ -185,11 +185,11 @@ def test_formal_charges_come_from_the_job_or_the_command_line(tmp_path, text_dum
     chosen = {"conductivity": {"fit_start": 0.4, "fit_end": 1.0, "temperature": 300.0}}
     if by_job:
         write_job(tmp_path, {text_dump.name: None}, chosen, charges={"Ag": 2, "I": -1})
-        process = analyse("--job", "analysis.json", folder=tmp_path)
+        analyse("--job", "analysis.json", folder=tmp_path)
     else:
         settings = ",".join(f"{key}={value}" for key, value in chosen["conductivity"].items())
         arguments = ["--charges", "Ag=2,I=-1", "-o", f"conductivity:{settings}"]
-        process = analyse(text_dump.name, *READING, *arguments, folder=tmp_path)
+        analyse(text_dump.name, *READING, *arguments, folder=tmp_path)
     results = json.loads((tmp_path / "results.json").read_text())
     trajectory = read_trajectory(
         [text_dump], kinds=["Ag", "I"], md_timestep=0.01, mobile=["Ag"], charges={"Ag": 2.0, "I": -1.0}

@@ -113,10 +113,10 @@ def conductivity(
 
 def _sum_over_atoms(ions: RelativeVectors) -> Array:
     """Return the sum of the displacements from the first frame, shape (T, 3)."""
-    first = ions[:1]
+    first = ions[:1, :]
     total = np.empty((len(ions), 3))
     for part in frame_batches(*ions.shape[:2]):
-        total[part] = (ions[part] - first).sum(axis=1)
+        total[part] = (ions[part, :] - first).sum(axis=1)
     return total
 
 

@@ -69,10 +69,10 @@ def host_lattice(trajectory: Trajectory, *, limit: float = 0.25) -> Result:
 
 def _mean_and_spread(ions: RelativeVectors) -> tuple[Array, float]:
     """Return the mean position of each ion, shape (n, 3), and the mean square of the distance from it in Å²."""
-    first = ions[:1]
+    first = ions[:1, :]
     total, squares = np.zeros(first.shape[1:]), 0.0
     for part in frame_batches(*ions.shape[:2]):
-        moved = ions[part] - first
+        moved = ions[part, :] - first
         total += moved.sum(axis=0)
         squares += float(np.vdot(moved, moved))
     mean = total / len(ions)

@@ -21,7 +21,7 @@ def kinetic_temperature(trajectory: Trajectory) -> Array:
     velocities = velocities_without_drift(trajectory)
     twice_kinetic = np.empty(len(velocities))
     for part in frame_batches(*velocities.shape[:2]):
-        v = velocities[part]
+        v = velocities[part, :]
         twice_kinetic[part] = np.einsum("i,tix,tix->t", trajectory.masses, v, v) * KINETIC_ENERGY
     return twice_kinetic / ((3 * len(trajectory.species) - 3) * BOLTZMANN)
 

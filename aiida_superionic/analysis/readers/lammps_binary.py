@@ -1,7 +1,8 @@
 """LAMMPS binary dumps (``dump custom ... file.bin``), as LAMMPS has written them since 2020.
 
 A frame is a header and one chunk of doubles per MPI rank. As a rule the frames of a file are laid out alike, and then
-their numbers are a strided view of the mapped file: no frame but the first is parsed.
+their numbers are a strided view of the mapped file: no frame but the first is parsed. A large file of that kind is
+looked through once and stays on disk.
 """
 
 from __future__ import annotations
@@ -14,12 +15,28 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_superionic.analysis.readers.lammps_columns import assemble, box, check_units, wanted_columns
+from aiida_superionic.analysis.readers.lammps_columns import (
+    FIELDS,
+    POSITIONS,
+    assemble,
+    box,
+    check_units,
+    wanted_columns,
+)
 from aiida_superionic.analysis.readers.part import Part
+from aiida_superionic.analysis.readers.stored import StoredVectors
 from aiida_superionic.analysis.trajectory import Array, TrajectoryError
 
 _MAGIC = b"DUMPCUSTOM"
 _START = (-len(_MAGIC), _MAGIC, 1, 2)  # the last two: byte order and revision
+_STORED_FROM = 2**30
+"""Size in bytes from which a file is not read into memory."""
+
+_FIRST_BYTES = 2**27
+"""Size in bytes that the first frame of a file that stays on disk has at most."""
+
+_BATCH_BYTES = 32 * 2**20
+
 _N_BOX = {0: 6, 1: 9, 2: 12}  # bounds; bounds and tilts; three vectors and the origin
 
 
@@ -39,9 +56,26 @@ class _Layout:
     chunks: tuple[tuple[int, int], ...]  # (offset, number of doubles) of each rank
     size: int
 
+    @property
+    def fixed(self) -> list[slice]:
+        """The bytes that are the same in every frame of this layout."""
+        start, fixed = 0, []
+        for offset, length in sorted((*self.varying, *((offset, 8 * count) for offset, count in self.chunks))):
+            fixed.append(slice(start, offset))
+            start = offset + length
+        return fixed
+
     def numbers(self, frames: NDArray[np.uint8], offset: int, count: int, kind: str = "f8") -> Array:
         """View ``count`` numbers at an offset of each frame; frames has shape (T, size)."""
         return frames[:, offset : offset + 8 * count].view(self.order + kind)
+
+    def rows(self, frames: NDArray[np.uint8]) -> Array:
+        """Return the rows of all atoms, shape (T, N, number of columns): a view where one rank wrote them."""
+        chunks = [
+            self.numbers(frames, offset, count).reshape(len(frames), -1, len(self.names))
+            for offset, count in self.chunks
+        ]
+        return chunks[0] if len(chunks) == 1 else np.concatenate(chunks, axis=1)
 
 
 def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Part:
@@ -53,6 +87,8 @@ def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Pa
         If the file is missing, no such dump, or damaged.
     """
     try:
+        if path.stat().st_size >= _STORED_FROM and (stored := _stored(path, kinds, fields)) is not None:
+            return stored
         content = np.asarray(np.memmap(path, np.uint8, mode="r")) if path.stat().st_size else np.zeros(0, np.uint8)
     except OSError as error:
         raise TrajectoryError(f"{path} cannot be read: {error.strerror}") from error
@@ -66,11 +102,7 @@ def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Pa
                 names = layout.names
                 wanted_columns(path, names, fields)
                 check_units(path, layout.units)
-            chunks = [
-                layout.numbers(frames, offset, count).reshape(len(frames), -1, len(names))
-                for offset, count in layout.chunks
-            ]
-            data.append(chunks[0] if len(chunks) == 1 else np.concatenate(chunks, axis=1))
+            data.append(layout.rows(frames))
             if layout.names != names or data[-1].shape[1:] != data[0].shape[1:]:
                 raise ValueError("the atoms or columns are not those of the first frame")
             steps.append(layout.numbers(frames, layout.varying[0][0], 1, "i8")[:, 0].astype(np.int64))
@@ -88,20 +120,79 @@ def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Pa
     )
 
 
+def _stored(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Part | None:
+    """Return a part that stays on disk, None where the frames are not laid out alike with their atoms in order.
+
+    Every frame is read once, a few at a time, for its step and cell and to be checked.
+    """
+    try:
+        layout = _parse(np.fromfile(path, np.uint8, count=_FIRST_BYTES))
+    except (ValueError, _CutOffError):
+        return None
+    names = layout.names
+    wanted_columns(path, names, fields)
+    check_units(path, layout.units)
+    n_frames, rest = divmod(path.stat().st_size, layout.size)
+    first: NDArray[np.uint8] | None = None
+    species: tuple[str, ...] = ()
+    all_steps, all_cells = [], []
+    ids = None
+    per_batch = max(1, _BATCH_BYTES // layout.size)
+    for start in range(0, n_frames, per_batch):
+        count = min(per_batch, n_frames - start) * layout.size
+        frames = np.fromfile(path, np.uint8, count=count, offset=start * layout.size).reshape(-1, layout.size)
+        first = frames[0].copy() if first is None else first
+        data = layout.rows(frames)
+        numbers = data[..., names.index("id")]
+        ids = numbers[0].copy() if ids is None else ids
+        alike = all(np.all(frames[:, part] == first[part]) for part in layout.fixed)
+        if not alike or not np.all(numbers == ids) or np.any(np.diff(ids) <= 0.0):
+            return None
+        steps = layout.numbers(frames, layout.varying[0][0], 1, "i8")[:, 0].astype(np.int64)
+        cells = _cells(layout.numbers(frames, layout.varying[1][0], layout.n_box))
+        found = assemble(path, kinds, steps, cells, names, data, fields=fields, damage="").species
+        if species and found != species:
+            return None
+        species = found
+        all_steps.append(steps)
+        all_cells.append(cells)
+
+    def vectors(components: tuple[str, ...]) -> StoredVectors:
+        return StoredVectors(
+            (path,),
+            np.zeros(n_frames, np.intp),
+            layout.size * np.arange(n_frames, dtype=np.int64),
+            tuple((offset, count // len(names)) for offset, count in layout.chunks),
+            len(names),
+            tuple(names.index(name) for name in components),
+            layout.order,
+        )
+
+    optional = {
+        field: vectors(components) if field in fields and set(components) <= set(names) else None
+        for field, components in FIELDS.items()
+    }
+    return Part(
+        path,
+        species,
+        np.concatenate(all_steps),
+        np.concatenate(all_cells),
+        vectors(POSITIONS),
+        **optional,
+        damage=f"{path} is cut off inside frame {n_frames}" if rest else "",
+    )
+
+
 def _blocks(content: NDArray[np.uint8]) -> Iterator[tuple[_Layout, NDArray[np.uint8]]]:
     """Yield the longest runs of frames of one layout, as rows of bytes."""
     while len(content):
         layout = _parse(content)
-        fixed_from, fixed = 0, []
-        for offset, length in sorted((*layout.varying, *((offset, 8 * count) for offset, count in layout.chunks))):
-            fixed.append(slice(fixed_from, offset))
-            fixed_from = offset + length
         rows = content[: len(content) // layout.size * layout.size].reshape(-1, layout.size)
         # Where layouts change from frame to frame, comparing each with all that follow would take forever.
         n_alike = 1
         while n_alike < len(rows):
             further = rows[n_alike : 2 * n_alike]
-            alike = np.all([np.all(further[:, part] == rows[0, part], axis=1) for part in fixed], axis=0)
+            alike = np.all([np.all(further[:, part] == rows[0, part], axis=1) for part in layout.fixed], axis=0)
             n_alike += len(further) if alike.all() else int(np.argmin(alike))
             if not alike.all():
                 break

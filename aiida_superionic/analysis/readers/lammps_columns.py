@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 from aiida_superionic.analysis.readers.part import Part
 from aiida_superionic.analysis.trajectory import Array, TrajectoryError
 
-_FIELDS = {"velocities": ("vx", "vy", "vz"), "forces": ("fx", "fy", "fz")}
+POSITIONS = ("xu", "yu", "zu")
+"""The columns of unwrapped positions."""
+
+FIELDS = {"velocities": ("vx", "vy", "vz"), "forces": ("fx", "fy", "fz")}
+"""The columns of the fields that a dump need not hold."""
 
 
 def wanted_columns(path: Path, columns: Sequence[str], fields: Collection[str]) -> list[str]:
@@ -22,13 +26,13 @@ def wanted_columns(path: Path, columns: Sequence[str], fields: Collection[str]) 
     TrajectoryError
         If one that every trajectory needs is missing.
     """
-    needed = ["id", "type", "xu", "yu", "zu"]
+    needed = ["id", "type", *POSITIONS]
     missing = [name for name in needed if name not in columns]
     if missing:
         raise TrajectoryError(
             f"{path} has no column {', '.join(missing)} among {' '.join(columns)}; dump id type xu yu zu at least"
         )
-    optional = [name for field in fields for name in _FIELDS[field] if set(_FIELDS[field]) <= set(columns)]
+    optional = [name for field in fields for name in FIELDS[field] if set(FIELDS[field]) <= set(columns)]
     return needed + optional
 
 
@@ -120,7 +124,7 @@ def assemble(
 
     optional = {
         field: vectors(components) if field in fields and set(components) <= set(names) else None
-        for field, components in _FIELDS.items()
+        for field, components in FIELDS.items()
     }
     species = tuple(kinds[i - 1] for i in types)
-    return Part(path, species, steps, cell, vectors(("xu", "yu", "zu")), **optional, damage=damage)
+    return Part(path, species, steps, cell, vectors(POSITIONS), **optional, damage=damage)

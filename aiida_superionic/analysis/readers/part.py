@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_superionic.analysis.trajectory import Array, TrajectoryError
+from aiida_superionic.analysis.readers.stored import StoredVectors
+from aiida_superionic.analysis.trajectory import Array, Field, TrajectoryError
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +35,9 @@ class Part:
     species: tuple[str, ...]
     steps: NDArray[np.int64]
     cell: Array
-    positions: Array
-    velocities: Array | None
-    forces: Array | None
+    positions: Field
+    velocities: Field | None
+    forces: Field | None
     damage: str = ""
 
     def frames(self, stop: int) -> Part:
@@ -72,16 +73,21 @@ class Part:
             if (part.velocities is None, part.forces is None) != (first.velocities is None, first.forces is None):
                 raise TrajectoryError(f"{part.path} and {first.path} do not hold the same fields")
 
-        def all_frames(arrays: list[Array | None]) -> Array | None:
-            present = [array for array in arrays if array is not None]
-            return np.concatenate(present) if present else None
+        def all_frames(fields: list[Field | None]) -> Field | None:
+            present = [field for field in fields if field is not None]
+            stored = [field for field in present if isinstance(field, StoredVectors)]
+            if stored and len(stored) == len(present):
+                return StoredVectors.join(stored)
+            return np.concatenate([np.asarray(field) for field in present]) if present else None
 
+        positions = all_frames([part.positions for part in parts])
+        assert positions is not None  # noqa: S101 - every part has them
         return Part(
             parts[-1].path,
             first.species,
             np.concatenate([part.steps for part in parts]),
             np.concatenate([part.cell for part in parts]),
-            np.concatenate([part.positions for part in parts]),
+            positions,
             all_frames([part.velocities for part in parts]),
             all_frames([part.forces for part in parts]),
         )

@@ -1,0 +1,156 @@
+"""Vectors of atoms that stay in their files and are read when they are asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_superionic.analysis.trajectory import Array, TrajectoryError, frame_batches
+
+_SLAB_BYTES = 256 * 2**20
+"""What is read at once and kept: as many neighbouring atoms as fit, in all frames that are asked for. A correlation
+goes through the atoms a few at a time; slabs spare it from reading a few bytes at each of many places of a disk."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredVectors:
+    """A field of shape (T, N, 3) whose numbers are rows of doubles at known places of some files.
+
+    ``field[frames, atoms]`` is an array that is read; ``field[frames]`` is a field again.
+
+    Parameters
+    ----------
+    paths
+        The files.
+    files
+        Number of the file of each frame, shape (T,).
+    offsets
+        Byte at which the frame begins, shape (T,).
+    chunks
+        The runs of rows of a frame: byte from its beginning, and number of rows.
+    n_columns
+        Doubles in a row.
+    columns
+        The three of them that are x, y and z.
+    order
+        Of the bytes, ``<`` or ``>``.
+    """
+
+    paths: tuple[Path, ...]
+    files: NDArray[np.intp]
+    offsets: NDArray[np.int64]
+    chunks: tuple[tuple[int, int], ...]
+    n_columns: int
+    columns: tuple[int, ...]
+    order: str
+    _slab: dict[tuple[int, ...], Array] = field(default_factory=dict, repr=False)
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of rows of a frame."""
+        return sum(n_rows for _, n_rows in self.chunks)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T, N, 3)."""
+        return (len(self.offsets), self.n_atoms, 3)
+
+    @property
+    def ndim(self) -> int:
+        """Three."""
+        return 3
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def __iter__(self) -> Iterator[Array]:
+        for part in frame_batches(len(self), self.n_atoms):
+            yield from self[part, :]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[:, :], dtype=dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            return replace(self, files=self.files[key], offsets=self.offsets[key], _slab={})
+        if not isinstance(key, tuple):
+            return self[key : key + 1, :][0] if key != -1 else self[-1:, :][0]
+        frames, atoms = key[:2]
+        chosen = np.arange(self.n_atoms)[atoms]
+        result = self._read(np.arange(len(self))[frames], np.atleast_1d(chosen))
+        if np.ndim(chosen) == 0:
+            result = result[:, 0]
+        return result[(..., *key[2:])] if len(key) > 2 else result
+
+    @classmethod
+    def join(cls, parts: Sequence[StoredVectors]) -> StoredVectors:
+        """Return all frames of several fields whose rows are alike.
+
+        Raises
+        ------
+        TrajectoryError
+            If they are not.
+        """
+        first = parts[0]
+        for part in parts[1:]:
+            if any(getattr(part, name) != getattr(first, name) for name in ("chunks", "n_columns", "columns", "order")):
+                raise TrajectoryError(f"{part.paths[0]} and {first.paths[0]} are not laid out alike")
+        starts = np.cumsum([0, *(len(part.paths) for part in parts)])
+        return replace(
+            first,
+            paths=tuple(path for part in parts for path in part.paths),
+            files=np.concatenate([part.files + start for part, start in zip(parts, starts, strict=False)]),
+            offsets=np.concatenate([part.offsets for part in parts]),
+            _slab={},
+        )
+
+    def _read(self, frames: NDArray[np.intp], atoms: NDArray[np.intp]) -> Array:
+        size = max(1, _SLAB_BYTES // (24 * max(len(frames), 1)))
+        result = np.empty((len(frames), len(atoms), 3))
+        slabs = atoms // size
+        for slab in np.unique(slabs):
+            inside = slabs == slab
+            rows = self._slab_of(frames, int(slab) * size, min((int(slab) + 1) * size, self.n_atoms))
+            result[:, inside] = rows[:, atoms[inside] - slab * size]
+        return result
+
+    def _slab_of(self, frames: NDArray[np.intp], start: int, stop: int) -> Array:
+        span = (int(frames[0]), int(frames[-1]), len(frames), start, stop) if len(frames) else (0, 0, 0, start, stop)
+        if span not in self._slab:
+            self._slab.clear()
+            self._slab[span] = self._rows(frames, start, stop)
+        return self._slab[span]
+
+    def _rows(self, frames: NDArray[np.intp], start: int, stop: int) -> Array:
+        result = np.empty((len(frames), stop - start, 3))
+        with ExitStack() as stack:
+            try:
+                files = [stack.enter_context(path.open("rb", buffering=0)) for path in self.paths]
+            except OSError as error:
+                raise TrajectoryError(f"{error.filename} cannot be read: {error.strerror}") from error
+            for place, first, last in self._pieces(start, stop):
+                buffer = np.empty((last - first, self.n_columns), dtype=f"{self.order}f8")
+                target = result[:, first - start : last - start]
+                for i, frame in enumerate(frames):
+                    file = files[self.files[frame]]
+                    n_read = os.preadv(file.fileno(), [buffer.data.cast("B")], int(self.offsets[frame]) + place)
+                    if n_read != buffer.nbytes:
+                        raise TrajectoryError(f"{file.name} has become shorter since it was opened")
+                    target[i] = buffer[:, list(self.columns)]
+        return result
+
+    def _pieces(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the byte in the frame, first row and the one after the last, of each run of these rows."""
+        begin = 0
+        for place, n_rows in self.chunks:
+            first, last = max(start, begin), min(stop, begin + n_rows)
+            if first < last:
+                yield place + (first - begin) * 8 * self.n_columns, first, last
+            begin += n_rows

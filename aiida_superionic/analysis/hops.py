@@ -64,7 +64,7 @@ def find_hops(trajectory: Trajectory, kind: str, host: str, cutoff: float, n_dwe
         if before != after:
             hops.append(
                 Hop(
-                    int(ion),
+                    int(ions[column]),
                     (frame - n_half, frame, frame + n_half),
                     tuple(sorted(before - after)),
                     tuple(sorted(after - before)),

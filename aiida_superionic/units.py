@@ -34,3 +34,9 @@ WAVENUMBER_PER_THZ: float = constants.tera / constants.speed_of_light * constant
 
 CONDUCTIVITY_IN_MS_PER_CM: float = constants.elementary_charge**2 / (_EV * _ANGSTROM * _PS) * 10.0
 """mS/cm per e²/(eV Å ps): N q² D /(V k_B T) in internal units times this. (1 S/m is 10 mS/cm.)"""
+
+VELOCITY_FROM_ATOMIC: float = constants.value("atomic unit of velocity") * _PS / _ANGSTROM
+"""Å/ps per atomic unit of velocity."""
+
+FORCE_FROM_ATOMIC: float = constants.value("atomic unit of force") * _ANGSTROM / _EV
+"""eV/Å per atomic unit of force."""

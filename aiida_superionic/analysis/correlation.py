@@ -15,6 +15,12 @@ from aiida_superionic.analysis.trajectory import Array, Field
 
 _CHUNK_BYTES = 4 * 2**20
 
+_SEGMENT = 2**14
+"""Frames of a segment, where the lags are few against them: its transform stays in the processor's cache."""
+
+_SEGMENT_PER_LAG = 16
+"""Segments are at least this many times as long as the longest lag; what crosses their ends then costs little."""
+
 
 def autocorrelation(x: Field, n_lags: int | None = None) -> Array:
     """Return the sum over columns of ⟨x(0) x(t)⟩, averaged over all time origins.
@@ -36,12 +42,10 @@ def autocorrelation(x: Field, n_lags: int | None = None) -> Array:
     ValueError
         If there are more lags than frames.
     """
-    n_lags = _checked_lags(n_lags, len(x))
-    length = _padded_length(len(x), n_lags)
-    power = np.zeros(length // 2 + 1)
-    for columns in _chunks(x.shape, length):
-        power += _power(_rows(x, columns), length)
-    return _from_spectrum(power, length, len(x), n_lags)
+    sums = _SumOfCorrelations(len(x), n_lags)
+    for columns in _chunks(x.shape, sums.length):
+        sums.add(_rows(x, columns))
+    return sums.average()
 
 
 def cross_correlation(x: Field, y: Field, n_lags: int | None = None) -> Array:
@@ -69,17 +73,10 @@ def cross_correlation(x: Field, y: Field, n_lags: int | None = None) -> Array:
     """
     if x.shape != y.shape:
         raise ValueError(f"x has shape {x.shape} and y {y.shape}; they must be equal")
-    from scipy import fft  # noqa: PLC0415 - lists and help need no SciPy
-
-    n_lags = _checked_lags(n_lags, len(x))
-    length = _padded_length(len(x), n_lags)
-    spectrum = np.zeros(length // 2 + 1, dtype=np.complex128)
-    for columns in _chunks(x.shape, length):
-        transform = fft.rfft(_rows(x, columns), length)
-        np.conjugate(transform, out=transform)
-        transform *= fft.rfft(_rows(y, columns), length)
-        spectrum += transform.sum(axis=0)
-    return _from_spectrum(spectrum, length, len(x), n_lags)
+    sums = _SumOfCorrelations(len(x), n_lags)
+    for columns in _chunks(x.shape, sums.length):
+        sums.add(_rows(x, columns), _rows(y, columns))
+    return sums.average()
 
 
 def mean_squared_displacement(positions: Field, n_lags: int | None = None) -> Array:
@@ -101,18 +98,17 @@ def mean_squared_displacement(positions: Field, n_lags: int | None = None) -> Ar
         In Å², shape (n_lags,).
     """
     n_frames, n_atoms = positions.shape[:2]
-    n_lags = _checked_lags(n_lags, n_frames)
-    length = _padded_length(n_frames, n_lags)
-    power = np.zeros(length // 2 + 1)
+    sums = _SumOfCorrelations(n_frames, n_lags)
     squares = np.zeros(n_frames)
-    for columns in _chunks(positions.shape, length):
+    for columns in _chunks(positions.shape, sums.length):
         displacements = _rows(positions, columns)
         displacements -= displacements[:, :1].copy()
-        squares += np.einsum("ij,ij->j", displacements, displacements)
-        power += _power(displacements, length)
-    correlation = _from_spectrum(power, length, n_frames, n_lags)
+        sums.add(displacements)
+        np.multiply(displacements, displacements, out=displacements)
+        squares += displacements.sum(axis=0)
+    correlation = sums.average()
     running = np.concatenate(([0.0], np.cumsum(squares)))
-    lags = np.arange(n_lags)
+    lags = np.arange(len(correlation))
     ends = running[n_frames - lags] + running[n_frames] - running[lags]
     result = (ends / (n_frames - lags) - 2.0 * correlation) / n_atoms
     result[0] = 0.0
@@ -150,23 +146,72 @@ def lag_times(n_lags: int, timestep: float) -> Array:
     return np.arange(n_lags, dtype=np.float64) * timestep
 
 
-def _checked_lags(n_lags: int | None, n_frames: int) -> int:
-    n_lags = n_frames if n_lags is None else n_lags
-    if not 1 <= n_lags <= n_frames:
-        raise ValueError(f"{n_lags} lags asked of {n_frames} frames")
-    return n_lags
+class _SumOfCorrelations:
+    """The correlations of many columns, summed as spectra and transformed back once.
 
+    Columns are cut into segments. Those are correlated by themselves, zero-padded so that nothing wraps around, and what
+    is correlated across the end of each comes from the last and first frames beside it.
+    """
 
-def _padded_length(n_frames: int, n_lags: int) -> int:
-    from scipy import fft  # noqa: PLC0415 - lists and help need no SciPy
+    def __init__(self, n_frames: int, n_lags: int | None) -> None:
+        from scipy import fft  # noqa: PLC0415 - lists and help need no SciPy
 
-    return int(fft.next_fast_len(n_frames + n_lags - 1, real=True))
+        self._n_frames = n_frames
+        self._n_lags = n_frames if n_lags is None else n_lags
+        if not 1 <= self._n_lags <= n_frames:
+            raise ValueError(f"{self._n_lags} lags asked of {n_frames} frames")
+        self._n_segments = max(1, n_frames // max(_SEGMENT, _SEGMENT_PER_LAG * self._n_lags))
+        self._segment = -(-n_frames // self._n_segments)
+        self.length = int(fft.next_fast_len(self._segment + self._n_lags - 1, real=True))
+        self._inside = np.zeros(self.length // 2 + 1, dtype=np.complex128)
+        self._edge_length = int(fft.next_fast_len(max(1, 2 * self._n_lags - 2), real=True))
+        self._across = np.zeros(self._edge_length // 2 + 1, dtype=np.complex128)
+
+    def add(self, x: Array, y: Array | None = None) -> None:
+        """Add the correlation of rows of shape (n, T), with others or with themselves."""
+        from scipy import fft  # noqa: PLC0415 - lists and help need no SciPy
+
+        x = self._segments(x)
+        y = x if y is None else self._segments(y)
+        transform = fft.rfft(x, self.length)
+        if y is x:
+            # Real and imaginary parts squared in place, beside each other: no complex product is formed.
+            parts = transform.view(np.float64)
+            np.multiply(parts, parts, out=parts)
+            power = parts.reshape(-1, parts.shape[-1]).sum(axis=0)
+            self._inside += power[::2] + power[1::2]
+        else:
+            np.conjugate(transform, out=transform)
+            transform *= fft.rfft(y, self.length)
+            self._inside += transform.sum(axis=(0, 1))
+        n_edge = self._n_lags - 1
+        if self._n_segments > 1 and n_edge:
+            after = np.zeros((len(y), self._n_segments - 1, 2 * n_edge))
+            after[..., n_edge:] = y[:, 1:, :n_edge]
+            edges = np.conjugate(fft.rfft(x[:, :-1, self._segment - n_edge :], self._edge_length))
+            edges *= fft.rfft(after, self._edge_length)
+            self._across += edges.sum(axis=(0, 1))
+
+    def average(self) -> Array:
+        """Return the correlation at each lag over the number of its origins, shape (n_lags,)."""
+        from scipy import fft  # noqa: PLC0415 - lists and help need no SciPy
+
+        total = fft.irfft(self._inside, self.length)[: self._n_lags]
+        if self._n_segments > 1:
+            total += fft.irfft(self._across, self._edge_length)[: self._n_lags]
+        return np.asarray(total / np.arange(self._n_frames, self._n_frames - self._n_lags, -1))
+
+    def _segments(self, rows: Array) -> Array:
+        """Return rows as segments of equal length, shape (n, number of segments, length), zeros at the end."""
+        missing = self._n_segments * self._segment - self._n_frames
+        rows = np.pad(rows, ((0, 0), (0, missing))) if missing else rows
+        return rows.reshape(len(rows), self._n_segments, self._segment)
 
 
 def _chunks(shape: tuple[int, ...], length: int) -> Iterator[slice]:
     """Yield slices of the second axis."""
     n = shape[1] if len(shape) > 1 else 1
-    size = max(1, _CHUNK_BYTES // (16 * length * prod(shape[2:])))
+    size = max(1, _CHUNK_BYTES // (16 * max(length, shape[0]) * prod(shape[2:])))
     for start in range(0, n, size):
         yield slice(start, start + size)
 
@@ -174,19 +219,3 @@ def _chunks(shape: tuple[int, ...], length: int) -> Iterator[slice]:
 def _rows(x: Field, columns: slice) -> Array:
     part = x[:, columns] if len(x.shape) > 1 else np.asarray(x)
     return np.array(part.reshape(len(x), -1).T, dtype=np.float64, order="C")
-
-
-def _power(rows: Array, length: int) -> Array:
-    from scipy import fft  # noqa: PLC0415 - lists and help need no SciPy
-
-    # Real and imaginary parts squared in place, beside each other: no complex product is formed.
-    parts = fft.rfft(rows, length).view(np.float64)
-    np.multiply(parts, parts, out=parts)
-    power = parts.sum(axis=0)
-    return np.asarray(power[::2] + power[1::2])
-
-
-def _from_spectrum(spectrum: np.ndarray, length: int, n_frames: int, n_lags: int) -> Array:
-    from scipy import fft  # noqa: PLC0415 - lists and help need no SciPy
-
-    return np.asarray(fft.irfft(spectrum, length)[:n_lags] / np.arange(n_frames, n_frames - n_lags, -1))

@@ -170,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the observables and their parameters")
     parser.add_argument("--version", action="version", version=aiida_superionic.__version__)
     parser.add_argument("--job", metavar="FILE", help="read everything from a JSON file instead")
-    parser.add_argument("--format", choices=FORMATS, help="from the suffix where it is not given")
+    parser.add_argument("--format", choices=FORMATS, help="from the name where it is not given")
     parser.add_argument("--kinds", type=_words, metavar="Ag,I", help="species of the LAMMPS types 1, 2 ...")
     parser.add_argument("--mobile", type=_words, default=[], metavar="Ag", help="species that are meant to diffuse")
     parser.add_argument("--masses", type=_numbers, metavar="M,M", help="masses of the kinds in amu")

@@ -37,6 +37,24 @@ def test_chunks_of_columns_change_nothing(rng, monkeypatch):
     np.testing.assert_allclose(correlation.autocorrelation(x), whole, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("n_lags", [1, 2, 3, 8])
+@pytest.mark.parametrize("n_frames", [40, 41, 55, 101])
+def test_segments_change_nothing(rng, monkeypatch, n_frames, n_lags):
+    """What is correlated across their ends is not lost, whatever is left over in the last one."""
+    x, y = rng.normal(size=(2, n_frames, 2, 3))
+    monkeypatch.setattr(correlation, "_SEGMENT", 10)
+    monkeypatch.setattr(correlation, "_SEGMENT_PER_LAG", 1)
+    np.testing.assert_allclose(
+        correlation.cross_correlation(x, y, n_lags), loop_correlation(x, y, n_lags), rtol=0, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        correlation.autocorrelation(x, n_lags), loop_correlation(x, x, n_lags), rtol=0, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        correlation.mean_squared_displacement(x, n_lags), loop_displacement(x, n_lags), rtol=0, atol=1e-12
+    )
+
+
 def test_more_lags_than_frames_are_refused():
     with pytest.raises(ValueError, match="6 lags asked of 5 frames"):
         correlation.autocorrelation(np.zeros((5, 1)), 6)

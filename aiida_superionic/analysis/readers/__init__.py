@@ -17,9 +17,13 @@ Field = Literal["velocities", "forces"]
 FORMATS = {
     "lammps-binary": (".bin",),
     "lammps-text": (".lammpstrj", ".dump"),
+    "cp2k-xyz": ("-pos-1.xyz",),
     "extxyz": (".xyz", ".extxyz"),
+    "h5md": (".h5md", ".h5"),
+    "vasp-xdatcar": ("XDATCAR",),
+    "vasp-xml": ("vasprun.xml",),
 }
-"""The formats, each with the suffixes that it is recognised by."""
+"""The formats, each with the ends of a file's name that it is recognised by; the first that fits counts."""
 
 
 def read_trajectory(
@@ -42,12 +46,12 @@ def read_trajectory(
         first MD step, as an interrupted run that was continued from a checkpoint writes them twice. A last frame that
         was cut off is dropped where a later part follows.
     format
-        One of :data:`FORMATS`; from the suffix of the first file where it is not given.
+        One of :data:`FORMATS`; from the name of the first file where it is not given.
     kinds
-        Species of the LAMMPS types 1, 2 ...; extended XYZ names its species itself.
+        Species of the LAMMPS types 1, 2 ..., or of H5MD's numbers; other formats name their species themselves.
     md_timestep
-        Time in ps of one MD step. The frames of an extended XYZ file without ``step`` in their comment lines are one
-        step apart.
+        Time in ps of one MD step. The frames of VASP's files, and of an extended XYZ file without ``step`` in its
+        comment lines, are one step apart.
     mobile
         The species that are meant to diffuse.
     masses
@@ -87,9 +91,9 @@ def read_trajectory(
 
 def _guess(path: Path) -> str:
     for name, suffixes in FORMATS.items():
-        if path.suffix in suffixes:
+        if path.name.endswith(suffixes):
             return name
-    raise TrajectoryError(f"the format of {path.name} is not told by its suffix; say which: {', '.join(FORMATS)}")
+    raise TrajectoryError(f"the format of {path.name} is not told by its name; say which: {', '.join(FORMATS)}")
 
 
 def _reader(name: str) -> Callable[[Path, Sequence[str] | None, Collection[Field]], Part]:

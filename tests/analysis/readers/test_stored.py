@@ -146,7 +146,7 @@ def test_a_trajectory_larger_than_the_address_space_is_analysed(tmp_path):
     rng = np.random.default_rng(1)
     velocities = rng.normal(size=(500, 10_000, 3))
     write_dump(path, np.cumsum(velocities, axis=0), velocities)
-    code = f"""
+    code = """
 import resource, sys
 from pathlib import Path
 import numpy as np, scipy.fft, ase.data, numba

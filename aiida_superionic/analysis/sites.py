@@ -41,7 +41,7 @@ class Interstices:
     ions: NDArray[np.intp]
     shifts: Array
 
-    def corners(self, positions: Array, cell: Array, part: NDArray[np.intp]) -> Array:
+    def corners(self, positions: Array, cell: Array, part: NDArray[np.intp] | slice) -> Array:
         """Return the places of the four ions of some of the interstices in every frame, in Å, shape (T, n, 4, 3).
 
         Parameters
@@ -51,7 +51,7 @@ class Interstices:
         cell
             Cell vectors as rows in Å, shape (3, 3) or (T, 3, 3).
         part
-            Indices of the interstices, shape (n,).
+            Indices of the interstices, shape (n,), or a slice.
         """
         images = np.einsum("skx,...xy->...sky", self.shifts[part], cell)
         return np.asarray(positions[:, self.ions[part]] + images)

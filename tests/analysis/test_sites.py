@@ -132,6 +132,13 @@ def test_one_site_in_a_large_cell_is_nearest_to_all(rng):
     assert np.all(nearest_sites(rng.normal(size=(3, 4, 3)), np.zeros((1, 3)), SHEARED) == 0)
 
 
+def test_crowded_sites_are_found_across_a_long_cell():
+    """Eleven sites from z = 6 to 7 in a cell of 60 Å: at z = 59 the nearest is the image of the first, 7 Å on."""
+    sites = np.column_stack((np.zeros((11, 2)), np.linspace(6.0, 7.0, 11)))
+    ions = np.array([[[0.0, 0.0, 59.0], [0.0, 0.0, 20.0], [2.0, 2.0, 6.52]]])
+    assert nearest_sites(ions, sites, np.diag([4.0, 4.0, 60.0])).tolist() == [[0, 10, 5]]
+
+
 def test_short_visits_are_taken_as_what_came_before():
     states = np.array([[5, 1, 1, 1, 2, 1, 1, 3, 3, 3, 4], [1, 2, 3, 3, 4, 5, 6, 7, 8, 9, 9]]).T
     lasting = lasting_states(states, 2)

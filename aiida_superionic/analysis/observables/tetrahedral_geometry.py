@@ -14,7 +14,7 @@ from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
 from aiida_superionic.analysis.sites import cage_species, host_interstices, mean_places
 from aiida_superionic.analysis.statistics import block_statistics
-from aiida_superionic.analysis.trajectory import Array, Trajectory
+from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
 from aiida_superionic.units import TIME_IN_FS, WAVENUMBER_PER_THZ
 
 _APEX_TOLERANCE = 5.0
@@ -95,25 +95,32 @@ def _angles(trajectory: Trajectory, neighbour: str | None, max_angles: int) -> d
         if units.centre is not None and len(units.species) == 5:
             outer = np.delete(np.arange(5), units.centre)
             triples = apex_angles(units.reference(trajectory)[outer])
-            part = _spread(len(units.atoms), max_angles // len(triples))
-            corners = units.part(part).positions(trajectory)[:, :, outer]
-            angles[formula] = corner_angles(corners, triples).reshape(trajectory.n_frames, -1)
-    if angles:
-        return angles
-    kind = cage_species(trajectory, neighbour)
-    interstices, cell = host_interstices(trajectory, kind)
+            some = units.part(_spread(len(units.atoms), max_angles // len(triples)))
+            angles[formula] = np.concatenate(
+                [
+                    corner_angles(some.positions(trajectory.frames(frames.start, frames.stop))[:, :, outer], triples)
+                    for frames in frame_batches(trajectory.n_frames, some.atoms.size)
+                ]
+            ).reshape(trajectory.n_frames, -1)
+    if not angles:
+        kind = cage_species(trajectory, neighbour)
+        angles[f"{kind}4"] = _interstice_angles(trajectory, kind, max_angles)
+    return angles
+
+
+def _interstice_angles(trajectory: Trajectory, kind: str, max_angles: int) -> Array:
+    interstices, _ = host_interstices(trajectory, kind)
     ions = trajectory.atoms_of(kind)
-    places, _ = mean_places(trajectory, ions)
-    everything = np.arange(len(interstices.centres))
-    triples_of = [apex_angles(corners) for corners in interstices.corners(places[None], cell, everything)[0]]
-    part = _spread(len(everything), max_angles // max(map(len, triples_of)))
-    corners = interstices.corners(trajectory.positions[:, ions], trajectory.cell, part)
-    return {
-        f"{kind}4": np.concatenate(
-            [corner_angles(corners[:, column], triples_of[tetrahedron]) for column, tetrahedron in enumerate(part)],
-            axis=1,
-        )
-    }
+    places, cell = mean_places(trajectory, ions)
+    triples = [apex_angles(corners) for corners in interstices.corners(places[None], cell, slice(None))[0]]
+    part = _spread(len(triples), max_angles // max(map(len, triples)))
+    angles = []
+    for frames in frame_batches(trajectory.n_frames, len(ions)):
+        frame_cells = cell if trajectory.cell.ndim == 2 else trajectory.cell[frames]
+        corners = interstices.corners(trajectory.positions[frames, ions], frame_cells, part)
+        of_each = [corner_angles(corners[:, column], triples[number]) for column, number in enumerate(part)]
+        angles.append(np.concatenate(of_each, axis=1))
+    return np.concatenate(angles)
 
 
 def _spread(n_units: int, wanted: int) -> NDArray[np.intp]:
@@ -131,7 +138,7 @@ def tetrahedral_geometry(
     *,
     cutoff: float = 5.0,
     bin_width: float = 1.0,
-    max_angles: int = 480,
+    max_angles: int = 192,
     neighbour: str | None = None,
 ) -> Result:
     """Distributions of the angles X–X–X within tetrahedral units and of their angular velocities.
@@ -204,18 +211,19 @@ def tetrahedral_geometry(
 
 def _distribution(series: Array, bin_width: float, label: str, unit: str) -> tuple[dict[str, Scalar], Curve]:
     """Return mean and standard deviation, and the density over bins of which one has its middle at 0."""
-    first, last = np.floor(np.array([series.min(), series.max()]) / bin_width + 0.5)
-    edges = (np.arange(first, last + 2.0) - 0.5) * bin_width
+    bins = np.floor(series / bin_width + 0.5).astype(np.intp)
+    first, n_bins = bins.min(), np.ptp(bins) + 1
+    bins -= first
 
     def estimate(start: int, stop: int) -> Mapping[str, ArrayLike]:
         part = series[start:stop]
-        density = np.histogram(part, edges)[0] / (part.size * bin_width)
+        density = np.bincount(bins[start:stop].ravel(), minlength=n_bins) / (part.size * bin_width)
         return {"mean": part.mean(), "spread": part.std(), "density": density}
 
     result = block_statistics(estimate, len(series))
     scalars = {name: Scalar(*result.scalar(name), unit) for name in ("mean", "spread")}
     curve = Curve(
-        0.5 * (edges[1:] + edges[:-1]),
+        (first + np.arange(n_bins)) * bin_width,
         result.value["density"],
         label,
         unit,

@@ -137,6 +137,10 @@ def test_the_angles_of_a_body_at_rest():
     np.testing.assert_allclose([curve.y[5] for curve in series], expected, atol=1e-6)
     assert series[0].x[5] == pytest.approx(0.05)
     assert series[0].y_unit == "degree"
+    # The distribution takes all four bonds: two at 54.7° and two at 125.3° from c.
+    distribution = curves["rotor_angle_distribution_c_PS4"]
+    assert distribution.x[np.flatnonzero(distribution.y)].tolist() == [52.5, 127.5]
+    np.testing.assert_allclose(distribution.y[distribution.y > 0.0], 0.1)
 
 
 def test_the_temperature_is_that_of_the_run_or_given(rng):

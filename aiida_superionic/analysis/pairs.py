@@ -18,7 +18,7 @@ Indices = NDArray[np.intp]
 
 _HASH_SEED = 20_240_229
 
-_CELLS_PER_REACH = 2
+_CELLS_PER_REACH = 1
 """Cells of the grid that fit into the longest distance."""
 
 _WORTH_A_GRID = 0.5

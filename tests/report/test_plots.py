@@ -234,7 +234,7 @@ def test_surface_of_many_values_is_a_map_in_every_condition(
         assert mesh.norm.vmin == 0.0
     bars = [axis.get_ylabel() for axis in figures["angular_distribution"].axes if axis not in maps]
     assert bars == ["density (1/Å³)"] * 2
-    ElementTree.fromstring(plot.svg)
+    assert plot.svg.count("<image") >= 2  # the maps themselves; shapes would be megabytes
 
 
 def test_map_of_nothing_is_drawn(make_point: Callable[..., PointResult]) -> None:

@@ -36,7 +36,7 @@ def halved_lags(longest_lag: float, n_times: int, timestep: float) -> Indices:
     return np.unique(np.append(np.rint(frames), 0.0).astype(np.intp))
 
 
-class _Origins:
+class Origins:
     """The times from which displacements are taken, with every lag inside the trajectory.
 
     All lags have the same origins, so that a block of origins is a block for each.
@@ -65,7 +65,7 @@ class _Origins:
         return self.positions[origins, atoms], self.positions[later, atoms]
 
 
-def self_distribution(origins: _Origins, kind: str, edges: Array) -> Estimate:
+def self_distribution(origins: Origins, kind: str, edges: Array) -> Estimate:
     """Return 4πr² Gs(r, t) as ``density``, shape (bins, lags), in 1/Å: its integral over all r is 1."""
     atoms = origins.trajectory.atoms_of(kind)
     n_bins, bins_per_length = len(edges) - 1, (len(edges) - 1) / edges[-1]
@@ -87,7 +87,7 @@ def self_distribution(origins: _Origins, kind: str, edges: Array) -> Estimate:
     return block_statistics(estimate, origins.n)
 
 
-def distinct_distribution(origins: _Origins, first: str, second: str, edges: Array) -> Estimate:
+def distinct_distribution(origins: Origins, first: str, second: str, edges: Array) -> Estimate:
     """Return Gd(r, t) over the density of the second species as ``g``, shape (bins, lags): 1 for an ideal gas.
 
     Where the cell changes, both times are compared at the cell of the origin, by fractional coordinates.
@@ -178,7 +178,7 @@ def van_hove(
     edges = radial_bins(trajectory, r_max, bin_width)
     r = midpoints(edges)
     lags = halved_lags(longest_lag, n_times, trajectory.timestep)
-    origins = _Origins(trajectory, lags, max_origins)
+    origins = Origins(trajectory, lags, max_origins)
     times = np.asarray(lags * trajectory.timestep, dtype=np.float64)
     surfaces = {}
     for kind in trajectory.mobile or trajectory.kinds:

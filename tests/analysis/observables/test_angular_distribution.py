@@ -149,7 +149,7 @@ def test_rotation_translation_and_order_change_nothing(seed):
 
 def test_what_cannot_be_is_refused(rng, thiophosphate):
     dimers = dimers_in_gas(rng, 5, 5, 4, SHEARED)
-    with pytest.raises(ParameterError, match="vertex is 'Ag' where one of the species is expected .* I, X"):
+    with pytest.raises(ParameterError, match=r"vertex is 'Ag' where one of the species is expected .* I, X"):
         angular_distribution(dimers, vertex="Ag")
     with pytest.raises(ParameterError, match="angle_width is 7° where a whole number of bins must make 180°"):
         angular_distribution(dimers, angle_width=7.0)

@@ -44,6 +44,18 @@ def test_what_does_not_last_or_is_undone_or_is_too_near_the_end_is_none():
     assert len(find_hops(moving(x), "Ag", "I", 2.5, 2, 4)) == 1
 
 
+def test_a_short_look_into_the_next_cage_is_no_hop_of_its_own():
+    x = np.where(np.arange(100) < 40, 4.0, 8.0)
+    x[30:33] = 8.0
+    assert find_hops(moving(x), "Ag", "I", 2.5, 4, 10) == [Hop(0, (30, 40, 50), (1,), (3,))]
+    assert len(find_hops(moving(x), "Ag", "I", 2.5, 1, 10)) > 1
+
+
+def test_a_hop_late_in_the_run_counts():
+    x = np.where(np.arange(110) < 98, 4.0, 8.0)
+    assert hop_events(moving(x), cutoff=2.5).scalars["hop_frequency_Ag"].value == pytest.approx(1e3 / (90 * TIMESTEP))
+
+
 def test_frequency_neighbours_and_distances():
     """Two ions that hop at the same time: 2 hops of 2 ions in the 89 frames that have 0.5 ps on either side."""
     x = np.where(np.arange(110) < 60, 4.0, 8.0)

@@ -149,7 +149,7 @@ def lag_times(n_lags: int, timestep: float) -> Array:
 class _SumOfCorrelations:
     """The correlations of many columns, summed as spectra and transformed back once.
 
-    Columns are cut into segments. Those are correlated by themselves, zero-padded so that nothing wraps around, and what
+    Columns are cut into segments. Those are correlated by themselves, zero-padded so that nothing wraps around; what
     is correlated across the end of each comes from the last and first frames beside it.
     """
 

@@ -104,7 +104,7 @@ def _frames(lines: Iterator[str]) -> Iterator[tuple[int, tuple[str, ...], Array]
 
 
 def _cells(path: Path, steps: np.ndarray) -> Array:
-    """Return the cell at each MD step; the file has one line for each, and a single one for a cell that never changes."""
+    """Return the cell at each MD step; the file has a line for each, or a single one for a fixed cell."""
     file = path.with_name(path.name.replace("-pos-", "-")).with_suffix(".cell")
     try:
         rows = np.loadtxt(file, ndmin=2)

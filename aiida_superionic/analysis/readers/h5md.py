@@ -33,7 +33,7 @@ def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Pa
         If h5py is not installed, the file is missing, no such file, or damaged, or its units are not known.
     """
     try:
-        import h5py  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - optional
+        import h5py  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415 - optional
     except ImportError:
         raise TrajectoryError(f"{path} is an H5MD file, which needs h5py: pip install h5py") from None
     if not path.is_file():
@@ -64,14 +64,12 @@ def _part(path: Path, group: Any, kinds: Sequence[str] | None, fields: Collectio
         positions = positions + np.einsum("tnk,tkx->tnx", images, cells)
     else:
         positions = unwrapped(positions, cells)
-    optional = {
-        field: _vectors(group, name) if field in fields and name in group else None
-        for field, name in (("velocities", "velocity"), ("forces", "force"))
-    }
-    for field in optional.values():
+    velocities = _vectors(group, "velocity") if "velocities" in fields and "velocity" in group else None
+    forces = _vectors(group, "force") if "forces" in fields and "force" in group else None
+    for field in (velocities, forces):
         if field is not None and len(field) != len(positions):
             raise ValueError("velocities or forces have not as many frames as positions")
-    return Part(path, _species(group, kinds), steps, cells, positions, **optional)
+    return Part(path, _species(group, kinds), steps, cells, positions, velocities, forces)
 
 
 def _dataset(element: Any) -> Any:

@@ -102,7 +102,7 @@ def test_cp2k_needs_its_cell_and_its_name(tmp_path, run):
     (tmp_path / "AgI-1.cell").unlink()
     with pytest.raises(TrajectoryError, match="have CP2K print MOTION/PRINT/CELL"):
         read_trajectory([file], **READING)
-    with pytest.raises(TrajectoryError, match="is not named PROJECT-pos-1.xyz"):
+    with pytest.raises(TrajectoryError, match=r"is not named PROJECT-pos-1\.xyz"):
         read_trajectory([tmp_path / "run.xyz"], format="cp2k-xyz", **READING)
 
 
@@ -154,7 +154,8 @@ def vasprun(positions, forces):
     )
     return (
         f"<?xml version='1.0'?><modeling><kpoints><varray name='kpointlist'><v>0 0 0</v></varray>"
-        f"<varray name='weights'><v>1</v></varray></kpoints><atominfo><array name='atoms'><set>{atoms}</set></array></atominfo>"
+        f"<varray name='weights'><v>1</v></varray></kpoints>"
+        f"<atominfo><array name='atoms'><set>{atoms}</set></array></atominfo>"
         f"<structure name='initialpos'><crystal>{vectors('basis', CELL)}</crystal>"
         f"{vectors('positions', positions[0] @ np.linalg.inv(CELL))}</structure>{steps}</modeling>"
     )

@@ -46,7 +46,7 @@ def test_what_does_not_last_or_is_undone_or_is_too_near_the_end_is_none():
 
 def test_a_short_look_into_the_next_cage_is_no_hop_of_its_own():
     x = np.where(np.arange(100) < 40, 4.0, 8.0)
-    x[30:33] = 8.0
+    x[31:34] = 8.0
     assert find_hops(moving(x), "Ag", "I", 2.5, 4, 10) == [Hop(0, (30, 40, 50), (1,), (3,))]
     assert len(find_hops(moving(x), "Ag", "I", 2.5, 1, 10)) > 1
 

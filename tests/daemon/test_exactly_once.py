@@ -93,7 +93,7 @@ def test_killed_daemon_costs_no_point(laboratory, record_property):
     laboratory.wait_for("lmp")
     laboratory.kill("verdi", "daemon")
     before = laboratory.attempts(file)["nodes"]
-    _, err = laboratory.apply(laboratory.campaign("daemon", [950, 960], production="40 ps"), status=2)
+    _, err = laboratory.apply(laboratory.campaign("larger", [950, 960]), status=2)
     assert err == "Error: the daemon is not running; start it with: verdi daemon start\n"
     assert laboratory.attempts(file)["nodes"] == before
     laboratory.run("verdi", "daemon", "start")
@@ -102,6 +102,17 @@ def test_killed_daemon_costs_no_point(laboratory, record_property):
     found = laboratory.attempts(file)
     record_property("engine jobs that ran twice", jobs(found) - 3 * len(found["points"]))
     assert succeeded(found) == number_of_attempts(found) == [1, 1]
+
+
+def test_workers_that_outlive_the_broker_are_brought_back(laboratory):
+    """Circus starts another broker, but the worker listens to the socket of the one that was killed."""
+    file = laboratory.campaign("broker", [980])
+    laboratory.apply(file)
+    assert laboratory.kill("daemon", "broker") == 1
+    laboratory.wait_for("daemon", "broker")
+    laboratory.apply(file, "--watch")
+    found = laboratory.attempts(file)
+    assert succeeded(found) == number_of_attempts(found) == [1]
 
 
 def test_failed_point_is_told_and_run_again_only_when_asked(laboratory):

@@ -27,6 +27,9 @@ _SMOOTHING = 0.1
 _FITTED_WITHIN = 0.35
 """Distance in Å from a minimum within which a cubic is fitted to g(r)."""
 
+_FITTED_FROM = 6
+"""Fewer bins than these do not determine a cubic and its scatter."""
+
 
 def pair_distribution(
     trajectory: Trajectory, first: str, second: str, *, r_max: float | None, bin_width: float, max_frames: int
@@ -112,7 +115,7 @@ def first_minimum(r: Array, g: Array) -> float:
     left = int(np.flatnonzero(slope[:right] < 0.0)[-1]) + 1
     rough = float(0.5 * (r[left] + r[right]))
     near = np.abs(r - rough) <= _FITTED_WITHIN
-    if not np.ptp(g[near]):
+    if np.count_nonzero(near) < _FITTED_FROM or not np.ptp(g[near]):
         return rough
     cubic = Polynomial.fit(r[near] - rough, g[near], deg=3)
     stationary = cubic.deriv().roots()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aiida_superionic.campaigns.attempts import PointStatus
 
 FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-_REFRESH_SECONDS = 2.0
+_REFRESH_SECONDS = 4.0
 _LINE_SECONDS = 10.0
 _LONGEST_LIST = 4
 

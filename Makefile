@@ -33,7 +33,7 @@ demo: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@AIIDA_PATH=$(CURDIR)/.demo sh examples/demo.sh
 
 test: lint $(SUPERIONIC_ENGINES)/lammps/.installed
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
 # make test-slow   the tests that take minutes
 test-slow: $(VENV)/.tools $(SUPERIONIC_ENGINES)/lammps/.installed

@@ -3,6 +3,7 @@
 import os
 import subprocess
 
+import hypothesis
 import numpy as np
 import pytest
 from aiida import orm
@@ -17,6 +18,10 @@ from aiida_superionic.structures import materials
 from aiida_superionic.structures.supercell import make_supercell
 
 pytest_plugins = ["aiida.tools.pytest_fixtures"]
+
+# How fast a machine is, is nothing that a test asserts.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items):

@@ -9,10 +9,11 @@ from typing import Any
 from aiida import orm
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
-from aiida.engine import CalcJob, CalcJobProcessSpec
+from aiida.engine import CalcJobProcessSpec
 
 from aiida_superionic.analysis.registry import observables
 from aiida_superionic.calculations import usage
+from aiida_superionic.calculations.resumable import ResumableCalcJob
 from aiida_superionic.data.trajectory import TrajectoryData
 
 JOB_FILE = "analysis.json"
@@ -20,7 +21,7 @@ RESULTS_FILE = "results.json"
 CURVES_FILE = "curves.npz"
 
 
-class AnalyseCalculation(CalcJob):
+class AnalyseCalculation(ResumableCalcJob):
     """Run ``superionic-analyse`` on the folder that holds a trajectory."""
 
     CACHE_VERSION = 1

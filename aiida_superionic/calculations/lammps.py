@@ -18,6 +18,7 @@ from ase.io.lammpsdata import write_lammps_data
 
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.lammps_script import DATA_FILE, START_FILE, lammps_script, trajectory_file
+from aiida_superionic.calculations.resumable import ResumableCalcJob
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.data.trajectory import TrajectoryData
@@ -39,7 +40,7 @@ def nearest_neighbour_distance(atoms: Atoms) -> float:
     return float(min(distances.min(), reach))
 
 
-class LammpsCalculation(LammpsRawCalculation):
+class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
     """One stage of molecular dynamics: typed inputs, a generated script, a trajectory that stays."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.

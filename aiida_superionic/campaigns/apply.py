@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from aiida import orm
 from aiida.common.exceptions import InvalidOperation, NotExistent
 from aiida.engine import submit
+from aiida.engine.daemon.client import DaemonException
 
 from aiida_superionic.calculations.functions import make_structure
 from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State, point_statuses
 from aiida_superionic.campaigns.lock import submission_lock
 from aiida_superionic.campaigns.points import PointSpecification, expand
-from aiida_superionic.campaigns.reconcile import await_broker, await_delivery, daemon_lives, revive
+from aiida_superionic.campaigns.reconcile import (
+    await_broker,
+    await_delivery,
+    await_workers,
+    daemon_lives,
+    revive,
+)
 from aiida_superionic.campaigns.spec import Campaign
 from aiida_superionic.data.campaign import CampaignGroup
 from aiida_superionic.data.point import PointData
@@ -70,7 +77,8 @@ def apply(
                 revived = revive(statuses)
                 _submit_all(lacking, _group(campaign.campaign, statuses), codes, progress)
                 await_delivery()
-            except (InvalidOperation, ConnectionError, TimeoutError) as error:
+                await_workers()
+            except (InvalidOperation, DaemonException, ConnectionError, TimeoutError) as error:
                 raise ApplyError(
                     f"the daemon does not answer ({error}); nothing is lost: restart it with: verdi daemon restart, and"
                     " apply once more"

@@ -17,6 +17,7 @@ from aiida_superionic.campaigns.attempts import PointStatus, State
 from aiida_superionic.campaigns.awaited import awaited
 
 _BROKER_PATIENCE = 30.0  # s; a broker that is being started reads its queue first
+_WORKER_PATIENCE = 20.0  # s; a worker starts in a few, and the broker says so every five
 _LOOKS = 5
 _BETWEEN_LOOKS = 0.1  # s
 
@@ -59,6 +60,35 @@ def await_delivery() -> None:
         error = broker.get_communicator().rpc_send("aiida-superionic", None).exception()
         if isinstance(error, TimeoutError):
             raise error
+
+
+def await_workers() -> None:
+    """Wait until a worker listens to the broker, and restart the workers where none does.
+
+    A killed broker leaves the address of its socket behind. A worker that starts before the next broker has written
+    its own, or that outlives a broker, waits at a socket that nobody reads, for ever.
+
+    Raises
+    ------
+    TimeoutError
+        If none listens after a restart either.
+    """
+    broker = get_manager().get_broker()
+    if isinstance(broker, ZeromqBroker) and not _comes_to_be_heard(broker):
+        get_daemon_client().restart_daemon(wait=True)
+        if not _comes_to_be_heard(broker):
+            raise TimeoutError("its workers do not listen to its message broker")
+
+
+def _comes_to_be_heard(broker: ZeromqBroker) -> bool:
+    deadline = time.monotonic() + _WORKER_PATIENCE
+    while time.monotonic() < deadline:
+        status = broker.probe_service_status()
+        # The status of a killed broker lies there until the next one writes its own.
+        if status.get("pid") == broker._get_service_pid() and status.get("task_subscribers"):
+            return True
+        time.sleep(_BETWEEN_LOOKS)
+    return False
 
 
 def revive(statuses: Sequence[PointStatus]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from aiida_superionic.cli.errors import UserError, tells_user_errors
 from aiida_superionic.cli.root import cmd_root
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
     from rich.table import Table
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from aiida_superionic.campaigns.attempts import PointStatus
 
 FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-_REFRESH_SECONDS = 2.0
+_REFRESH_SECONDS = 4.0
+_LINE_SECONDS = 10.0
+_LONGEST_LIST = 4
 
 
 @cmd_root.group("campaign")
@@ -201,17 +204,46 @@ def _status_table(statuses: Sequence[PointStatus]) -> Table:
     return table
 
 
-def _watch(file: Path, console: Console) -> None:
+@contextmanager
+def _display(console: Console) -> Iterator[Callable[[Sequence[PointStatus]], None]]:
+    """Yield what shows the points: a table that is redrawn, or a line now and then where nothing can be redrawn."""
     from rich.live import Live
 
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False) as live:
+            yield lambda statuses: live.update(_status_table(statuses), refresh=True)
+    else:
+        yield _LinePrinter(console)
+
+
+class _LinePrinter:
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.printed = 0.0
+
+    def __call__(self, statuses: Sequence[PointStatus]) -> None:
+        from aiida_superionic.campaigns.progress import progress_of
+
+        if time.monotonic() - self.printed < _LINE_SECONDS:
+            return
+        self.printed = time.monotonic()
+        running = [
+            now for status, now in zip(statuses, progress_of(statuses), strict=True) if status.state == "running"
+        ]
+        doing = ", ".join(running[:_LONGEST_LIST]) + (" ..." if len(running) > _LONGEST_LIST else "")
+        counts = _count(Counter(str(status.state) for status in statuses))
+        self.console.print(f"{time.strftime('%H:%M:%S')} {counts}: {doing}", markup=False, highlight=False)
+
+
+def _watch(file: Path, console: Console) -> None:
     statuses = _statuses(file)
     from aiida_superionic.campaigns.attempts import point_statuses
     from aiida_superionic.campaigns.reconcile import daemon_lives
 
     try:
-        with Live(console=console, auto_refresh=False, transient=not console.is_terminal) as live:
+        with _display(console) as show:
             while True:
-                live.update(_status_table(statuses), refresh=True)
+                show(statuses)
                 if not any(status.state == "running" for status in statuses):
                     break
                 if not daemon_lives():

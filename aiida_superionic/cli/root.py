@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import click
 from aiida.cmdline.groups import VerdiCommandGroup
 from aiida.cmdline.params import options, types
@@ -40,6 +38,4 @@ from aiida_superionic.cli import campaign, engines, setup  # noqa: E402, F401 - 
 
 def main() -> None:
     """Run the command line."""
-    # That setup makes AiiDA's configuration folder is no cause for a warning.
-    warnings.filterwarnings("ignore", message="Creating AiiDA configuration folder")
     cmd_root(prog_name="aiida-superionic")

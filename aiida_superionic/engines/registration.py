@@ -67,7 +67,8 @@ def ensure_profile(name: str | None = None) -> tuple[str, bool]:
         )
         # On a busy machine the daemon's circus answers slower than the two seconds that AiiDA waits by default.
         config.set_option("daemon.timeout", 30, scope=wanted)
-        config.set_option("runner.poll.interval", 1, scope=wanted)
+        # Workchains hear of their children by message; looking for them as well is only a safety net.
+        config.set_option("runner.poll.interval", 10, scope=wanted)
         if config.default_profile_name is None:
             config.set_default_profile(wanted)
         config.store()
@@ -97,7 +98,8 @@ def ensure_computer(slots: int | None = None) -> tuple[orm.Computer, bool]:
             workdir=str(Path(get_config().dirpath) / "scratch" / profile),
         )
         computer.set_default_mpiprocs_per_machine(1)
-        computer.set_minimum_job_poll_interval(1.0)
+        # Each look at the running jobs costs what a core could give to them.
+        computer.set_minimum_job_poll_interval(2.0)
         created = True
         slots = slots or len(os.sched_getaffinity(0))
     if slots is not None:

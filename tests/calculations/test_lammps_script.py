@@ -125,7 +125,7 @@ _starts = st.none() | st.one_of(
 )
 
 
-@hypothesis_settings(deadline=None, max_examples=200)
+@hypothesis_settings(max_examples=200)
 @given(
     settings=_valid_settings(),
     start=_starts,
@@ -140,7 +140,7 @@ def test_every_line_is_an_expected_one(settings, start, seed, walltime, spacing)
         assert _EXPECTED.fullmatch(line), line
 
 
-@hypothesis_settings(deadline=None, max_examples=100)
+@hypothesis_settings(max_examples=100)
 @given(settings=_valid_settings(), done=st.integers(0, 30))
 def test_segments_end_at_checkpoints_and_at_the_end(settings, done):
     length, total = settings.steps("checkpoint_interval"), settings.steps("duration")

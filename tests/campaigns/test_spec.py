@@ -272,7 +272,7 @@ def outcome(path):
         return error
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mutated_files())
 def test_a_damaged_file_is_read_or_refused_by_name_and_place(tmp_path, capsys, content):
     path = tmp_path / "study.yaml"
@@ -293,7 +293,7 @@ def test_a_damaged_file_is_read_or_refused_by_name_and_place(tmp_path, capsys, c
 UNITS = st.text("abcdefghijklmnopqrstuvwxyzKPMGT_µμ°%*/^ 0", max_size=5) | st.text(max_size=12)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(UNITS)
 def test_no_text_passes_as_a_time_but_a_number_and_a_unit(unit):
     refused = False

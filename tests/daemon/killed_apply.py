@@ -1,7 +1,7 @@
 """Apply a campaign and die by ``kill -9`` at one instant of its first submission: ``killed_apply.py INSTANT FILE``.
 
-The instants: before the point is stored; after it; when its workchain is not a node yet, has no checkpoint, or has
-no task; and when the task was sent.
+The instants: before the point is stored; after it; when its workchain has no checkpoint, or no task; and when the task
+was sent.
 """
 
 import os
@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from aiida import load_profile, orm
+from aiida import load_profile
 from aiida.engine.persistence import AiiDAPersister
 from plumpy.process_comms import RemoteProcessThreadController
 
@@ -37,8 +37,6 @@ def main(instant, file):
         PointData.store = die
     elif instant == "point":
         TransportWorkChain.get_builder_from_protocol = die
-    elif instant == "no node":
-        orm.WorkChainNode.set_process_state = die
     elif instant == "no checkpoint":
         AiiDAPersister.save_checkpoint = die
     elif instant == "no task":

@@ -31,6 +31,9 @@ _SMOOTHING = 0.1
 _FITTED_WITHIN = 0.35
 """Distance in Å from a minimum within which a cubic is fitted to g(r)."""
 
+_FITTED_FROM = 6
+"""Fewer bins than these do not determine a cubic and its scatter."""
+
 
 def radial_bins(trajectory: Trajectory, r_max: float | None, bin_width: float, longest: float = LONGEST) -> Array:
     """Return the edges of bins from 0, of which the last is the largest one that is not beyond r_max, in Å.
@@ -170,7 +173,7 @@ def first_minimum(r: Array, g: Array) -> float:
     left = int(np.flatnonzero(slope[:right] < 0.0)[-1]) + 1
     rough = float(0.5 * (r[left] + r[right]))
     near = np.abs(r - rough) <= _FITTED_WITHIN
-    if not np.ptp(g[near]):
+    if np.count_nonzero(near) < _FITTED_FROM or not np.ptp(g[near]):
         return rough
     cubic = Polynomial.fit(r[near] - rough, g[near], deg=3)
     stationary = cubic.deriv().roots()

@@ -53,6 +53,9 @@ class Observable:
         Where the definition comes from.
     function
         The function itself: a trajectory and the parameters in, a :class:`Result` out.
+    routine
+        Whether it is computed where nothing is asked for by name. What makes sense for some systems only - those with
+        polyanions, Wannier centres or formal charges - or costs much is not.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Observable:
     equation: str
     source: str
     function: Function
+    routine: bool
 
     @property
     def summary(self) -> str:
@@ -116,14 +120,16 @@ def _checked(name: str, value: object, annotation: Any) -> object:
 _REGISTRY: dict[str, Observable] = {}
 
 
-def observable(*, needs: tuple[str, ...], equation: str, source: str) -> Callable[[Function], Function]:
+def observable(
+    *, needs: tuple[str, ...], equation: str, source: str, routine: bool = True
+) -> Callable[[Function], Function]:
     """Register a function as the observable of its own name."""
 
     def register(function: Function) -> Function:
         name = function.__name__
         if name in _REGISTRY:
             raise ValueError(f"observable {name} is registered twice")
-        _REGISTRY[name] = Observable(name, needs, equation, source, function)
+        _REGISTRY[name] = Observable(name, needs, equation, source, function, routine)
         return function
 
     return register
@@ -136,3 +142,8 @@ def observables() -> dict[str, Observable]:
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
     return dict(sorted(_REGISTRY.items()))
+
+
+def routine_observables() -> list[str]:
+    """Return the names of the observables that are computed where nothing is asked for by name."""
+    return [name for name, entry in observables().items() if entry.routine]

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import aiida_superionic
 from aiida_superionic.analysis.readers import FORMATS, read_trajectory
-from aiida_superionic.analysis.registry import Observable, ParameterError, observables, suggestion
+from aiida_superionic.analysis.registry import Observable, ParameterError, observables, routine_observables, suggestion
 from aiida_superionic.analysis.results import NotConverged, Result
 from aiida_superionic.analysis.results_files import CURVES_FILE, RESULTS_FILE, without_undefined_numbers, write_results
 from aiida_superionic.analysis.trajectory import Trajectory, TrajectoryError
@@ -107,7 +107,7 @@ def execute(job: Job) -> int:
     trajectory = read_trajectory(list(job.files), **job.reading)
     chosen = job.observables
     if chosen is None:
-        chosen = {name: {} for name, entry in observables().items() if not _missing(entry, trajectory)}
+        chosen = {name: {} for name in routine_observables() if not _missing(_observable(name), trajectory)}
     elif trajectory.host:
         # A molten run gives a beautiful diffusion coefficient: the check is not to be forgotten.
         chosen = {**chosen, HOST_CHECK: chosen.get(HOST_CHECK, {})}

@@ -32,7 +32,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
-from aiida_superionic.analysis.registry import observables
+from aiida_superionic.analysis.registry import observables, routine_observables
 from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem, load_document
 from aiida_superionic.campaigns.quantities import parse_time
 from aiida_superionic.campaigns.wording import quote, unknown
@@ -235,8 +235,8 @@ def _in_words(kind: Any) -> str:
     return " or ".join(words[option] for option in get_args(kind) or (kind,))
 
 
-def _all_observables() -> tuple[ObservableRequest, ...]:
-    return tuple(ObservableRequest.model_validate(name) for name in observables())
+def _routine_observables() -> tuple[ObservableRequest, ...]:
+    return tuple(ObservableRequest.model_validate(name) for name in routine_observables())
 
 
 class Campaign(_Section):
@@ -276,9 +276,9 @@ class Campaign(_Section):
         examples=[{"protocol": "balanced", "production": "100 ps"}],
     )
     observables: Annotated[tuple[ObservableRequest, ...], AfterValidator(_distinct)] = Field(
-        default_factory=_all_observables,
+        default_factory=_routine_observables,
         min_length=1,
-        description="a list of observables, each a name or a name with parameters; all of them if absent",
+        description="a list of observables, each a name or a name with parameters; the routine ones if absent",
         examples=[["diffusion", {"friction": {"longest_lag": 3.0}}]],
     )
 

@@ -8,7 +8,7 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_superionic.analysis.registry import observables as known_observables
+from aiida_superionic.analysis.registry import routine_observables
 from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.data.point import PointData
 from aiida_superionic.data.potential import PotentialData
@@ -63,7 +63,7 @@ class TransportWorkChain(WorkChain):
         structure, potential, temperature, mobile, seed, protocol, overrides, options
             As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
         observables
-            Parameters of each observable by its name; every observable with its defaults if absent.
+            Parameters of each observable by its name; the routine ones with their defaults if absent.
         version
             Version of the script that ``analysis_code`` runs.
         """
@@ -82,7 +82,7 @@ class TransportWorkChain(WorkChain):
         builder.md._merge(md._inputs(prune=True))
         builder.analyse.code = analysis_code
         builder.analyse.version = orm.Str(version)
-        builder.analyse.observables = orm.Dict(observables or {name: {} for name in known_observables()})
+        builder.analyse.observables = orm.Dict(observables or {name: {} for name in routine_observables()})
         return builder
 
     def run_dynamics(self) -> ToContext:

@@ -17,6 +17,7 @@ from aiida_superionic.analysis.trajectory import Trajectory
 
 @observable(
     needs=("positions",),
+    routine=False,
     equation="ρ(x) = ⟨number of ions between x and x + dx⟩ / (volume of the slab)",
     source="Disentangling cation-polyanion coupling in solid electrolytes, Fig 6",
 )

@@ -25,6 +25,7 @@ _MOST_FOLLOWED = 1000
 
 @observable(
     needs=("positions", "mobile"),
+    routine=False,
     equation="frequency of lasting changes of the set of host neighbours; ⟨r(t)⟩ from those that leave and enter",
     source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, Fig 8",
 )

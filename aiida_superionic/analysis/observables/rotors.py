@@ -138,6 +138,7 @@ def angle_densities(trajectory: Trajectory, polyanions: Polyanions, bin_width: f
 
 @observable(
     needs=("positions",),
+    routine=False,
     equation="θ = angle of a body-fixed vector with each cell vector;  p(θ), sin θ / 2 for free rotation",
     source=_SOURCE,
 )
@@ -203,6 +204,7 @@ def rotor_angles(trajectory: Trajectory, *, bin_width: float = 5.0, max_frames: 
 
 @observable(
     needs=("positions",),
+    routine=False,
     equation="F(θ) = −k_B T ln (p(θ) / sin θ), its least value 0",
     source="Disentangling cation-polyanion coupling in solid electrolytes, Fig S5",
 )
@@ -282,6 +284,7 @@ def _orientations(trajectory: Trajectory, polyanions: Polyanions) -> dict[str, A
 
 @observable(
     needs=("positions",),
+    routine=False,
     equation="frequency = changes above a threshold between successive basins, per polyanion and time",
     source=_SOURCE,
 )

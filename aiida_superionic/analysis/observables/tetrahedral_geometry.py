@@ -129,6 +129,7 @@ def _spread(n_units: int, wanted: int) -> NDArray[np.intp]:
 
 @observable(
     needs=("positions",),
+    routine=False,
     equation="θ = angle X–X–X in a unit AX4;  ω = (θ(t + dt) − θ(t − dt)) / (2 dt)",
     source="Accurate description of ion migration in solid-state ion conductors from machine-learning molecular "
     "dynamics, eqs 4-5",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aiida_superionic.analysis.registry import observables
+from aiida_superionic.analysis.registry import observables, routine_observables
 from aiida_superionic.campaigns.document import CampaignFileError
 from aiida_superionic.campaigns.points import expand
 from aiida_superionic.campaigns.quantities import parse_time
@@ -75,13 +75,13 @@ def test_what_is_left_out_has_its_default(load):
     assert campaign.seed == 1
     assert campaign.md.protocol == "balanced"
     assert campaign.md.settings == protocols("md")["balanced"]
-    assert {request.name for request in campaign.observables} == set(observables())
+    assert [request.name for request in campaign.observables] == routine_observables()
 
 
-def test_the_example_is_a_campaign_of_four_points_with_every_observable():
+def test_the_example_is_a_campaign_of_four_points_with_what_the_paper_prints():
     campaign = load_campaign(EXAMPLE)
     assert len(expand(campaign)) == 4
-    assert {request.name for request in campaign.observables} == set(observables())
+    assert {request.name for request in campaign.observables} >= {"diffusion", "friction", "cage_residence"}
 
 
 REFUSED = [
@@ -165,7 +165,7 @@ REFUSED = [
     ("100 ps", "[100 ps]", 14, "the time ['100 ps'] is not a time"),
     # observables
     ("- diffusion", "- diffussion", 16, "unknown observable 'diffussion'; did you mean diffusion?"),
-    ("- diffusion", "- colour", 16, "unknown observable 'colour'; write cage_residence or diffusion or"),
+    ("- diffusion", "- colour", 16, "unknown observable 'colour'; write angular_distribution or cage_residence or"),
     ("- diffusion", "- friction", 17, "friction is given twice; remove one"),
     ("- diffusion", "- 5", 16, "5 is not an observable; write a name, or one name with parameters"),
     ("- diffusion", "- {a: 1, b: 2}", 16, "{'a': 1, 'b': 2} is not an observable"),

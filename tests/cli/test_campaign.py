@@ -29,7 +29,9 @@ def test_status_done_says_only_whether_all_have_finished(invoke, campaign_file):
 
 
 def test_results_of_nothing_are_a_valid_document(invoke, campaign_file):
-    json.loads(invoke("campaign", "results", campaign_file(), "--format", "json").stdout)
+    document = json.loads(invoke("campaign", "results", campaign_file(), "--format", "json").stdout)
+    assert all(row["observables"] == {} for row in document)
+    assert {point["state"] for row in document for point in row["points"]} == {"missing"}
 
 
 def test_apply_without_a_daemon_stores_nothing(invoke, campaign_file, stored):

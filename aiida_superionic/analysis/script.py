@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import aiida_superionic
+from aiida_superionic.analysis.command_line import (
+    BAD_INPUT,
+    Parser,
+    complain,
+    exit_status,
+    exit_with_status_of,
+    read_job,
+)
 from aiida_superionic.analysis.registry import Observable, ParameterError, observables, routine_observables, suggestion
 from aiida_superionic.analysis.results import NotConverged, Result
 from aiida_superionic.analysis.results_files import CURVES_FILE, RESULTS_FILE, without_undefined_numbers, write_results
-from aiida_superionic.analysis.trajectory import Trajectory, TrajectoryError
+from aiida_superionic.analysis.trajectory import Trajectory
 from aiida_superionic.analysis.trajectory_request import TrajectoryRequest, add_trajectory_options, words
 
-BAD_INPUT = 2
-BAD_TRAJECTORY = 3
+PROGRAM = "superionic-analyse"
 NOT_CONVERGED = 4
 
 HOST_CHECK = "host_lattice"
@@ -49,10 +54,7 @@ class Job:
 
 def main() -> None:
     """Run the command line, and exit with its status."""
-    # A batch job's locale may know no Å.
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(run(sys.argv[1:]))
+    exit_with_status_of(run)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -63,16 +65,15 @@ def run(arguments: Sequence[str]) -> int:
     sentence each on the standard error, which begins with ``superionic-analyse: input:``, ``superionic-analyse:
     trajectory:`` or ``superionic-analyse: <observable>:``.
     """
-    try:
-        options = _parser().parse_args(arguments)
-        if options.list:
-            _print_list()
-            return 0
-        return execute(_job_from_file(Path(options.job), options) if options.job else _job_from_options(options))
-    except ParameterError as error:
-        return _complain(f"input: {error}", BAD_INPUT)
-    except TrajectoryError as error:
-        return _complain(f"trajectory: {error}", BAD_TRAJECTORY)
+    return exit_status(PROGRAM, lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options = _parser().parse_args(arguments)
+    if options.list:
+        _print_list()
+        return 0
+    return execute(_job_from_file(Path(options.job), options) if options.job else _job_from_options(options))
 
 
 def execute(job: Job) -> int:
@@ -113,7 +114,7 @@ def execute(job: Job) -> int:
         except (NotConverged, ParameterError) as error:
             failures[name] = str(error)
             failure = NOT_CONVERGED if isinstance(error, NotConverged) else BAD_INPUT
-            _complain(f"{name}: {error}", failure)
+            complain(PROGRAM, f"{name}: {error}")
             status = failure if status != BAD_INPUT else status
     try:
         write_results(job.output, trajectory, results, parameters, failures)
@@ -134,19 +135,9 @@ def _check_resolved(result: Result) -> None:
         raise NotConverged(f"the run gives an upper bound only: {', '.join(bounds)}")
 
 
-def _complain(message: str, status: int) -> int:
-    print(f"superionic-analyse: {message}", file=sys.stderr)
-    return status
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ParameterError(message)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="superionic-analyse",
+    parser = Parser(
+        prog=PROGRAM,
         description="Compute observables of a molecular-dynamics trajectory.",
         epilog="exit status: 0 done, 2 wrong request, 3 trajectory missing, changed or damaged, 4 not converged",
     )
@@ -192,19 +183,14 @@ def _requested(text: str) -> tuple[str, dict[str, object]]:
 def _job_from_file(path: Path, options: argparse.Namespace) -> Job:
     if options.trajectory or options.observable:
         raise ParameterError("--job takes the trajectory and the observables from its file; give no others")
-    try:
-        content = json.loads(path.read_bytes())
-        trajectory = TrajectoryRequest.from_job(content["trajectory"], path)
-        chosen = {str(name): dict(given) for name, given in content["observables"].items()}
-    except ParameterError:
-        raise
-    except OSError as error:
-        raise ParameterError(f"{path} cannot be read: {error.strerror}") from error
-    except KeyError as error:
-        raise ParameterError(f"{path} has no entry {error.args[0]!r}") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ParameterError(f"{path} is no analysis job: {error}") from error
-    return Job(trajectory, chosen, Path(options.output))
+    return read_job(
+        path,
+        lambda content: Job(
+            TrajectoryRequest.from_job(content["trajectory"], path),
+            {str(name): dict(given) for name, given in content["observables"].items()},
+            Path(options.output),
+        ),
+    )
 
 
 def _observable(name: str) -> Observable:

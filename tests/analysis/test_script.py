@@ -223,11 +223,11 @@ def test_a_wrong_request_exits_with_2(tmp_path, arguments, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "analysis.json is no analysis job: Expecting property name"),
-        ("[]", "analysis.json is no analysis job: "),
+        ("{", "analysis.json is no readable job: Expecting property name"),
+        ("[]", "analysis.json is no readable job: "),
         ('{"trajectory": {"files": {}}}', "analysis.json has no entry 'observables'"),
         ('{"trajectory": {"files": {}, "kind": []}, "observables": {}}', "unknown entry 'kind'"),
-        ('{"trajectory": {"files": ["a"]}, "observables": {}}', "analysis.json is no analysis job: "),
+        ('{"trajectory": {"files": ["a"]}, "observables": {}}', "analysis.json is no readable job: "),
         ('{"trajectory": {"files": {"a": 7}}, "observables": {}}', "the SHA-256 of 'a' is 7 where text is expected"),
         ('{"trajectory": {"files": {"a": null}, "kinds": "Ag"}, "observables": {}}', "kinds is 'Ag' where a list of"),
         (
@@ -243,7 +243,7 @@ def test_a_wrong_request_exits_with_2(tmp_path, arguments, message):
         ('{"trajectory": {"files": {"a": null}, "format": 3}, "observables": {}}', "format is 3 where"),
         (
             '{"trajectory": {"files": {"a": null}}, "observables": {"diffusion": 3}}',
-            "analysis.json is no analysis job: ",
+            "analysis.json is no readable job: ",
         ),
         ('{"trajectory": {"files": {"a": null}}, "observables": {"frictoin": {}}}', "did you mean 'friction'?"),
     ],

@@ -9,11 +9,12 @@ from ase.io import read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_superionic.analysis.observables.dipoles import DIPOLE_IN_DEBYE, dipole_moments
+from aiida_superionic.analysis.observables.dipoles import dipole_moments
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.results import NotConverged
 from aiida_superionic.analysis.trajectory import Trajectory
 from aiida_superionic.analysis.wannier_centres import anion_of, centre_bonds
+from aiida_superionic.units import DIPOLE_IN_DEBYE
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "cp2k"
 REAL = {"agi32_dzvp_loc": (10.171, "Ag", 5), "agi4_xtb_loc": (5.0855, "Ag", 5), "lii8": (6.0, "Li", 1)}

@@ -20,10 +20,7 @@ from aiida_superionic.analysis.sites import (
 )
 from aiida_superionic.analysis.statistics import Estimate, block_statistics
 from aiida_superionic.analysis.trajectory import Array, Trajectory
-from aiida_superionic.units import DIFFUSION_IN_CM2_PER_S
-
-PER_NS = 1e3
-"""1/ns per 1/ps."""
+from aiida_superionic.units import DIFFUSION_IN_CM2_PER_S, FREQUENCY_PER_NS
 
 NO_EVENT_BOUND = 3.0
 """Mean number of events that would give none with a probability of 5 % (Poisson)."""
@@ -39,10 +36,10 @@ def frequency_scalar(estimate: Estimate, name: str, exposure: float) -> Scalar:
     exposure
         Time that was watched, summed over ions or rotors, in ps.
     """
-    value, error = estimate.scalar(name, PER_NS)
+    value, error = estimate.scalar(name, FREQUENCY_PER_NS)
     if value > 0.0:
         return Scalar(value, error, "1/ns")
-    return Scalar(None, None, "1/ns", upper_bound=NO_EVENT_BOUND / exposure * PER_NS)
+    return Scalar(None, None, "1/ns", upper_bound=NO_EVENT_BOUND / exposure * FREQUENCY_PER_NS)
 
 
 def jump_statistics(states: NDArray[np.generic], sites: Array, cell: Array, timestep: float) -> Estimate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -25,10 +26,33 @@ from aiida_superionic.data.trajectory import TrajectoryData
 
 DIGEST_FILE = "trajectory.sha256"
 
+_NEUTRAL = 1e-6
+"""Charge per atom in e that is a rounding error, of thirds for instance."""
+
 
 def kinds_of(structure: orm.StructureData) -> list[str]:
     """Return the chemical symbols of a structure in the order in which LAMMPS numbers its types."""
     return list(dict.fromkeys(structure.get_ase().get_chemical_symbols()))
+
+
+def check_formal_charges(charges: Mapping[str, float], structure: orm.StructureData) -> None:
+    """Check that formal charges are those of a structure.
+
+    Raises
+    ------
+    ValueError
+        If a species is not in the structure, or every species has a charge and the structure is not neutral.
+    """
+    symbols = structure.get_ase().get_chemical_symbols()
+    absent = sorted(set(charges) - set(symbols))
+    if absent:
+        raise ValueError(
+            f"formal charges of {', '.join(absent)} where the structure holds {', '.join(kinds_of(structure))}"
+        )
+    if set(charges) == set(symbols):
+        total = sum(charges[symbol] for symbol in symbols)
+        if abs(total) > _NEUTRAL * len(symbols):
+            raise ValueError(f"the formal charges of the structure add up to {total:g} e where it must be neutral")
 
 
 def nearest_neighbour_distance(atoms: Atoms) -> float:
@@ -115,6 +139,7 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
     ) -> str:
         """Return the input script that these inputs make."""
         settings = MdSettings.model_validate(parameters.get_dict())
+        check_formal_charges(settings.formal_charges, structure)
         atoms = structure.get_ase()
         kinds = kinds_of(structure)
         host = atoms[[atom.index for atom in atoms if atom.symbol not in settings.mobile]]

@@ -103,6 +103,7 @@ class LammpsParser(Parser):
             files=digests,
             kinds=kinds_of(self.node.inputs.structure),
             mobile=self.settings.mobile,
+            formal_charges=self.settings.formal_charges,
             md_timestep=self.settings.timestep,
             n_frames=self.settings.steps("duration") // self.settings.steps("sampling_interval") + 1,
             sampling_interval=self.settings.sampling_interval,

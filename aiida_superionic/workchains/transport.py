@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
@@ -48,6 +49,7 @@ class TransportWorkChain(WorkChain):
         temperature: float,
         mobile: list[str],
         seed: int,
+        formal_charges: Mapping[str, float] | None = None,
         observables: dict[str, dict[str, Any]] | None = None,
         version: str,
         protocol: str = "balanced",
@@ -60,7 +62,7 @@ class TransportWorkChain(WorkChain):
         ----------
         lammps_code, analysis_code
             The executables.
-        structure, potential, temperature, mobile, seed, protocol, overrides, options
+        structure, potential, temperature, mobile, seed, formal_charges, protocol, overrides, options
             As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
         observables
             Parameters of each observable by its name; the routine ones with their defaults if absent.
@@ -75,6 +77,7 @@ class TransportWorkChain(WorkChain):
             temperature=temperature,
             mobile=mobile,
             seed=seed,
+            formal_charges=formal_charges,
             protocol=protocol,
             overrides=overrides,
             options=options,

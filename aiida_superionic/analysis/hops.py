@@ -52,7 +52,7 @@ def find_hops(trajectory: Trajectory, kind: str, host: str, cutoff: float, n_dwe
         are left out, and so are those that have neither lost nor won a neighbour after that time.
     """
     ions, hosts = trajectory.atoms_of(kind), trajectory.atoms_of(host)
-    sets = neighbour_sets(trajectory.positions, trajectory.cell, ions, hosts, cutoff)
+    sets = neighbour_sets(trajectory.positions, trajectory.cell, ions, hosts, [cutoff])[..., 0]
     frames, columns = changes(lasting_states(sets, n_dwell))
     hops = []
     for frame, column in zip(frames.tolist(), columns.tolist(), strict=True):

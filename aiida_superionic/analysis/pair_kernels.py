@@ -8,32 +8,20 @@ which pairs are looked at.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from aiida_superionic.analysis.compiled import compiled
 from aiida_superionic.analysis.trajectory import Array
 
 Indices = NDArray[np.intp]
-
-_Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 
 # Additions to the same bin wait for one another; consecutive pairs go to different copies of the histogram.
 _N_COPIES = 4
 
 
-def _compiled(kernel: _Kernel) -> _Kernel:
-    try:
-        compiled: _Kernel = njit(cache=True, error_model="numpy")(kernel)
-    except RuntimeError:  # no folder for the cache can be written: compiling takes seconds in each run
-        compiled = njit(error_model="numpy")(kernel)
-    return compiled
-
-
-@_compiled
+@compiled
 def wrap(points: Array, inverse: Array, fractional: Array) -> bool:
     """Write the fractional coordinates of points, wrapped into the cell, and return whether all are finite."""
     for i in range(len(points)):
@@ -46,7 +34,7 @@ def wrap(points: Array, inverse: Array, fractional: Array) -> bool:
     return True
 
 
-@_compiled
+@compiled
 def sort_into_cells(fractional: Array, grid: Indices, order: Indices, begins: Indices, result: Array) -> None:
     """Sort points by cell, the last axis fastest: ``order`` says which point comes where, ``begins`` where cells do."""
     n_points = fractional.shape[1]
@@ -69,7 +57,7 @@ def sort_into_cells(fractional: Array, grid: Indices, order: Indices, begins: In
             result[d, place] = fractional[d, i]
 
 
-@_compiled
+@compiled
 def find_runs(a_0: int, b_0: int, c_0: int, grid: Indices, reach: Indices, begins: Indices, runs: Indices) -> int:
     """Write the runs (start, stop) of sorted points that may be within reach of a cell, and return their number.
 
@@ -96,7 +84,7 @@ def find_runs(a_0: int, b_0: int, c_0: int, grid: Indices, reach: Indices, begin
     return n_runs
 
 
-@_compiled
+@compiled
 def gather(
     points: Array,
     runs: Indices,
@@ -119,7 +107,7 @@ def gather(
     return n_gathered
 
 
-@_compiled
+@compiled
 def bins_of_distances(
     points: Array,
     start: int,
@@ -158,14 +146,14 @@ def bins_of_distances(
         bins[k] = np.int32(place if place < end else end)
 
 
-@_compiled
+@compiled
 def add_counts(bins: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
     """Add 1 for each bin, to one copy of the histogram after another."""
     for k in range(len(bins)):
         counts[k % _N_COPIES, bins[k]] += 1
 
 
-@_compiled
+@compiled
 def histogram(
     first: Array,
     second: Array,
@@ -234,7 +222,7 @@ def histogram(
     return total, -1
 
 
-@_compiled
+@compiled
 def neighbours(
     first: Array,
     second: Array,
@@ -286,3 +274,29 @@ def neighbours(
                 distances[n_found] = math.sqrt(square)
                 n_found += 1
     return i_found[:n_found], j_found[:n_found], distances[:n_found], finite
+
+
+@compiled
+def neighbour_sets(
+    first: Array,
+    second: Array,
+    inverses: Array,
+    triangles: Array,
+    reaches: Indices,
+    grid: Indices,
+    keys: NDArray[np.uint64],
+    cutoffs: Array,
+    sets: NDArray[np.uint64],
+) -> int:
+    """Change each set by the keys of the points within each cutoff; return the frame that is not finite, or −1."""
+    for t in range(len(first)):
+        i, j, distances, finite = neighbours(
+            first[t], second[t], inverses[t], triangles[t], reaches[t], grid, cutoffs.max(), False
+        )
+        if not finite:
+            return t
+        for pair in range(len(i)):
+            for c in range(len(cutoffs)):
+                if distances[pair] < cutoffs[c]:
+                    sets[t, i[pair], c] ^= keys[j[pair]]
+    return -1

@@ -10,26 +10,26 @@ from zipfile import BadZipFile
 import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
-from aiida.parsers import Parser
 
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.analyse import CURVES_FILE, RESULTS_FILE
+from aiida_superionic.parsers.files import FilesParser, sentence_of
 
 _MESSAGE = "superionic-analyse: "
 _ENTRIES = ("version", "observables", "curves", "failures")
 
 
-class AnalyseParser(Parser):
+class AnalyseParser(FilesParser):
     """Turns the results file into nodes; a run without one is a failure with the script's own sentence."""
 
     def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
         """Store observables and curves and return the exit code that says how the script ended."""
-        cost = usage.parse_usage(self._text(usage.FILE))
+        cost = usage.parse_usage(self.text(usage.FILE))
         if cost is not None:
             self.out("usage", orm.Dict(cost))
-        sentence = self._sentence()
+        sentence = sentence_of(self.text(self.node.get_option("output_filename")), _MESSAGE)
         try:
-            results = json.loads(self._text(RESULTS_FILE))
+            results = json.loads(self.text(RESULTS_FILE))
             version, observables, axes, failures = (results[key] for key in _ENTRIES)
         except (ValueError, KeyError, TypeError):
             return self._without_results(sentence)
@@ -57,13 +57,6 @@ class AnalyseParser(Parser):
             return codes.ERROR_BAD_INPUT.format(error=sentence.removeprefix("input: "))
         return codes.ERROR_NO_RESULTS.format(error=sentence)
 
-    def _sentence(self) -> str:
-        lines = [
-            line.strip() for line in self._text(self.node.get_option("output_filename")).splitlines() if line.strip()
-        ]
-        told = [line.removeprefix(_MESSAGE) for line in lines if line.startswith(_MESSAGE)]
-        return (told or lines or ["it printed nothing"])[-1][:500]
-
     @staticmethod
     def _curves(path: Path, axes: dict[str, dict[str, str]]) -> orm.ArrayData | None:
         """Return curves and surfaces as one node: arrays ``NAME__x``, ``__y``, ``__z``, ``__error``; axes an attribute.
@@ -82,9 +75,3 @@ class AnalyseParser(Parser):
             return None
         node.base.attributes.set("axes", axes)
         return node
-
-    def _text(self, name: str) -> str:
-        if name not in self.retrieved.base.repository.list_object_names():
-            return ""
-        content: bytes = self.retrieved.base.repository.get_object_content(name, mode="rb")
-        return content.decode("utf-8", errors="replace")

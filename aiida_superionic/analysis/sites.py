@@ -14,7 +14,6 @@ from aiida_superionic.analysis.reference_frame import positions_in_host_frame
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.results import NotConverged
 from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
-from aiida_superionic.analysis.wannier_centres import CENTRE
 
 _SAME_VERTEX = 0.5
 """Å within which Voronoi vertices are one: a thermal average splits a vertex where more than four cells meet."""
@@ -129,7 +128,7 @@ def cage_species(trajectory: Trajectory, neighbour: str | None) -> str:
     """
     if not trajectory.mobile:
         raise NotConverged("no species of the trajectory is declared mobile")
-    hosts = [kind for kind in trajectory.host if kind != CENTRE]
+    hosts = trajectory.host
     if neighbour is None and len(hosts) == 1:
         return hosts[0]
     if neighbour in hosts:
@@ -166,7 +165,7 @@ def host_interstices(trajectory: Trajectory, neighbour: str) -> tuple[Interstice
     """
     points, cell = mean_places(trajectory, trajectory.atoms_of(neighbour))
     interstices = tetrahedral_interstices(points, cell)
-    kinds = [kind for kind in trajectory.host if kind not in (neighbour, CENTRE)]
+    kinds = [kind for kind in trajectory.host if kind != neighbour]
     if kinds:
         others, _ = mean_places(trajectory, np.flatnonzero(np.isin(trajectory.species, kinds)))
         corners = interstices.corners(points[None], cell, np.arange(len(interstices.centres)))[0]

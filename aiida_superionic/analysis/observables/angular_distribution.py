@@ -15,8 +15,7 @@ from aiida_superionic.analysis.periodic import minimum_image
 from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import NotConverged, Result, Surface
 from aiida_superionic.analysis.statistics import block_statistics
-from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
-from aiida_superionic.analysis.wannier_centres import CENTRE
+from aiida_superionic.analysis.trajectory import CENTRE, Array, Trajectory, frame_batches
 
 Indices = NDArray[np.intp]
 
@@ -49,16 +48,17 @@ def bonded_partners(vertices: Array, partners: Array, cell: Array, bond_length: 
 
 def _vertex_and_partners(trajectory: Trajectory, vertex: str | None) -> tuple[str, list[str]]:
     kinds = trajectory.kinds
-    if vertex is None and CENTRE in kinds:
+    if vertex is None and len(trajectory.centres):
         vertex = CENTRE
     if vertex is None and len(trajectory.host) > 1:
         vertex = Counter(kind for kind in trajectory.species if kind in trajectory.host).most_common(1)[0][0]
     if vertex is None:
         raise NotConverged("the trajectory holds neither Wannier centres nor polyanions, of which an angle is taken")
-    if vertex not in trajectory.host:
+    vertices = (*trajectory.host, *([CENTRE] if len(trajectory.centres) else []))
+    if vertex not in vertices:
         raise ParameterError(
             f"vertex is {vertex!r} where one of the species is expected that are not mobile: "
-            f"{', '.join(trajectory.host) or 'none'}"
+            f"{', '.join(vertices) or 'none'}"
         )
     # A centre may belong to a mobile ion: it is then no part of an anion.
     return vertex, [kind for kind in kinds if kind != vertex and (vertex == CENTRE or kind in trajectory.host)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 
 import numpy as np
 from numpy.polynomial import Polynomial
@@ -15,6 +15,7 @@ from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
 from aiida_superionic.analysis.statistics import Estimate, block_statistics
 from aiida_superionic.analysis.trajectory import Array, Trajectory
+from aiida_superionic.analysis.wannier_centres import with_centres_named
 
 BIN_WIDTH = 0.05
 """Default width of a bin in Å."""
@@ -209,7 +210,9 @@ def radial_distribution(
     bin_width: float = BIN_WIDTH,
     max_frames: int = MAX_FRAMES,
 ) -> Result:
-    """Radial distribution function of every pair of species.
+    """Radial distribution function of every pair of species, and of ions and Wannier centres.
+
+    Centres are told apart by the species of the ion that they belong to.
 
     Parameters
     ----------
@@ -227,7 +230,14 @@ def radial_distribution(
     -------
     Result
         The curve ``radial_distribution_X_Y`` for every pair of species; for mobile X and host Y the scalar
-        ``first_minimum_X_Y`` in Å (None where the curve has none), found as :func:`first_minimum` says.
+        ``first_minimum_X_Y`` in Å (None where the curve has none), found as :func:`first_minimum` says. Where there
+        are Wannier centres, the curve ``radial_distribution_centres_X_Y`` of every species X and the centres of Y.
+
+    Raises
+    ------
+    ParameterError
+        If r_max is further than the cell allows, a parameter is not positive, or a Wannier centre is not where it must
+        be.
     """
     scalars, curves = {}, {}
     for first, second in combinations_with_replacement(mobile_first(trajectory), 2):
@@ -243,5 +253,18 @@ def radial_distribution(
             value, error = estimate.scalar("first_minimum")
             scalars[f"first_minimum_{first}_{second}"] = Scalar(
                 value if np.isfinite(value) else None, error if np.isfinite(error) else None, "Å"
+            )
+    if len(trajectory.centres):
+        named, centres = with_centres_named(evenly_spaced(trajectory, max_frames))
+        for first, (second, name) in product(mobile_first(trajectory), centres.items()):
+            r, estimate = pair_distribution(named, first, name, r_max=r_max, bin_width=bin_width, max_frames=max_frames)
+            curves[f"radial_distribution_centres_{first}_{second}"] = Curve(
+                r,
+                estimate.value["g"],
+                "distance",
+                "Å",
+                f"g(r) of {first} and centres of {second}",
+                "1",
+                estimate.error["g"],
             )
     return Result(scalars, curves)

@@ -13,7 +13,7 @@ from aiida_superionic.analysis.registry import observable
 from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
 from aiida_superionic.analysis.statistics import block_statistics, count_lags
 from aiida_superionic.analysis.trajectory import Array, Trajectory
-from aiida_superionic.analysis.wannier_centres import CENTRE, anion_of, centre_bonds
+from aiida_superionic.analysis.wannier_centres import anion_of, centre_bonds
 from aiida_superionic.units import TIME_IN_FS
 
 
@@ -44,7 +44,7 @@ def tetrahedral_rotor_functions(bonds: Array) -> Array:
 
 
 def _tetrahedra(trajectory: Trajectory, anion: str | None, per_anion: int, per_cation: int | None) -> dict[str, Array]:
-    if CENTRE in trajectory.species:
+    if len(trajectory.centres):
         kind = anion_of(trajectory, anion)
         return {kind: centre_bonds(trajectory, kind, per_anion, per_cation)}
     found = {}

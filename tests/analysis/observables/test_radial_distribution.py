@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.io import read
 
 from aiida_superionic.analysis.observables.radial_distribution import first_minimum, radial_distribution
 from aiida_superionic.analysis.registry import ParameterError
@@ -52,6 +54,29 @@ def test_an_equivalent_sheared_cell_gives_the_same(rng):
     for name, curve in one.items():
         assert curve.y.sum() > 0
         np.testing.assert_allclose(other[name].y, curve.y, rtol=1e-12)
+
+
+def test_centres_are_counted_with_the_ions_that_own_them():
+    """Within 1 Å an iodide has its own four centres and silver its five, and none of the other's."""
+    atoms = read(Path(__file__).parents[2] / "fixtures" / "cp2k" / "agi32_dzvp_loc.wannier.xyz", format="xyz")
+    positions = np.repeat(atoms.positions[None], 10, axis=0)
+    trajectory = Trajectory(
+        tuple(atoms.get_chemical_symbols()), positions, np.eye(3) * 10.171, 1.0, np.ones(len(atoms)), mobile=("Ag",)
+    )
+    curves = radial_distribution(trajectory, bin_width=0.1, r_max=5.0).curves
+    ions = {"radial_distribution_Ag_Ag", "radial_distribution_Ag_I", "radial_distribution_I_I"}
+    pairs = {"Ag_Ag": (5, 5 * 16), "Ag_I": (0, 4 * 16), "I_Ag": (0, 5 * 16), "I_I": (4, 4 * 16)}
+    assert set(curves) == ions | {f"radial_distribution_centres_{pair}" for pair in pairs}
+    for pair, (own, n_centres) in pairs.items():
+        curve = curves[f"radial_distribution_centres_{pair}"]
+        shells = 4.0 / 3.0 * np.pi * ((curve.x + 0.05) ** 3 - (curve.x - 0.05) ** 3)
+        running = np.cumsum(curve.y * shells) * n_centres / 10.171**3
+        assert running[curve.x < 1.0][-1] == pytest.approx(own, abs=1e-9)
+        assert running[-1] > own + 1.0
+    bare = replace(trajectory, species=tuple(np.where(np.array(trajectory.species) == "X", "Xe", trajectory.species)))
+    without = radial_distribution(bare, bin_width=0.1, r_max=5.0).curves
+    for name in ions:
+        np.testing.assert_array_equal(curves[name].y, without[name].y)
 
 
 def test_simple_cubic_shells_hold_6_12_and_8():

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from aiida_superionic.analysis.hops import distances_during, find_hops
-from aiida_superionic.analysis.observables.jumps import frequency_scalar
 from aiida_superionic.analysis.observables.radial_distribution import cage_cutoff
 from aiida_superionic.analysis.registry import observable
 from aiida_superionic.analysis.results import Curve, Result, Scalar
 from aiida_superionic.analysis.sites import cage_species, frames_of
-from aiida_superionic.analysis.statistics import block_statistics
+from aiida_superionic.analysis.statistics import event_frequency
 from aiida_superionic.analysis.trajectory import Array, Trajectory
 
 _HALF_WIDTH = 0.5
@@ -68,15 +64,7 @@ def hop_events(
         lost = np.array([len(hop.leaving) for hop in hops])
         # No hop can be seen whose before or after lies outside.
         watched = max(trajectory.n_frames - 2 * n_half, 0)
-
-        def estimate(
-            start: int, stop: int, middles: NDArray[np.intp] = middles - n_half, n_ions: int = n_ions
-        ) -> Mapping[str, ArrayLike]:
-            count = np.count_nonzero((middles >= start) & (middles < stop))
-            return {"frequency": count / ((stop - start) * trajectory.timestep * n_ions)}
-
-        result = block_statistics(estimate, watched)
-        scalars[f"hop_frequency_{kind}"] = frequency_scalar(result, "frequency", watched * trajectory.timestep * n_ions)
+        scalars[f"hop_frequency_{kind}"] = event_frequency(middles - n_half, watched, trajectory.timestep, n_ions)
         if len(hops) < 2:
             continue
         error = float(lost.std(ddof=1) / np.sqrt(len(lost)))

@@ -18,32 +18,13 @@ from aiida_superionic.analysis.sites import (
     lasting_states,
     mobile_in_sites,
 )
-from aiida_superionic.analysis.statistics import Estimate, block_statistics
+from aiida_superionic.analysis.statistics import Estimate, block_statistics, event_frequency
 from aiida_superionic.analysis.trajectory import Array, Trajectory
-from aiida_superionic.units import DIFFUSION_IN_CM2_PER_S, FREQUENCY_PER_NS
-
-NO_EVENT_BOUND = 3.0
-"""Mean number of events that would give none with a probability of 5 % (Poisson)."""
-
-
-def frequency_scalar(estimate: Estimate, name: str, exposure: float) -> Scalar:
-    """Return a frequency in 1/ns from one in 1/ps, or its upper bound where no event was seen.
-
-    Parameters
-    ----------
-    estimate, name
-        Where the frequency is.
-    exposure
-        Time that was watched, summed over ions or rotors, in ps.
-    """
-    value, error = estimate.scalar(name, FREQUENCY_PER_NS)
-    if value > 0.0:
-        return Scalar(value, error, "1/ns")
-    return Scalar(None, None, "1/ns", upper_bound=NO_EVENT_BOUND / exposure * FREQUENCY_PER_NS)
+from aiida_superionic.units import DIFFUSION_IN_CM2_PER_S
 
 
 def jump_statistics(states: NDArray[np.generic], sites: Array, cell: Array, timestep: float) -> Estimate:
-    """Return the frequency of jumps and what they give for diffusion.
+    """Return how far jumps go and what they give for diffusion.
 
     Parameters
     ----------
@@ -59,20 +40,19 @@ def jump_statistics(states: NDArray[np.generic], sites: Array, cell: Array, time
     Returns
     -------
     Estimate
-        ``frequency`` k per ion in 1/ps, ``square`` the mean square length a² of a jump in Å² (0 where there is none),
-        and ``diffusion`` k a²/6 in Å²/ps.
+        ``square``, the mean square length a² of a jump in Å² (0 where there is none), and ``diffusion``, k a²/6 in
+        Å²/ps with k the frequency of jumps per ion.
     """
     frames, ions = changes(states)
     vectors = minimum_image((sites[states[frames, ions]] - sites[states[frames - 1, ions]])[None], cell)[0]
     squares = np.sum(vectors**2, axis=1)
 
     def estimate(start: int, stop: int) -> Mapping[str, ArrayLike]:
-        part = squares[(frames >= max(start, 1)) & (frames < stop)]
-        frequency = len(part) / ((stop - start) * timestep * states.shape[1])
-        square = part.mean() if len(part) else 0.0
-        return {"frequency": frequency, "square": square, "diffusion": frequency * square / 6.0}
+        part = squares[(frames > start) & (frames <= stop)]
+        watched = (stop - start) * timestep * states.shape[1]
+        return {"square": part.mean() if len(part) else 0.0, "diffusion": part.sum() / (6.0 * watched)}
 
-    return block_statistics(estimate, len(states))
+    return block_statistics(estimate, len(states) - 1)
 
 
 @observable(
@@ -113,9 +93,11 @@ def jumps(trajectory: Trajectory, *, dwell: float = 0.1, neighbour: str | None =
     sites = interstices.centres
     scalars = {"interstices": Scalar(float(len(sites)), None, "1")}
     for kind, states in mobile_in_sites(trajectory, trajectory.mobile, sites, cell).items():
-        result = jump_statistics(lasting_states(states, n_dwell), sites, cell, trajectory.timestep)
-        exposure = trajectory.duration * states.shape[1]
-        scalars[f"jump_frequency_{kind}"] = frequency_scalar(result, "frequency", exposure)
+        lasting = lasting_states(states, n_dwell)
+        scalars[f"jump_frequency_{kind}"] = event_frequency(
+            changes(lasting)[0] - 1, trajectory.n_frames - 1, trajectory.timestep, states.shape[1]
+        )
+        result = jump_statistics(lasting, sites, cell, trajectory.timestep)
         if result.value["square"] > 0.0:
             length = float(np.sqrt(result.value["square"]))
             scalars[f"jump_length_{kind}"] = Scalar(length, float(result.error["square"]) / (2.0 * length), "Å")

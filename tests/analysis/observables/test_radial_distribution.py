@@ -121,15 +121,6 @@ def test_the_first_minimum_of_an_empty_valley_is_its_middle():
     assert first_minimum(r, g) == pytest.approx(3.7, abs=0.1)
 
 
-def test_a_gas_has_no_first_minimum_to_speak_of_and_says_so_without_a_number(rng):
-    positions = np.zeros((10, 2, 3))
-    positions[:, 1] = 3.0
-    trajectory = Trajectory(("Ag", "I"), positions, np.eye(3) * 30.0, 1.0, np.ones(2), mobile=("Ag",))
-    scalar = radial_distribution(trajectory, r_max=5.0).scalars["first_minimum_Ag_I"]
-    assert scalar.value is None
-    assert scalar.error is None
-
-
 def test_distances_beyond_the_cell_and_too_few_frames_are_refused(rng):
     trajectory = gas(rng, 20, ("Ag", "I"), np.eye(3) * 10.0)
     with pytest.raises(ParameterError, match=r"up to 5\.0000 Å"):

@@ -1,7 +1,5 @@
 """Velocities whose correlations are known: Ornstein–Uhlenbeck and Einstein oscillators."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -122,13 +120,6 @@ def test_smoothing_keeps_the_shape_and_the_band_centre_and_takes_noise(ornstein_
     # A sixth of the fourth-order term of a Lorentzian 2 THz wide, over a window of 1.8 THz, is 3 % of its height.
     np.testing.assert_allclose(smooth.curves[name].y, plain.curves[name].y, atol=0.05 * plain.curves[name].y.max())
     assert smooth.scalars["band_centre_Ag"] == plain.scalars["band_centre_Ag"]
-
-
-def test_mobile_species_have_an_attempt_frequency(ornstein_uhlenbeck_trajectory):
-    trajectory = replace(ornstein_uhlenbeck_trajectory, mobile=("Ag",))
-    scalars = vibrations(trajectory, longest_lag=1.0).scalars
-    assert scalars["attempt_frequency_Ag"] == scalars["band_centre_Ag"]
-    assert "attempt_frequency_I" not in scalars
 
 
 @pytest.mark.parametrize(

@@ -46,30 +46,33 @@ def find_hops(trajectory: Trajectory, kind: str, host: str, cutoff: float, n_dwe
     cutoff
         Radius of the cage in Å.
     n_dwell
-        A set of neighbours that does not last for this number of frames is taken as the one before it.
+        A set of neighbours that does not last for this number of frames is taken as the one before it. So what an ion
+        has lost and won is told from lasting sets, not from the noise of single frames.
     n_half
         Frames from before to during, and from during to after. Hops nearer than that to either end of the trajectory
         are left out, and so are those that have neither lost nor won a neighbour after that time.
     """
     ions, hosts = trajectory.atoms_of(kind), trajectory.atoms_of(host)
     sets = neighbour_sets(trajectory.positions, trajectory.cell, ions, hosts, [cutoff])[..., 0]
-    frames, columns = changes(lasting_states(sets, n_dwell))
+    lasting = lasting_states(sets, n_dwell)
+    frames, columns = changes(lasting)
     hops = []
     for frame, column in zip(frames.tolist(), columns.tolist(), strict=True):
-        if not n_half <= frame < trajectory.n_frames - n_half:
+        ends = frame - n_half, frame + n_half
+        if ends[0] < 0 or ends[1] >= trajectory.n_frames or lasting[ends[0], column] == lasting[ends[1], column]:
             continue
-        before, after = (
-            _neighbours(trajectory, t, ions[column], hosts, cutoff) for t in (frame - n_half, frame + n_half)
-        )
-        if before != after:
-            hops.append(
-                Hop(
-                    int(ions[column]),
-                    (frame - n_half, frame, frame + n_half),
-                    tuple(sorted(before - after)),
-                    tuple(sorted(after - before)),
-                )
+        # The members of a set are found where it was seen last or is seen next.
+        seen = (np.flatnonzero(sets[:, column] == lasting[end, column]) for end in ends)
+        shown = [times[np.argmin(np.abs(times - end))] for times, end in zip(seen, ends, strict=True)]
+        before, after = (_neighbours(trajectory, t, ions[column], hosts, cutoff) for t in shown)
+        hops.append(
+            Hop(
+                int(ions[column]),
+                (ends[0], frame, ends[1]),
+                tuple(sorted(before - after)),
+                tuple(sorted(after - before)),
             )
+        )
     return hops
 
 

@@ -51,6 +51,13 @@ def test_a_short_look_into_the_next_cage_is_no_hop_of_its_own():
     assert len(find_hops(moving(x), "Ag", "I", 2.5, 1, 10)) > 1
 
 
+def test_what_an_ion_lost_and_won_is_not_read_off_a_single_frame():
+    """A frame of noise half a picosecond before the hop, and one after it."""
+    x = np.where(np.arange(100) < 60, 4.0, 8.0)
+    x[50], x[70] = 8.0, 4.0
+    assert find_hops(moving(x), "Ag", "I", 2.5, 2, 10) == [Hop(0, (50, 60, 70), (1,), (3,))]
+
+
 def test_a_hop_late_in_the_run_counts():
     x = np.where(np.arange(110) < 98, 4.0, 8.0)
     assert hop_events(moving(x), cutoff=2.5).scalars["hop_frequency_Ag"].value == pytest.approx(1e3 / (90 * TIMESTEP))

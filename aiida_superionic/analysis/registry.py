@@ -46,7 +46,8 @@ class Observable:
     name
         The word that campaigns and the command line use.
     needs
-        The fields of the trajectory that it reads: positions, velocities, forces, mobile.
+        What the trajectory must hold, in the words of :mod:`aiida_superionic.analysis.needs`; ``centres or tetrahedra``
+        where one of the two is enough.
     equation
         What is computed, in one line of plain text.
     source
@@ -54,8 +55,8 @@ class Observable:
     function
         The function itself: a trajectory and the parameters in, a :class:`Result` out.
     routine
-        Whether it is computed where nothing is asked for by name. What makes sense for some systems only - those with
-        polyanions, Wannier centres or formal charges - or costs much is not.
+        Whether it is computed where nothing is asked for by name and the trajectory holds what it needs. What costs
+        much, or leaves a choice to a person, is not.
     """
 
     name: str
@@ -142,8 +143,3 @@ def observables() -> dict[str, Observable]:
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
     return dict(sorted(_REGISTRY.items()))
-
-
-def routine_observables() -> list[str]:
-    """Return the names of the observables that are computed where nothing is asked for by name."""
-    return [name for name, entry in observables().items() if entry.routine]

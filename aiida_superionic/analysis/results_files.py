@@ -33,6 +33,7 @@ def write_results(
     results: Mapping[str, Result],
     parameters: Mapping[str, Mapping[str, object]],
     failures: Mapping[str, str],
+    refusals: Mapping[str, str],
 ) -> None:
     """Write both files into a folder, each whole or not at all.
 
@@ -47,7 +48,9 @@ def write_results(
     parameters
         All parameters of each observable with the values that were used.
     failures
-        By name of the observable, one sentence for each that gave no number.
+        By name of the observable, one sentence for each that the trajectory does not determine.
+    refusals
+        By name of the observable, one sentence for each that cannot be computed as it was asked for.
     """
     scalars = {name: scalar for result in results.values() for name, scalar in result.scalars.items()}
     curves = {name: curve for result in results.values() for name, curve in _curves_and_surfaces(result).items()}
@@ -61,6 +64,7 @@ def write_results(
         "curves": {name: _of_type(curve, str) for name, curve in curves.items()},
         "parameters": parameters,
         "failures": failures,
+        "refusals": refusals,
     }
     arrays = {
         f"{name}__{key}": array for name, curve in curves.items() for key, array in _of_type(curve, np.ndarray).items()

@@ -20,7 +20,8 @@ from aiida_superionic.analysis.command_line import (
     exit_with_status_of,
     read_job,
 )
-from aiida_superionic.analysis.registry import Observable, ParameterError, observables, routine_observables, suggestion
+from aiida_superionic.analysis.needs import needs_in_words, routine_observables, unmet
+from aiida_superionic.analysis.registry import Observable, ParameterError, observables, suggestion
 from aiida_superionic.analysis.results import NotConverged, Result
 from aiida_superionic.analysis.results_files import CURVES_FILE, RESULTS_FILE, without_undefined_numbers, write_results
 from aiida_superionic.analysis.trajectory import Trajectory
@@ -92,37 +93,36 @@ def execute(job: Job) -> int:
     trajectory = job.trajectory.read()
     chosen = job.observables
     if chosen is None:
-        chosen = {name: {} for name in routine_observables() if not _missing(_observable(name), trajectory)}
+        chosen = {name: {} for name in routine_observables(trajectory)}
     elif trajectory.host:
         # A molten run gives a beautiful diffusion coefficient: the check is not to be forgotten.
         chosen = {**chosen, HOST_CHECK: chosen.get(HOST_CHECK, {})}
     results: dict[str, Result] = {}
     parameters: dict[str, dict[str, object]] = {}
     failures: dict[str, str] = {}
-    status = 0
+    refusals: dict[str, str] = {}
     for number, (name, given) in enumerate(chosen.items(), start=1):
         print(f"observable {number} of {len(chosen)}: {name}", flush=True)
         entry = _observable(name)
         parameters[name] = entry.with_defaults(given)
         try:
-            if missing := _missing(entry, trajectory):
-                raise ParameterError(f"it needs {' and '.join(missing)}, which the trajectory does not hold")
+            if lacking := unmet(entry.needs, trajectory):
+                raise ParameterError(f"it needs {needs_in_words(lacking)}, which the trajectory does not hold")
             results[name], undefined = without_undefined_numbers(entry.function(trajectory, **parameters[name]))
             if undefined:
                 raise NotConverged(f"no finite number came out for {', '.join(undefined)}")
             _check_resolved(results[name])
         except (NotConverged, ParameterError) as error:
-            failures[name] = str(error)
-            failure = NOT_CONVERGED if isinstance(error, NotConverged) else BAD_INPUT
+            told = failures if isinstance(error, NotConverged) else refusals
+            told[name] = str(error)
             complain(PROGRAM, f"{name}: {error}")
-            status = failure if status != BAD_INPUT else status
     try:
-        write_results(job.output, trajectory, results, parameters, failures)
+        write_results(job.output, trajectory, results, parameters, failures, refusals)
     except OSError as error:
         raise ParameterError(f"the results cannot be written to {job.output}: {error.strerror}") from error
     _print_table(results)
     print(f"{RESULTS_FILE} and {CURVES_FILE} written to {job.output}")
-    return status
+    return BAD_INPUT if refusals else NOT_CONVERGED if failures else 0
 
 
 def _check_resolved(result: Result) -> None:
@@ -200,15 +200,11 @@ def _observable(name: str) -> Observable:
     return entries[name]
 
 
-def _missing(entry: Observable, trajectory: Trajectory) -> list[str]:
-    return [name for name in entry.needs if getattr(trajectory, name) is None or not len(getattr(trajectory, name))]
-
-
 def _print_list() -> None:
     for entry in observables().values():
         print(f"{entry.name}: {entry.summary}")
         print(f"    {entry.equation}")
-        print(f"    needs {', '.join(entry.needs)}")
+        print(f"    needs {needs_in_words(entry.needs)}")
         for parameter in entry.parameters:
             print(f"    {parameter.name} = {parameter.default}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -16,7 +17,7 @@ from aiida_superionic.calculations.analyse import CURVES_FILE, RESULTS_FILE
 from aiida_superionic.parsers.files import FilesParser, sentence_of
 
 _MESSAGE = "superionic-analyse: "
-_ENTRIES = ("version", "observables", "curves", "failures")
+_ENTRIES = ("version", "observables", "curves", "failures", "refusals")
 
 
 class AnalyseParser(FilesParser):
@@ -30,7 +31,7 @@ class AnalyseParser(FilesParser):
         sentence = sentence_of(self.text(self.node.get_option("output_filename")), _MESSAGE)
         try:
             results = json.loads(self.text(RESULTS_FILE))
-            version, observables, axes, failures = (results[key] for key in _ENTRIES)
+            version, observables, axes, failures, refusals = (results[key] for key in _ENTRIES)
         except (ValueError, KeyError, TypeError):
             return self._without_results(sentence)
         if version != self.node.inputs.version.value:
@@ -43,10 +44,10 @@ class AnalyseParser(FilesParser):
         self.out(
             "report", orm.Dict({key: value for key, value in results.items() if key not in {"observables", "curves"}})
         )
+        if refusals:
+            return self.exit_codes.ERROR_IMPOSSIBLE_REQUEST.format(names=_listed({**failures, **refusals}))
         if failures:
-            return self.exit_codes.ERROR_NOT_CONVERGED.format(
-                names="; ".join(f"{name} ({reason})" for name, reason in sorted(failures.items()))
-            )
+            return self.exit_codes.ERROR_NOT_CONVERGED.format(names=_listed(failures))
         return None
 
     def _without_results(self, sentence: str) -> ExitCode:
@@ -75,3 +76,7 @@ class AnalyseParser(FilesParser):
             return None
         node.base.attributes.set("axes", axes)
         return node
+
+
+def _listed(reasons: Mapping[str, str]) -> str:
+    return "; ".join(f"{name} ({reason})" for name, reason in sorted(reasons.items()))

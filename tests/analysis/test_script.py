@@ -13,7 +13,7 @@ import pytest
 import aiida_superionic
 from aiida_superionic.analysis import results_files
 from aiida_superionic.analysis.readers import read_trajectory
-from aiida_superionic.analysis.registry import observables, routine_observables
+from aiida_superionic.analysis.registry import observables
 from aiida_superionic.analysis.results import Curve, Result, Scalar
 
 DUMP = Path(__file__).parents[1] / "fixtures" / "lammps" / "one_rank.bin"
@@ -110,7 +110,7 @@ def test_a_job_writes_results_and_curves(tmp_path, text_dump):
     assert results["version"] == aiida_superionic.__version__
     assert results["n_frames"] == 61
     assert results["timestep"] == pytest.approx(0.1)
-    assert results["failures"] == {}
+    assert results["failures"] == results["refusals"] == {}
     assert results["parameters"]["diffusion"] == {"fit_start": 0.4, "fit_end": 1.0, "least_displacement": 6.0}
     assert results["parameters"]["vibrations"]["longest_lag"] == 1.0
     assert set(results["observables"]["temperature"]) == {"value", "error", "unit", "upper_bound"}
@@ -143,7 +143,7 @@ def test_without_a_choice_everything_is_computed_that_the_fields_allow(tmp_path,
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     fields = {"positions", "velocities", "mobile"}
     assert set(results["parameters"]) == {
-        name for name in routine_observables() if set(observables()[name].needs) <= fields
+        name for name, entry in observables().items() if entry.routine and set(entry.needs) <= fields
     }
     assert "radial_distribution_Ag_I" in results["curves"]
     assert results["observables"]["temperature"]["value"] > 0
@@ -262,8 +262,9 @@ def test_an_observable_without_its_field_and_a_parameter_out_of_range_do_not_los
     process = analyse("--job", "analysis.json", folder=tmp_path)
     assert process.returncode == 2
     results = json.loads((tmp_path / "results.json").read_text())
-    assert results["failures"]["force_correlation"] == "it needs forces, which the trajectory does not hold"
-    assert "up to 3.0000 Å" in results["failures"]["radial_distribution"]
+    assert results["failures"] == {}
+    assert results["refusals"]["force_correlation"] == "it needs forces, which the trajectory does not hold"
+    assert "up to 3.0000 Å" in results["refusals"]["radial_distribution"]
     assert results["observables"]["temperature"]["value"] > 0
 
 
@@ -280,6 +281,28 @@ def test_a_missing_changed_or_damaged_trajectory_exits_with_3(tmp_path):
     write_job(tmp_path, {"run.bin": None}, {"temperature": {}})
     assert_refused(analyse("--job", "analysis.json", folder=tmp_path), 3, "run.bin is cut off inside frame 5")
     assert not (tmp_path / "results.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "lacking"),
+    [
+        ("conductivity", "formal charges of the mobile species"),
+        ("dipoles", "Wannier centres"),
+        ("reorientations", "polyanions"),
+        ("tetrahedral_rotor", "Wannier centres or polyanions AX4"),
+    ],
+)
+def test_what_is_asked_for_by_name_says_what_the_trajectory_lacks(tmp_path, text_dump, name, lacking):
+    process = analyse(text_dump.name, *READING, "-o", name, folder=tmp_path)
+    assert process.returncode == 2
+    told = f"it needs {lacking}, which the trajectory does not hold"
+    assert process.stderr == f"superionic-analyse: {name}: {told}\n"
+    assert json.loads((tmp_path / "results.json").read_text())["refusals"] == {name: told}
+
+
+def test_charges_make_the_conductivity_routine(tmp_path, text_dump):
+    analyse(text_dump.name, *READING, "--charges", "Ag=1,I=-1", folder=tmp_path)
+    assert "conductivity" in json.loads((tmp_path / "results.json").read_text())["parameters"]
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):

@@ -108,6 +108,20 @@ def test_what_a_short_trajectory_does_not_determine_is_named(analyse, trajectory
     assert any(entry["unit"] == "K" for entry in node.outputs.observables.get_dict().values())
 
 
+def test_what_cannot_be_computed_as_asked_is_bad_input_and_the_rest_is_stored(analyse, trajectory):
+    """What a parameter makes impossible shows only in the script; so does what the trajectory lacks."""
+    asked = {"radial_distribution": {"r_max": 50.0}, "dipoles": {}, "temperature": {}, "diffusion": {}}
+    node = analyse(trajectory, asked)
+    assert node.exit_status == _CODES.ERROR_IMPOSSIBLE_REQUEST.status, node.exit_message
+    assert "dipoles (it needs Wannier centres, which the trajectory does not hold)" in node.exit_message
+    assert "radial_distribution (" in node.exit_message
+    assert "50" in node.exit_message
+    report = node.outputs.report
+    assert set(report["refusals"]) == {"radial_distribution", "dipoles"}
+    assert set(report["failures"]) == {"diffusion"}
+    assert 200.0 < node.outputs.observables["temperature"]["value"] < 1500.0
+
+
 def test_an_unknown_observable_is_refused_before_it_runs(analysis_code, computer):
     trajectory = TrajectoryData(
         "/somewhere", computer=computer, files={"t.bin": "a" * 64}, kinds=["Ag"], md_timestep=0.001, n_frames=2
@@ -151,12 +165,12 @@ def parse(computer, tmp_path):
     return run
 
 
-_GOOD = json.dumps({"version": "1", "observables": {}, "curves": {"rdf": {}}, "failures": {}})
+_GOOD = json.dumps({"version": "1", "observables": {}, "curves": {"rdf": {}}, "failures": {}, "refusals": {}})
 
 
 def test_surfaces_are_stored_and_one_without_its_z_is_told(parse):
     axes = {f"{axis}_{what}": "" for axis in "xyz" for what in ("label", "unit")}
-    results = json.dumps({"version": "1", "observables": {}, "curves": {"map": axes}, "failures": {}})
+    results = json.dumps({"version": "1", "observables": {}, "curves": {"map": axes}, "failures": {}, "refusals": {}})
     arrays = {"map__x": np.arange(3.0), "map__y": np.arange(2.0), "map__z": np.ones((3, 2))}
     for missing in (None, "map__x", "map__y", "map__z"):
         file = io.BytesIO()

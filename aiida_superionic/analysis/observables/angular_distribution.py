@@ -65,7 +65,7 @@ def _vertex_and_partners(trajectory: Trajectory, vertex: str | None) -> tuple[st
 
 
 @observable(
-    needs=("positions", "mobile"),
+    needs=("positions", "mobile", "centres or several_hosts"),
     routine=False,
     equation="g(r, θ) = V/(N_a N_b) ⟨pairs⟩ / (2π/3 (r₂³ − r₁³)(cos θ₁ − cos θ₂)), 1 for an ideal gas;  "
     "ρ(r, θ) = ⟨pairs⟩ / (all pairs · Δr Δθ), without a Jacobian; θ at the vertex, partner–vertex–mobile ion",

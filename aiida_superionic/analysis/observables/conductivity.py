@@ -23,7 +23,6 @@ _ROUNDING = 1e-9
 
 @observable(
     needs=("positions", "mobile", "formal_charges"),
-    routine=False,
     equation="σ_NE = Σ N q² D /(V k_B T);  σ = slope of ⟨|Σ q (r(t0 + t) − r(t0))|²⟩ /(6 V k_B T);  H = σ_NE/σ",
     source="Nernst–Einstein and Einstein relations; Haven ratio",
 )

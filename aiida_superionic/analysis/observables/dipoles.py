@@ -26,8 +26,7 @@ def dipole_moments(bonds: Array) -> Array:
 
 
 @observable(
-    needs=("positions",),
-    routine=False,
+    needs=("positions", "centres"),
     equation="μ = −2e Σ (r_centre − r_ion), minimum image;  ρ(|μ|)",
     source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, Fig 7",
 )

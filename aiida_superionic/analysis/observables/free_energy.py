@@ -41,7 +41,7 @@ def _curve(
 
 
 @observable(
-    needs=("positions",),
+    needs=("positions", "polyanions"),
     routine=False,
     equation="F(θ) = −k_B T ln (p(θ) / sin θ), its least value 0",
     source="Disentangling cation-polyanion coupling in solid electrolytes, Fig S5",
@@ -129,7 +129,7 @@ def centre_distribution(part: Trajectory, kind: str, polyanions: Polyanions, edg
 
 
 @observable(
-    needs=("positions", "mobile"),
+    needs=("positions", "mobile", "polyanions"),
     routine=False,
     equation="F(d) = −k_B T ln g(d), its least value 0, g(d) ∝ p(d) / d²",
     source="Disentangling cation-polyanion coupling in solid electrolytes, Fig 4b",

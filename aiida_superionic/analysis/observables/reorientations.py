@@ -53,8 +53,7 @@ def _azimuths(positions: Array, group: Indices) -> NDArray[np.complex128]:
 
 
 @observable(
-    needs=("positions",),
-    routine=False,
+    needs=("positions", "polyanions"),
     equation="frequency = changes above a threshold between successive basins, per polyanion and time",
     source=SOURCE,
 )

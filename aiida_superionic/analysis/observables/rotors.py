@@ -94,8 +94,7 @@ def angle_densities(trajectory: Trajectory, polyanions: Polyanions, bin_width: f
 
 
 @observable(
-    needs=("positions",),
-    routine=False,
+    needs=("positions", "polyanions"),
     equation="θ = angle of a body-fixed vector with each cell vector;  p(θ), sin θ / 2 for free rotation",
     source=SOURCE,
 )

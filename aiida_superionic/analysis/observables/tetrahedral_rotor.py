@@ -59,8 +59,7 @@ def _tetrahedra(trajectory: Trajectory, anion: str | None, per_anion: int, per_c
 
 
 @observable(
-    needs=("positions",),
-    routine=False,
+    needs=("positions", "centres or tetrahedra"),
     equation="C_2(t) = ⟨M(0) M(t)⟩ / ⟨M²⟩, M = (3√5/40) Σ (5x³ − 3x) over four bonds;  τ_2 = ∫ C_2 dt",
     source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, eqs 15-16",
 )

@@ -152,13 +152,11 @@ WRITERS: dict[str, Callable[[Path, Trajectory, Sequence[str], int], None]] = {
 def _frames(trajectory: Trajectory, spacing: int) -> Iterator[_Frame]:
     for part in frame_batches(trajectory.n_frames, len(trajectory.species)):
         cells = np.broadcast_to(trajectory.cell, (trajectory.n_frames, 3, 3))[part]
-        fields = [
-            None if field is None else field[part, :]
-            for field in (trajectory.positions, trajectory.velocities, trajectory.forces)
-        ]
+        positions = trajectory.positions[part, :]
+        optional = [None if field is None else field[part, :] for field in (trajectory.velocities, trajectory.forces)]
         for i, cell in enumerate(cells):
-            positions, velocities, forces = (None if field is None else field[i] for field in fields)
-            yield _Frame((part.start + i) * spacing, cell, positions, velocities, forces)
+            velocities, forces = (None if field is None else field[i] for field in optional)
+            yield _Frame((part.start + i) * spacing, cell, positions[i], velocities, forces)
 
 
 def _rows(*columns: Array | None) -> list[float]:

@@ -1,9 +1,9 @@
 """The one list of observables.
 
 An observable is a function of a trajectory, decorated with :func:`observable`. Its keyword arguments are its
-parameters, their defaults the defaults, their annotations the types. The decorator is the only edit that a new
-observable needs to appear in ``superionic-analyse --list``, in the campaign schema, in the report and in the
-reference.
+parameters, their defaults the defaults, their annotations the types; a list of numbers is a ``tuple[float, ...]``. The
+decorator is the only edit that a new observable needs to appear in ``superionic-analyse --list``, in the campaign
+schema, in the report and in the reference.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import UnionType
 from typing import Any
 
 from aiida_superionic.analysis.results import Result
@@ -106,12 +107,31 @@ def suggestion(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {nearest[0]!r}?" if nearest else f"; there are: {', '.join(words) or 'none'}"
 
 
+def alternatives(annotation: Any) -> tuple[Any, ...]:
+    """Return the types that a parameter's annotation allows."""
+    return typing.get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+
+
+def element_type(kind: Any) -> Any:
+    """Return the type of the elements of a list - which is annotated as ``tuple[..., ...]`` - and None of another."""
+    return typing.get_args(kind)[0] if typing.get_origin(kind) is tuple else None
+
+
+def _in_words(kind: Any) -> str:
+    if element_type(kind):
+        return f"a list of {element_type(kind).__name__}"
+    return "nothing" if kind is type(None) else str(kind.__name__)
+
+
 def _checked(name: str, value: object, annotation: Any) -> object:
-    types = typing.get_args(annotation) or (annotation,)
+    types = alternatives(annotation)
+    elements = next((element_type(kind) for kind in types if element_type(kind)), None)
+    if elements and isinstance(value, list | tuple):
+        return tuple(_checked(f"{name}[{i}]", element, elements) for i, element in enumerate(value))
     if float in types and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) not in types:
-        wanted = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in types)
+        wanted = " or ".join(_in_words(kind) for kind in types)
         raise ParameterError(f"{name} is {value!r} where {wanted} is expected")
     if isinstance(value, float) and not math.isfinite(value):
         raise ParameterError(f"{name} is {value} where a finite number is expected")

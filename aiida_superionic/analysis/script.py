@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from aiida_superionic.analysis.registry import Observable, ParameterError, obser
 from aiida_superionic.analysis.results import NotConverged, Result
 from aiida_superionic.analysis.results_files import CURVES_FILE, RESULTS_FILE, without_undefined_numbers, write_results
 from aiida_superionic.analysis.trajectory import Trajectory
-from aiida_superionic.analysis.trajectory_request import TrajectoryRequest, add_trajectory_options, words
+from aiida_superionic.analysis.trajectory_request import TrajectoryRequest, add_trajectory_options
 
 PROGRAM = "superionic-analyse"
 NOT_CONVERGED = 4
@@ -169,7 +170,8 @@ def _job_from_options(options: argparse.Namespace) -> Job:
 def _requested(text: str) -> tuple[str, dict[str, object]]:
     name, _, settings = text.partition(":")
     given: dict[str, object] = {}
-    for setting in words(settings):
+    # A comma inside brackets belongs to a list.
+    for setting in filter(None, map(str.strip, re.split(r",(?![^\[]*\])", settings))):
         key, equals, value = setting.partition("=")
         if not equals:
             raise ParameterError(f"{text!r}: {setting!r} is no key=value")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -33,7 +33,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 from aiida_superionic.analysis.needs import needs_in_words, routine_observables, unmet
-from aiida_superionic.analysis.registry import observables
+from aiida_superionic.analysis.registry import alternatives, element_type, observables
 from aiida_superionic.analysis.trajectory import Trajectory
 from aiida_superionic.calculations.analyse import what_dynamics_hold
 from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem, load_document
@@ -110,7 +110,14 @@ def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
     return items
 
 
+def _without_lists(value: object) -> object:
+    # Of two kinds of lists, YAML has one and a frozen model the other.
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _named_plainly(value: object) -> object:
+    for element in value if isinstance(value, tuple) else ():
+        _named_plainly(element)
     if isinstance(value, str) and not re.fullmatch(_NAME, value):
         raise _fault(f"{quote(value)} is not a name; write letters, digits, dots, hyphens and underscores only")
     return value
@@ -131,7 +138,7 @@ Time = Annotated[
     BeforeValidator(_time),
     WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9.]+([eE][-+]?[0-9]+)?\s*[A-Za-zµμ]+\s*$"}),
 ]
-ParameterValue = StrictBool | StrictInt | Real | Name | None
+ParameterValue = StrictBool | StrictInt | Real | Name | tuple[StrictInt | Real | Name, ...] | None
 
 
 class _Section(BaseModel):
@@ -225,7 +232,7 @@ def _parameters_model(observable: str) -> type[BaseModel]:
     """Return the model of an observable's parameters, made from the registry."""
     fields: dict[str, Any] = {
         parameter.name: (
-            Annotated[parameter.type, AfterValidator(_named_plainly)],
+            Annotated[parameter.type, BeforeValidator(_without_lists), AfterValidator(_named_plainly)],
             Field(default=parameter.default, description=_in_words(parameter.type), examples=[parameter.default]),
         )
         for parameter in observables()[observable].parameters
@@ -236,7 +243,10 @@ def _parameters_model(observable: str) -> type[BaseModel]:
 
 def _in_words(kind: Any) -> str:
     words = {int: "a whole number", float: "a finite number", bool: "true or false", str: "a name", NoneType: "null"}
-    return " or ".join(words[option] for option in get_args(kind) or (kind,))
+    elements = {int: "a list of whole numbers", float: "a list of finite numbers", str: "a list of names"}
+    return " or ".join(
+        elements[element_type(option)] if element_type(option) else words[option] for option in alternatives(kind)
+    )
 
 
 @cache

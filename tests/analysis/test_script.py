@@ -164,6 +164,19 @@ def test_options_choose_observables_and_parameters(tmp_path, text_dump):
     assert results["parameters"]["diffusion"]["fit_start"] == 0.4
 
 
+def test_a_list_is_given_in_brackets_on_the_command_line_and_as_a_list_in_a_job(tmp_path, text_dump):
+    chosen = {"van_hove": {"times": [0.2, 1], "bin_width": 0.5}}
+    process = analyse(text_dump.name, *READING, "-o", "van_hove:times=[0.2,1],bin_width=0.5", folder=tmp_path)
+    assert process.returncode == 0, process.stderr
+    write_job(tmp_path, {text_dump.name: None}, chosen)
+    (tmp_path / "job").mkdir()
+    assert analyse("--job", "analysis.json", "--output", "job", folder=tmp_path).returncode == 0
+    for folder in (tmp_path, tmp_path / "job"):
+        parameters = json.loads((folder / "results.json").read_text())["parameters"]["van_hove"]
+        assert (parameters["times"], parameters["bin_width"]) == ([0.2, 1.0], 0.5)
+        assert np.load(folder / "curves.npz")["van_hove_self_Ag__y"] == pytest.approx([0.2, 1.0])
+
+
 def test_a_molten_host_and_a_bounded_number_exit_with_4_and_are_written(tmp_path, text_dump):
     """Of the same walk, I is the mobile species here and Ag the host."""
     process = analyse(
@@ -209,6 +222,8 @@ def test_formal_charges_come_from_the_job_or_the_command_line(tmp_path, text_dum
         (["-o", "diffusion:fit_start=soon"], "diffusion: fit_start is 'soon' where float is expected"),
         (["-o", "diffusion:fit_start=NaN"], "diffusion: fit_start is nan where a finite number is expected"),
         (["-o", "diffusion:fit_start"], "'diffusion:fit_start': 'fit_start' is no key=value"),
+        (["-o", "van_hove:times=1.0"], "van_hove: times is 1.0 where a list of float is expected"),
+        (["-o", "van_hove:times=[1,2"], "'van_hove:times=[1,2': '2' is no key=value"),
         (["--frames", "3"], "unrecognized arguments: --frames 3"),
         (["--charges", "Ag"], "argument --charges: 'Ag' where Ag=1,I=-1 is expected"),
         (["--md-timestep", "x"], "argument --md-timestep: invalid float value: 'x'"),

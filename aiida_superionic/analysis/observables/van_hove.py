@@ -185,7 +185,7 @@ def van_hove(
         estimate = self_distribution(origins, kind, edges)
         value, error = (quantity["density"][:, 1:] for quantity in (estimate.value, estimate.error))
         surfaces[f"van_hove_self_{kind}"] = Surface(
-            r, t[1:], value, "distance", "Å", "time", "ps", f"4πr² Gs of {kind}", "1/Å", error
+            r, t[1:], value, "distance", "Å", "time", "ps", f"4πr² G_s of {kind}", "1/Å", error
         )
     for first, second in combinations_with_replacement(mobile_first(trajectory), 2):
         if first == second and len(trajectory.atoms_of(first)) == 1:
@@ -199,7 +199,7 @@ def van_hove(
             "Å",
             "time",
             "ps",
-            f"Gd of {first} and {second}",
+            f"G_d of {first} and {second}",
             "1",
             estimate.error["g"],
         )

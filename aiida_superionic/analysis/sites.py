@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_superionic.analysis.pairs import neighbours_within
-from aiida_superionic.analysis.periodic import mean_cell, minimum_image, to_fractional, with_images
+from aiida_superionic.analysis.periodic import mean_cell, minimum_image, nearest_images, to_fractional, with_images
 from aiida_superionic.analysis.reference_frame import positions_in_host_frame
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.results import NotConverged
@@ -104,11 +104,17 @@ def find_interstices(points: Array, cell: Array, n_corners: int = 4) -> Intersti
         places = np.column_stack((index[corner].ravel(), (shifts[corner] - image[:, None]).reshape(-1, 3)))
         distinct = np.unique(places, axis=0)
         if len(distinct) == n_corners:
-            centre = (centres[members] - image @ cell).mean(axis=0)
-            found.append((centre, distinct[:, 0].astype(np.intp), distinct[:, 1:]))
+            ions, images = distinct[:, 0].astype(np.intp), distinct[:, 1:]
+            found.append((_equally_far(points[ions] + images @ cell), ions, images))
     if not found:
         raise NotConverged(f"the host lattice has no {interstice_name(n_corners)} interstices")
     return Interstices(*(np.array(column) for column in zip(*found, strict=True)))
+
+
+def _equally_far(corners: Array) -> Array:
+    """Return the point of least differences between its squared distances from the corners, shape (3,)."""
+    edges = corners[1:] - corners[0]
+    return np.asarray(corners[0] + np.linalg.lstsq(2.0 * edges, np.sum(edges**2, axis=1))[0])
 
 
 def interstice_name(n_corners: int) -> str:
@@ -242,19 +248,8 @@ def nearest_sites(positions: Array, sites: Array, cell: Array) -> NDArray[np.int
     numpy.ndarray
         Shape (T, n).
     """
-    from scipy.spatial import cKDTree  # noqa: PLC0415 - lists and help need no SciPy
-
-    fractional = positions.reshape(-1, 3) @ np.linalg.inv(cell)
-    wrapped = (fractional - np.floor(fractional)) @ cell
-    margin = float((abs(np.linalg.det(cell)) / len(sites)) ** (1.0 / 3.0))
-    while True:
-        images, index, _ = with_images(sites, cell, margin)
-        distances, nearest = cKDTree(images).query(wrapped)
-        # No image beyond the margin can be nearer than the margin.
-        furthest = float(np.max(distances))
-        if furthest <= margin:
-            return np.asarray(index[nearest].reshape(positions.shape[:2]))
-        margin = 1.01 * furthest if np.isfinite(furthest) else 2.0 * margin
+    _, nearest = nearest_images(positions.reshape(-1, 3), sites, cell)
+    return nearest.reshape(positions.shape[:2])
 
 
 def lasting_states(states: NDArray[np.generic], n_dwell: int) -> NDArray[np.generic]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aiida_superionic.analysis.correlation import autocorrelation, lag_times
-from aiida_superionic.analysis.polyanions import find_polyanions
+from aiida_superionic.analysis.polyanions import find_tetrahedra
 from aiida_superionic.analysis.registry import observable
 from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
 from aiida_superionic.analysis.statistics import block_statistics, count_lags
@@ -48,11 +48,9 @@ def _tetrahedra(trajectory: Trajectory, anion: str | None, per_anion: int, per_c
         kind = anion_of(trajectory, anion)
         return {kind: centre_bonds(trajectory, kind, per_anion, per_cation)}
     found = {}
-    for formula, polyanions in find_polyanions(trajectory).items():
-        if polyanions.centre is not None and len(polyanions.species) == 5:
-            positions = polyanions.positions(trajectory)
-            outer = np.delete(positions, polyanions.centre, axis=2)
-            found[formula] = outer - positions[:, :, polyanions.centre, None]
+    for formula, polyanions in find_tetrahedra(trajectory).items():
+        positions = polyanions.positions(trajectory)
+        found[formula] = positions[:, :, polyanions.outer] - positions[:, :, polyanions.centre, None]
     if not found:
         raise NotConverged("the trajectory holds neither Wannier centres nor polyanions AX4")
     return found

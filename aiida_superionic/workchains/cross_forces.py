@@ -31,6 +31,7 @@ class CrossForcesWorkChain(WorkChain):
         spec.expose_outputs(RerunCalculation, include=["trajectory"])
         spec.expose_outputs(AnalyseCalculation, exclude=["remote_folder", "remote_stash", "retrieved", "usage"])
         spec.outline(cls.rerun, cls.analyse, cls.finish)
+        spec.exit_code(210, "ERROR_IMPOSSIBLE_REQUEST", message="{reason}")
         spec.exit_code(401, "ERROR_RERUN_FAILED", message="The rerun failed: {reason}")
         spec.exit_code(402, "ERROR_ANALYSIS_FAILED", message="The analysis failed: {reason}")
         spec.exit_code(410, "ERROR_NOT_CONVERGED", message="{reason}")
@@ -109,6 +110,8 @@ class CrossForcesWorkChain(WorkChain):
         self.out_many(self.exposed_outputs(analysis, AnalyseCalculation))
         if analysis.is_finished_ok:
             return None
+        if analysis.exit_status == AnalyseCalculation.exit_codes.ERROR_IMPOSSIBLE_REQUEST.status:
+            return self.exit_codes.ERROR_IMPOSSIBLE_REQUEST.format(reason=analysis.exit_message)
         if analysis.exit_status == AnalyseCalculation.exit_codes.ERROR_NOT_CONVERGED.status:
             return self.exit_codes.ERROR_NOT_CONVERGED.format(reason=analysis.exit_message)
         return self.exit_codes.ERROR_ANALYSIS_FAILED.format(reason=analysis.exit_message)

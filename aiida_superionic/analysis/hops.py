@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_superionic.analysis.pairs import neighbour_sets, neighbours_within
-from aiida_superionic.analysis.periodic import minimum_image
+from aiida_superionic.analysis.periodic import minimum_image, to_cartesian, to_fractional
 from aiida_superionic.analysis.sites import changes, lasting_states
 from aiida_superionic.analysis.trajectory import Array, Trajectory
 
@@ -83,29 +83,49 @@ def _neighbours(trajectory: Trajectory, t: int, ion: np.intp, hosts: NDArray[np.
     return set(hosts[found].tolist())
 
 
-def distances_during(trajectory: Trajectory, hop: Hop, others: tuple[int, ...]) -> Array:
-    """Return the distances of the ion from some others in the frames from before to after, in Å, shape (t, n)."""
-    part = trajectory.frames(hop.frames[0], hop.frames[2] + 1)
-    places = part.positions[:, np.array([hop.ion, *others])]
-    return np.asarray(np.linalg.norm(minimum_image(places[:, 1:] - places[:, :1], part.cell), axis=-1))
+def distances_during(trajectory: Trajectory, hop: Hop, which: str) -> Array:
+    """Return the distances of the ion from the neighbours that it is ``leaving`` or ``entering``, in Å, shape (t, n).
 
-
-def write_hop(path: Path, trajectory: Trajectory, hop: Hop, radius: float = 6.0) -> None:
-    """Write the ion and all that is within a radius of it, Wannier centres included, as extended XYZ of three frames.
-
-    The ion is at the origin; each atom's ``index`` is that in the trajectory.
+    They are of the frames from before to after, and of those images that are its neighbours before, or after: further
+    away another image may be nearer, and the cell says which.
     """
-    from ase import Atoms  # noqa: PLC0415 - lists and help need no ASE
-    from ase.io import write  # noqa: PLC0415
+    part = trajectory.frames(hop.frames[0], hop.frames[2] + 1)
+    places = part.positions[:, np.array([hop.ion, *getattr(hop, which)])]
+    vectors = places[:, 1:] - places[:, :1]
+    images = np.rint(to_fractional(vectors, part.cell)[0 if which == "leaving" else -1])
+    return np.asarray(
+        np.linalg.norm(vectors - to_cartesian(np.broadcast_to(images, vectors.shape), part.cell), axis=-1)
+    )
 
-    snapshots = []
-    for t in hop.frames:
-        frame = trajectory.frames(t, t + 1)
-        places = frame.positions[:, :]
-        relative = minimum_image(places - places[:, hop.ion, None], frame.cell)[0]
-        near = np.flatnonzero(np.linalg.norm(relative, axis=1) <= radius)
-        atoms = Atoms([trajectory.species[i] for i in near], positions=relative[near])
-        atoms.arrays["index"] = near
-        atoms.info["time"] = t * trajectory.timestep
-        snapshots.append(atoms)
-    write(path, snapshots, format="extxyz")
+
+def snapshots(trajectory: Trajectory, hops: Sequence[Hop], radius: float) -> str:
+    """Return extended XYZ of three frames for each hop: the ion and all that is near it, Wannier centres included.
+
+    The ion is at the origin. Each atom has its ``index`` in the trajectory, each frame the number of its ``hop`` from 0
+    and its ``time`` in ps.
+
+    Parameters
+    ----------
+    trajectory
+        Positions and cell.
+    hops
+        The hops.
+    radius
+        In Å.
+    """
+    lines = []
+    for number, hop in enumerate(hops):
+        for t in hop.frames:
+            frame = trajectory.frames(t, t + 1)
+            places = frame.positions[:, :]
+            relative = minimum_image(places - places[:, hop.ion, None], frame.cell)[0]
+            near = np.flatnonzero(np.linalg.norm(relative, axis=1) <= radius)
+            time = t * trajectory.timestep
+            lines += [
+                str(len(near)),
+                f'Properties=species:S:1:pos:R:3:index:I:1 pbc="F F F" hop={number} time={time:g}',
+            ]
+            for i in near:
+                x, y, z = relative[i]
+                lines.append(f"{trajectory.species[i]} {x:.8f} {y:.8f} {z:.8f} {i}")
+    return "".join(f"{line}\n" for line in lines)

@@ -1,6 +1,6 @@
 """results.json and curves.npz: the results of several observables, as files.
 
-Surfaces lie among the curves, with a z beside x and y.
+Surfaces lie among the curves, with a z beside x and y. Files that an observable made lie in a folder beside them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from aiida_superionic.analysis.trajectory import Trajectory
 
 RESULTS_FILE = "results.json"
 CURVES_FILE = "curves.npz"
+FILES_FOLDER = "files"
 
 _T = TypeVar("_T", str, np.ndarray)
 
@@ -35,7 +36,7 @@ def write_results(
     failures: Mapping[str, str],
     refusals: Mapping[str, str],
 ) -> None:
-    """Write both files into a folder, each whole or not at all.
+    """Write all files into a folder, each whole or not at all.
 
     Parameters
     ----------
@@ -54,6 +55,7 @@ def write_results(
     """
     scalars = {name: scalar for result in results.values() for name, scalar in result.scalars.items()}
     curves = {name: curve for result in results.values() for name, curve in _curves_and_surfaces(result).items()}
+    files = {name: text for result in results.values() for name, text in result.files.items()}
     summary = {
         "version": aiida_superionic.__version__,
         "python": platform.python_version(),
@@ -62,6 +64,7 @@ def write_results(
         "timestep": trajectory.timestep,
         "observables": {name: asdict(scalar) for name, scalar in scalars.items()},
         "curves": {name: _of_type(curve, str) for name, curve in curves.items()},
+        "files": sorted(files),
         "parameters": parameters,
         "failures": failures,
         "refusals": refusals,
@@ -71,6 +74,10 @@ def write_results(
     }
     text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
+    if files:
+        (folder / FILES_FOLDER).mkdir(exist_ok=True)
+    for name, content in files.items():
+        _write_whole(folder / FILES_FOLDER / name, lambda file, content=content: file.write(content.encode()))
     _write_whole(folder / CURVES_FILE, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
     _write_whole(folder / RESULTS_FILE, lambda file: file.write(text.encode()))
 
@@ -93,6 +100,7 @@ def without_undefined_numbers(result: Result) -> tuple[Result, list[str]]:
         scalars,
         {name: curve for name, curve in result.curves.items() if _is_finite(curve)},
         {name: surface for name, surface in result.surfaces.items() if _is_finite(surface)},
+        result.files,
     ), undefined
 
 

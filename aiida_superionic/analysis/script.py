@@ -24,7 +24,13 @@ from aiida_superionic.analysis.command_line import (
 from aiida_superionic.analysis.needs import needs_in_words, routine_observables, unmet
 from aiida_superionic.analysis.registry import Observable, ParameterError, observables, suggestion
 from aiida_superionic.analysis.results import NotConverged, Result
-from aiida_superionic.analysis.results_files import CURVES_FILE, RESULTS_FILE, without_undefined_numbers, write_results
+from aiida_superionic.analysis.results_files import (
+    CURVES_FILE,
+    FILES_FOLDER,
+    RESULTS_FILE,
+    without_undefined_numbers,
+    write_results,
+)
 from aiida_superionic.analysis.trajectory import Trajectory
 from aiida_superionic.analysis.trajectory_request import TrajectoryRequest, add_trajectory_options
 
@@ -122,7 +128,8 @@ def execute(job: Job) -> int:
     except OSError as error:
         raise ParameterError(f"the results cannot be written to {job.output}: {error.strerror}") from error
     _print_table(results)
-    print(f"{RESULTS_FILE} and {CURVES_FILE} written to {job.output}")
+    written = [RESULTS_FILE, CURVES_FILE, *(f"{FILES_FOLDER}/{name}" for one in results.values() for name in one.files)]
+    print(f"{', '.join(written[:-1])} and {written[-1]} written to {job.output}")
     return BAD_INPUT if refusals else NOT_CONVERGED if failures else 0
 
 

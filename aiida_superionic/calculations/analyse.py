@@ -22,6 +22,7 @@ from aiida_superionic.data.trajectory import TrajectoryData
 JOB_FILE = "analysis.json"
 RESULTS_FILE = "results.json"
 CURVES_FILE = "curves.npz"
+FILES_FOLDER = "files"
 
 
 def what_dynamics_hold(atoms: Atoms, mobile: Sequence[str], formal_charges: Mapping[str, float]) -> Trajectory:
@@ -76,6 +77,7 @@ class AnalyseCalculation(ResumableCalcJob):
 
         spec.output("observables", valid_type=orm.Dict, required=False, help="Value, error, unit, upper bound by name.")
         spec.output("curves", valid_type=orm.ArrayData, required=False, help="Arrays x, y, error of each curve.")
+        spec.output("files", valid_type=orm.FolderData, required=False, help="Files that observables made.")
         spec.output("report", valid_type=orm.Dict, required=False, help="Versions, parameters used, and what failed.")
         spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
@@ -139,5 +141,5 @@ class AnalyseCalculation(ResumableCalcJob):
             for name in trajectory.files
         ]
         info.retrieve_list = [options.output_filename, RESULTS_FILE, usage.FILE]
-        info.retrieve_temporary_list = [CURVES_FILE]
+        info.retrieve_temporary_list = [CURVES_FILE, FILES_FOLDER]
         return info

@@ -13,7 +13,7 @@ from aiida import orm
 from aiida.engine import ExitCode
 
 from aiida_superionic.calculations import usage
-from aiida_superionic.calculations.analyse import CURVES_FILE, RESULTS_FILE
+from aiida_superionic.calculations.analyse import CURVES_FILE, FILES_FOLDER, RESULTS_FILE
 from aiida_superionic.parsers.files import FilesParser, sentence_of
 
 _MESSAGE = "superionic-analyse: "
@@ -36,11 +36,16 @@ class AnalyseParser(FilesParser):
             return self._without_results(sentence)
         if version != self.node.inputs.version.value:
             return self.exit_codes.ERROR_VERSION.format(found=version, given=self.node.inputs.version.value)
-        curves = self._curves(Path(retrieved_temporary_folder or "") / CURVES_FILE, axes)
+        retrieved = Path(retrieved_temporary_folder or "")
+        if missing := [name for name in results.get("files", ()) if not (retrieved / FILES_FOLDER / name).is_file()]:
+            return self.exit_codes.ERROR_NO_RESULTS.format(error=f"{', '.join(missing)} is missing")
+        curves = self._curves(retrieved / CURVES_FILE, axes)
         if curves is None:
             return self.exit_codes.ERROR_NO_RESULTS.format(error=f"{CURVES_FILE} is missing or damaged")
         self.out("observables", orm.Dict(observables))
         self.out("curves", curves)
+        if results.get("files"):
+            self.out("files", orm.FolderData(tree=str(retrieved / FILES_FOLDER)))
         self.out(
             "report", orm.Dict({key: value for key, value in results.items() if key not in {"observables", "curves"}})
         )

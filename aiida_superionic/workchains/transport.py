@@ -32,7 +32,7 @@ class TransportWorkChain(WorkChain):
             "clean_workdir", valid_type=orm.Bool, default=lambda: orm.Bool(False), help="Clean the folders of the jobs."
         )
         spec.expose_outputs(MdWorkChain, include=["trajectory", "thermo", "results"])
-        spec.expose_outputs(AnalyseCalculation, include=["observables", "curves", "report"])
+        spec.expose_outputs(AnalyseCalculation, include=["observables", "curves", "files", "report"])
         spec.outline(cls.run_dynamics, cls.analyse, cls.finish)
         spec.exit_code(210, "ERROR_IMPOSSIBLE_REQUEST", message="{reason}")
         spec.exit_code(401, "ERROR_DYNAMICS_FAILED", message="{reason}")

@@ -164,6 +164,17 @@ def test_options_choose_observables_and_parameters(tmp_path, text_dump):
     assert results["parameters"]["diffusion"]["fit_start"] == 0.4
 
 
+def test_files_that_observables_make_lie_beside_the_results(tmp_path, text_dump):
+    arguments = ["-o", "density_map:spacing=2", "-o", "temperature", "--output", "out"]
+    process = analyse(text_dump.name, *READING, *arguments, folder=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "results.json, curves.npz and files/density_Ag.cube written to out" in process.stdout
+    trajectory = read_trajectory([text_dump], kinds=["Ag", "I"], md_timestep=0.01, mobile=["Ag"])
+    expected = observables()["density_map"].function(trajectory, spacing=2.0).files
+    assert {path.name: path.read_text() for path in (tmp_path / "out" / "files").iterdir()} == expected
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["files"] == ["density_Ag.cube"]
+
+
 def test_a_list_is_given_in_brackets_on_the_command_line_and_as_a_list_in_a_job(tmp_path, text_dump):
     chosen = {"van_hove": {"times": [0.2, 1], "bin_width": 0.5}}
     process = analyse(text_dump.name, *READING, "-o", "van_hove:times=[0.2,1],bin_width=0.5", folder=tmp_path)

@@ -11,6 +11,7 @@ from aiida.common import LinkType
 from aiida.engine import run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage.manager import get_manager
+from ase.io.cube import read_cube
 
 from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.calculations.lammps import LammpsCalculation
@@ -58,6 +59,17 @@ def test_observables_of_a_trajectory(analyse, trajectory, analysis_code):
     assert node.outputs.usage["cpu_seconds"] > 0.0
     # Where the trajectory lies, it stays: it comes home neither in the repository nor in the retrieved files.
     assert not [name for name in node.outputs.retrieved.list_object_names() if name.endswith(".bin")]
+
+
+def test_files_that_observables_make_come_home(analyse, trajectory):
+    node = analyse(trajectory, {"density_map": {"spacing": 1.0}, "temperature": {}})
+    assert node.is_finished_ok, node.exit_message
+    assert node.outputs.files.list_object_names() == ["density_Ag.cube"]
+    with node.outputs.files.open("density_Ag.cube") as file:
+        cube = read_cube(file)
+    grid = np.prod(cube["data"].shape)
+    # 16 Ag in the cell; the file has six digits.
+    assert cube["data"].sum() * cube["atoms"].get_volume() / grid == pytest.approx(16.0, rel=1e-4)
 
 
 def _part(trajectory):
@@ -166,6 +178,15 @@ def parse(computer, tmp_path):
 
 
 _GOOD = json.dumps({"version": "1", "observables": {}, "curves": {"rdf": {}}, "failures": {}, "refusals": {}})
+
+
+def test_a_file_that_did_not_come_home_is_told(parse):
+    good = {**json.loads(_GOOD), "curves": {}, "files": ["density_Ag.cube"]}
+    file = io.BytesIO()
+    np.savez(file)
+    parsing = parse({"results.json": json.dumps(good)}, file.getvalue())
+    assert parsing.exit_status == _CODES.ERROR_NO_RESULTS.status
+    assert "density_Ag.cube is missing" in parsing.exit_message
 
 
 def test_surfaces_are_stored_and_one_without_its_z_is_told(parse):

@@ -50,18 +50,15 @@ def _polyanions(trajectory: Trajectory) -> list[Polyanions]:
     return _FOUND[trajectory]
 
 
-def _has_polyanions(trajectory: Trajectory) -> bool:
+def _has_polyanions(trajectory: Trajectory, fits: Callable[[Polyanions], bool] = lambda units: True) -> bool:
     try:
-        return bool(_polyanions(trajectory))
+        return any(map(fits, _polyanions(trajectory)))
     except ParameterError:
         return True  # some that are not all bonded alike: the observable says so
 
 
 def _has_tetrahedra(trajectory: Trajectory) -> bool:
-    try:
-        return any(found.centre is not None and len(found.outer) == 4 for found in _polyanions(trajectory))
-    except ParameterError:
-        return True
+    return _has_polyanions(trajectory, lambda units: units.centre is not None and len(units.outer) == 4)
 
 
 _NEEDS: dict[str, tuple[str, Callable[[Trajectory], bool]]] = {

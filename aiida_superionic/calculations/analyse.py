@@ -54,7 +54,8 @@ def what_dynamics_hold(atoms: Atoms, mobile: Sequence[str], formal_charges: Mapp
 class AnalyseCalculation(ResumableCalcJob):
     """Run ``superionic-analyse`` on the folder that holds a trajectory."""
 
-    CACHE_VERSION = 1
+    # Raised when a parser's meaning changes, so that caching forgets results read the old way.
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:

@@ -11,6 +11,7 @@ from aiida_superionic.analysis.polyanions import find_polyanions
 from aiida_superionic.analysis.registry import ParameterError, observables
 from aiida_superionic.analysis.trajectory import Trajectory
 
+PS3 = (ps4()[0][:4], ps4()[1][:4])
 OF_POLYANIONS = {"rotor_angles", "reorientations"}
 OF_CENTRES = {"dipoles"}
 OF_BONDS = {"tetrahedral_rotor"}
@@ -32,8 +33,9 @@ def salt(*others, **fields):
         (replace(salt(formal_charges={"Ag": 1.0}), mobile=()), set()),
         (crystal(*ps4(), random_rotations(np.random.default_rng(1), 2, 2)), OF_POLYANIONS | OF_BONDS),
         (crystal(*p2s6(), random_rotations(np.random.default_rng(1), 2, 2)), OF_POLYANIONS),
+        (crystal(*PS3, random_rotations(np.random.default_rng(1), 2, 2)), OF_POLYANIONS),
     ],
-    ids=["salt", "centres", "charges", "charges of the host", "nothing mobile", "PS4", "P2S6"],
+    ids=["salt", "centres", "charges", "charges of the host", "nothing mobile", "PS4", "P2S6", "PS3"],
 )
 def test_what_makes_sense_for_some_systems_is_routine_there_and_there_only(trajectory, expected):
     chosen = set(routine_observables(trajectory))

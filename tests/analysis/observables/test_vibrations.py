@@ -1,12 +1,14 @@
 """Velocities whose correlations are known: Ornstein–Uhlenbeck and Einstein oscillators."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from aiida_superionic.analysis.observables.vibrations import vibrations
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.spectra import band_centre, band_edge
-from aiida_superionic.analysis.trajectory import Trajectory
+from aiida_superionic.analysis.trajectory import Trajectory, TrajectoryError
 from aiida_superionic.units import KINETIC_ENERGY, WAVENUMBER_PER_THZ
 
 
@@ -68,6 +70,23 @@ def test_species_are_normalised_after_the_sum_over_atoms():
         line = np.abs(spectrum.x - centre) < 1.0
         assert spectrum.x[line][np.argmax(spectrum.y[line])] == pytest.approx(centre, abs=0.1)
         assert np.trapezoid(spectrum.y[line], spectrum.x[line]) == pytest.approx(weight, abs=0.01)
+
+
+def test_fast_vibrations_keep_their_weight():
+    """Finite differences of positions would damp 35 THz by sinc²(2πν dt) to 0.14 at a timestep of 10 fs."""
+    timestep = 0.01
+    times = timestep * np.arange(20_000)[:, None]
+    lines = {5.0: [1.0, 0.0, 0.0], 35.0: [0.0, 1.0, 0.0]}
+    velocities = sum(np.cos(2 * np.pi * nu * times) * axis for nu, axis in lines.items())[:, None]
+    positions = sum(np.sin(2 * np.pi * nu * times) / (2 * np.pi * nu) * axis for nu, axis in lines.items())[:, None]
+    trajectory = with_velocities(velocities, timestep)
+    trajectory.positions[:, :1] = positions
+    curve = vibrations(trajectory, longest_lag=5.0).curves["vibrational_density_of_states_Ag"]
+    for nu in lines:
+        line = np.abs(curve.x - nu) < 1.0
+        assert np.trapezoid(curve.y[line], curve.x[line]) == pytest.approx(0.5, abs=0.01)
+    with pytest.raises(TrajectoryError, match="the trajectory holds no velocities"):
+        vibrations(replace(trajectory, velocities=None), longest_lag=5.0)
 
 
 def test_band_centre_of_two_lines_is_their_weighted_mean():

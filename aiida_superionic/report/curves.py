@@ -210,7 +210,7 @@ def _curve_figure(panels: Sequence[_Panel]) -> Figure:
         # One legend would give the same stroke two names.
         for axis, legend in zip(axes, legends, strict=True):
             if legend:
-                axis.legend(loc="best")
+                axis.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none", handlelength=2.6)
     elif handles := next((legend for legend in legends if legend), {}):
         width, height = figure.get_size_inches()
         fitting = int(width * _LETTERS_PER_INCH) // (max(map(len, handles)) + _LETTERS_PER_HANDLE)
@@ -303,7 +303,7 @@ def _draw_levels(axis: Axes, curves: Sequence[Curve], how: Look, end: float) -> 
     elif lowest >= 0.0 and lowest < 0.5 * highest:
         axis.set_ylim(bottom=0.0)
     if how.top is not None and highest > how.top:
-        axis.set_ylim(top=how.top)
+        axis.set_ylim(0.0, how.top)
     if how.level is not None:
         axis.axhline(how.level, **thin)
     fastest = max(curves, key=lambda curve: float(curve.y[-1]))

@@ -135,9 +135,9 @@ def logarithmic(axis: Axes, which: Literal["x", "y"]) -> None:
 
 
 def with_unit(label: str, unit: str) -> str:
-    """Return the label of an axis with its unit: ``time (ps)``."""
-    text = with_subscripts(label)
-    return f"{text}\N{NO-BREAK SPACE}({unit_label(unit)})" if unit_label(unit) else text
+    """Return the label of an axis with its unit, which no line is broken before: ``time (ps)``."""
+    unit_text = f" ({unit_label(unit)})" if unit_label(unit) else ""
+    return with_subscripts(label) + unit_text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def plain_text(text: str) -> str:
@@ -147,7 +147,7 @@ def plain_text(text: str) -> str:
 
 def axis_text(label: str) -> str:
     """Return the label of an axis in lines that are not too long, with subscripts: ``G_s`` as in papers."""
-    text = plain_text(textwrap.fill(label, _LETTERS_PER_LABEL))
+    text = plain_text(textwrap.fill(label, _LETTERS_PER_LABEL)).replace("\N{NO-BREAK SPACE}", " ")
     return re.sub(r"_(\w+)", r"$_{\\mathrm{\1}}$", text)
 
 
@@ -162,7 +162,7 @@ def style() -> Iterator[None]:
 
 def plot(figure: Figure, name: str, title: str, description: str, *, wide: bool) -> Plot:
     """Return a figure for the page."""
-    return Plot(name, title, description, svg(figure, name), wide)
+    return Plot(name, title, description.replace("\N{NO-BREAK SPACE}", " "), svg(figure, name), wide)
 
 
 def svg(figure: Figure, name: str) -> str:

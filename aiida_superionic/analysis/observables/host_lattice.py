@@ -14,10 +14,6 @@ from aiida_superionic.analysis.results import NotConverged, Result, Scalar
 from aiida_superionic.analysis.statistics import block_statistics
 from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
 
-_FIRST_REACH = 1.5
-"""Edges of a cube that holds one point, within which nearest neighbours are looked for at first: 1.1 in close packings.
-All pairs of a large cell would not fit into memory."""
-
 
 @observable(
     needs=("positions", "mobile"),

@@ -22,6 +22,7 @@ from aiida_superionic.analysis.command_line import (
     read_job,
 )
 from aiida_superionic.analysis.needs import needs_in_words, routine_observables, unmet
+from aiida_superionic.analysis.progress import shown
 from aiida_superionic.analysis.registry import Observable, ParameterError, observables, suggestion
 from aiida_superionic.analysis.results import NotConverged, Result
 from aiida_superionic.analysis.results_files import (
@@ -109,13 +110,14 @@ def execute(job: Job) -> int:
     failures: dict[str, str] = {}
     refusals: dict[str, str] = {}
     for number, (name, given) in enumerate(chosen.items(), start=1):
-        print(f"observable {number} of {len(chosen)}: {name}", flush=True)
         entry = _observable(name)
         parameters[name] = entry.with_defaults(given)
         try:
-            if lacking := unmet(entry.needs, trajectory):
-                raise ParameterError(f"it needs {needs_in_words(lacking)}, which the trajectory does not hold")
-            results[name], undefined = without_undefined_numbers(entry.function(trajectory, **parameters[name]))
+            with shown(f"observable {number} of {len(chosen)}: {name}"):
+                if lacking := unmet(entry.needs, trajectory):
+                    raise ParameterError(f"it needs {needs_in_words(lacking)}, which the trajectory does not hold")
+                result = entry.function(trajectory, **parameters[name])
+            results[name], undefined = without_undefined_numbers(result)
             if undefined:
                 raise NotConverged(f"no finite number came out for {', '.join(undefined)}")
             _check_resolved(results[name])

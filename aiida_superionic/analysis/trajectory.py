@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_superionic.analysis import progress
+
 Array = NDArray[np.float64]
 
 CENTRE = "X"
@@ -34,10 +36,12 @@ class Field(Protocol):
 
 
 def frame_batches(n_frames: int, n_atoms: int) -> Iterator[slice]:
-    """Yield consecutive runs of frames whose vectors fill a few megabytes."""
+    """Yield consecutive runs of frames whose vectors fill a few megabytes, and report each that is done."""
     size = max(1, _BATCH_BYTES // (24 * max(n_atoms, 1)))
     for start in range(0, n_frames, size):
-        yield slice(start, min(start + size, n_frames))
+        stop = min(start + size, n_frames)
+        yield slice(start, stop)
+        progress.report(stop, n_frames)
 
 
 class TrajectoryError(ValueError):

@@ -20,8 +20,7 @@ FORMATS = {
     "cp2k-xyz": ("-pos-1.xyz",),
     "extxyz": (".xyz", ".extxyz"),
     "h5md": (".h5md", ".h5"),
-    "vasp-xdatcar": ("XDATCAR",),
-    "vasp-xml": ("vasprun.xml",),
+    "vasp": ("XDATCAR", "vasprun.xml"),
 }
 """The formats, each with the ends of a file's name that it is recognised by; the first that fits counts."""
 
@@ -38,6 +37,10 @@ def read_trajectory(
     fields: Collection[Field] = ("velocities", "forces"),
 ) -> Trajectory:
     """Read the parts of one run.
+
+    A LAMMPS binary dump of a gigabyte or more whose atoms are in order stays on disk, and is read where it is needed.
+    Other files are read whole: positions, velocities and forces of all frames must fit into memory, and through ASE
+    (extended XYZ, VASP) several times.
 
     Parameters
     ----------

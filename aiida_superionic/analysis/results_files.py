@@ -77,9 +77,9 @@ def write_results(
     if files:
         (folder / FILES_FOLDER).mkdir(exist_ok=True)
     for name, content in files.items():
-        _write_whole(folder / FILES_FOLDER / name, lambda file, content=content: file.write(content.encode()))
+        _write_text(folder / FILES_FOLDER / name, content)
     _write_whole(folder / CURVES_FILE, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
-    _write_whole(folder / RESULTS_FILE, lambda file: file.write(text.encode()))
+    _write_text(folder / RESULTS_FILE, text)
 
 
 def without_undefined_numbers(result: Result) -> tuple[Result, list[str]]:
@@ -116,6 +116,10 @@ def _of_type(curve: Curve | Surface, kind: type[_T]) -> dict[str, _T]:
     """Return the arrays, or the labels and units, of a curve or a surface by field."""
     values = {field.name: getattr(curve, field.name) for field in fields(curve)}
     return {name: value for name, value in values.items() if isinstance(value, kind)}
+
+
+def _write_text(path: Path, text: str) -> None:
+    _write_whole(path, lambda file: file.write(text.encode()))
 
 
 def _write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:

@@ -83,19 +83,19 @@ def _neighbours(trajectory: Trajectory, t: int, ion: np.intp, hosts: NDArray[np.
     return set(hosts[found].tolist())
 
 
-def distances_during(trajectory: Trajectory, hop: Hop, which: str) -> Array:
-    """Return the distances of the ion from the neighbours that it is ``leaving`` or ``entering``, in Å, shape (t, n).
+def distances_during(trajectory: Trajectory, hop: Hop, others: tuple[int, ...]) -> Array:
+    """Return the distances of the ion from some others in the frames from before to after, in Å, shape (t, n).
 
-    They are of the frames from before to after, and of those images that are its neighbours before, or after: further
-    away another image may be nearer, and the cell says which.
+    Of each of the others one image is followed, that which comes nearest in this time: further away another may be
+    nearer, and which one depends on the choice of the cell.
     """
     part = trajectory.frames(hop.frames[0], hop.frames[2] + 1)
-    places = part.positions[:, np.array([hop.ion, *getattr(hop, which)])]
+    places = part.positions[:, np.array([hop.ion, *others])]
     vectors = places[:, 1:] - places[:, :1]
-    images = np.rint(to_fractional(vectors, part.cell)[0 if which == "leaving" else -1])
-    return np.asarray(
-        np.linalg.norm(vectors - to_cartesian(np.broadcast_to(images, vectors.shape), part.cell), axis=-1)
-    )
+    images = np.rint(to_fractional(vectors, part.cell))
+    nearest = np.linalg.norm(vectors - to_cartesian(images, part.cell), axis=-1).argmin(axis=0)
+    followed = np.broadcast_to(images[nearest, np.arange(len(others))], vectors.shape)
+    return np.asarray(np.linalg.norm(vectors - to_cartesian(followed, part.cell), axis=-1))
 
 
 def snapshots(trajectory: Trajectory, hops: Sequence[Hop], radius: float) -> str:

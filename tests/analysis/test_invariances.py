@@ -131,12 +131,13 @@ def expected(seed, name):
     return numbers(crystal(seed), name)
 
 
+@pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", OPTIONS)
-@settings(max_examples=10, deadline=None)
-@given(seed=st.sampled_from(SEEDS), change=st.sampled_from(sorted(CHANGES)), random=st.integers(0, 2**32 - 1))
-def test_nothing_depends_on_where_and_how_the_crystal_is_described(name, seed, change, random):
-    if name == "conductivity" and change == "doubled":
-        return  # what moves together in two copies carries twice the current per ion
+@settings(max_examples=4, deadline=None)
+@given(seed=st.sampled_from(SEEDS), random=st.integers(0, 2**32 - 1))
+def test_nothing_depends_on_where_and_how_the_crystal_is_described(name, change, seed, random):
+    if (name, change) == ("conductivity", "doubled"):
+        pytest.skip("what moves together in two copies carries twice the current per ion")
     found = numbers(CHANGES[change](crystal(seed), np.random.default_rng(random)), name)
     assert found.keys() == expected(seed, name).keys()
     for label, value in found.items():

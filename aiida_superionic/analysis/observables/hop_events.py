@@ -87,7 +87,11 @@ def hop_events(
         scalars[f"hop_neighbours_{kind}"] = Scalar(float(lost.mean()), error, "1")
         followed = _evenly_chosen(hops, _MOST_FOLLOWED)
         for which in ("leaving", "entering"):
-            means = [distances_during(trajectory, hop, which).mean(axis=1) for hop in followed if getattr(hop, which)]
+            means = [
+                distances_during(trajectory, hop, getattr(hop, which)).mean(axis=1)
+                for hop in followed
+                if getattr(hop, which)
+            ]
             if len(means) > 1:
                 curves[f"hop_{which}_distance_{kind}"] = _mean_over_hops(
                     np.array(means), trajectory.timestep, f"distance of {kind} from the {which} {host}"

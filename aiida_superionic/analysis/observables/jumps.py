@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,7 +45,10 @@ def jump_statistics(states: NDArray[np.generic], sites: Array, cell: Array, time
     """
     frames, ions = changes(states)
     vectors = minimum_image((sites[states[frames, ions]] - sites[states[frames - 1, ions]])[None], cell)[0]
-    squares = np.sum(vectors**2, axis=1)
+    squares = np.full(len(vectors), np.inf)
+    # A jump may be longer than half the width of the cell, where rounding does not find the shortest image.
+    for image in product((-1, 0, 1), repeat=3):
+        np.minimum(squares, np.sum((vectors + np.array(image) @ cell) ** 2, axis=1), out=squares)
 
     def estimate(start: int, stop: int) -> Mapping[str, ArrayLike]:
         part = squares[(frames > start) & (frames <= stop)]

@@ -32,7 +32,6 @@ from aiida_superionic.analysis.results_files import (
     without_undefined_numbers,
     write_results,
 )
-from aiida_superionic.analysis.trajectory import Trajectory
 from aiida_superionic.analysis.trajectory_request import TrajectoryRequest, add_trajectory_options
 
 PROGRAM = "superionic-analyse"

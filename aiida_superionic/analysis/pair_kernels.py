@@ -300,3 +300,74 @@ def neighbour_sets(
                 if distances[pair] < cutoffs[c]:
                     sets[t, i[pair], c] ^= keys[j[pair]]
     return -1
+
+
+@compiled
+def shortest_vector(start: Array, end: Array, cell: Array, inverse: Array, vector: Array) -> None:
+    """Write the vector from one point to the image of another that is nearest by rounding."""
+    whole = np.empty(3)
+    for d in range(3):
+        vector[d] = end[d] - start[d]
+    for d in range(3):
+        whole[d] = np.rint(vector[0] * inverse[0, d] + vector[1] * inverse[1, d] + vector[2] * inverse[2, d])
+    for d in range(3):
+        vector[d] -= whole[0] * cell[0, d] + whole[1] * cell[1, d] + whole[2] * cell[2, d]
+
+
+@compiled
+def angle_histogram(
+    ions: Array,
+    vertices: Array,
+    partners: Array,
+    kinds: Indices,
+    cells: Array,
+    inverses: Array,
+    triangles: Array,
+    to_vertices: tuple[Indices, Indices, float],
+    to_partners: tuple[Indices, Indices, float],
+    weighted: Array,
+    counts: Array,
+) -> int:
+    """Count ions by the kind of a vertex's nearest partner, distance and angle; return the frame that is not finite.
+
+    The weight of a count is the volume of the cell over the number of vertices with a partner of its kind.
+    """
+    n_vertices, (n_kinds, n_bins, n_angles) = vertices.shape[1], counts.shape
+    reaches, grid, r_max = to_vertices
+    partner_reaches, partner_grid, bond_length = to_partners
+    nearest, lengths, bonds = np.empty(n_vertices, np.intp), np.empty(n_vertices), np.empty((n_vertices, 3))
+    sight, n_bonded = np.empty(3), np.empty(n_kinds)
+    for t in range(len(ions)):
+        i, j, distances, finite = neighbours(
+            vertices[t], partners[t], inverses[t], triangles[t], partner_reaches[t], partner_grid, bond_length, False
+        )
+        nearest[:], lengths[:], n_bonded[:] = -1, np.inf, 0.0
+        for pair in range(len(i)):
+            if distances[pair] < lengths[i[pair]]:
+                nearest[i[pair]], lengths[i[pair]] = j[pair], distances[pair]
+        for v in range(n_vertices):
+            if nearest[v] >= 0:
+                n_bonded[kinds[nearest[v]]] += 1.0
+                shortest_vector(vertices[t, v], partners[t, nearest[v]], cells[t], inverses[t], bonds[v])
+        i, j, distances, also_finite = neighbours(
+            ions[t], vertices[t], inverses[t], triangles[t], reaches[t], grid, r_max, False
+        )
+        if not (finite and also_finite):
+            return t
+        volume = abs(triangles[t, 0, 0] * triangles[t, 1, 1] * triangles[t, 2, 2])
+        for pair in range(len(i)):
+            v = j[pair]
+            if nearest[v] < 0:
+                continue
+            shortest_vector(vertices[t, v], ions[t, i[pair]], cells[t], inverses[t], sight)
+            a = bonds[v, 1] * sight[2] - bonds[v, 2] * sight[1]
+            b = bonds[v, 2] * sight[0] - bonds[v, 0] * sight[2]
+            c = bonds[v, 0] * sight[1] - bonds[v, 1] * sight[0]
+            along = bonds[v, 0] * sight[0] + bonds[v, 1] * sight[1] + bonds[v, 2] * sight[2]
+            angle = math.atan2(math.sqrt(a * a + b * b + c * c), along)
+            kind = kinds[nearest[v]]
+            place = min(int(distances[pair] / r_max * n_bins), n_bins - 1)
+            sector = min(int(angle / math.pi * n_angles), n_angles - 1)
+            weighted[kind, place, sector] += volume / n_bonded[kind]
+            counts[kind, place, sector] += 1.0
+    return -1

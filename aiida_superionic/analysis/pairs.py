@@ -148,6 +148,77 @@ def pair_histogram(
     return total
 
 
+def angle_histogram(
+    positions: Field,
+    cell: Array,
+    ions: Indices,
+    vertices: Indices,
+    partners: Indices,
+    kinds: Indices,
+    bond_length: float,
+    edges: Array,
+    n_angles: int,
+) -> tuple[Array, Array]:
+    """Count ions by distance from a vertex and by the angle there to the vertex's nearest partner, over frames.
+
+    Parameters
+    ----------
+    positions
+        In Å, shape (T, N, 3).
+    cell
+        Cell vectors as rows in Å, shape (3, 3) or (T, 3, 3).
+    ions, vertices, partners
+        Indices of the atoms, no ion among the vertices, no vertex among the partners.
+    kinds
+        What each partner is: a number from 0.
+    bond_length
+        Longest distance of a partner in Å; vertices without one are left out.
+    edges
+        Edges of the bins of distance in Å, equally spaced from 0, shape (n + 1,).
+    n_angles
+        Number of bins from 0 to π.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        The counts, each times the volume of the cell over the number of vertices with that kind of partner, in Å³; and
+        the plain counts. Both of shape (kinds, n, n_angles).
+
+    Raises
+    ------
+    ParameterError
+        If a distance exceeds half the smallest perpendicular width of the cell.
+    TrajectoryError
+        If a position is not finite.
+    """
+    from aiida_superionic.analysis import pair_kernels  # noqa: PLC0415 - imports Numba
+
+    cells = np.broadcast_to(cell, (len(positions), 3, 3))
+    r_max = float(edges[-1])
+    weighted, counts = np.zeros((2, int(kinds.max()) + 1, len(edges) - 1, n_angles))
+    for distance in (bond_length, r_max):
+        _check_reach(cell, distance)
+    for part in frame_batches(len(positions), positions.shape[1]):
+        sight = _prepared(cells[part], len(vertices), r_max)
+        bond = _prepared(cells[part], len(partners), bond_length)
+        bad_frame = pair_kernels.angle_histogram(
+            _contiguous(positions[part, ions]),
+            _contiguous(positions[part, vertices]),
+            _contiguous(positions[part, partners]),
+            kinds,
+            _contiguous(cells[part]),
+            sight.inverses,
+            sight.triangles,
+            (sight.reaches, sight.grid, r_max),
+            (bond.reaches, bond.grid, bond_length),
+            weighted,
+            counts,
+        )
+        if bad_frame >= 0:
+            raise _not_finite()
+    return weighted, counts
+
+
 def neighbour_sets(
     positions: Field, cell: Array, centres: Indices, others: Indices, cutoffs: Sequence[float]
 ) -> NDArray[np.uint64]:

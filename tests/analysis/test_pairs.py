@@ -217,6 +217,9 @@ def test_a_position_that_is_no_number_is_refused(rng, bad, n):
         pairs.neighbours_within(positions[2], positions[1], cell, 2.2)
     with pytest.raises(TrajectoryError, match="not a finite number"):
         pairs.neighbour_sets(positions, cell, atoms[: n // 2 + 1], atoms[n // 2 + 1 :], [2.2])
+    sets = atoms[::3], atoms[1::3], atoms[2::3]
+    with pytest.raises(TrajectoryError, match="not a finite number"):
+        pairs.angle_histogram(positions, cell, *sets, 0 * sets[2], 1.0, np.linspace(0.0, 2.2, 5), 3)
 
 
 @given(

@@ -44,7 +44,7 @@ _BRIGHTEST_PERCENT = 99.7
 _LAST_WORD = re.compile(r" (along|with|in|of|from)$")
 _TEMPERATURE = re.compile(r"[\d.]+ K")
 
-_LETTERS_PER_INCH, _LETTERS_PER_HANDLE, _LEGEND_ROW_HEIGHT = 11, 10, 0.24
+_LETTERS_PER_INCH, _LETTERS_PER_HANDLE = 11, 10
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def _curve_figure(panels: Sequence[_Panel]) -> Figure:
         width, height = figure.get_size_inches()
         fitting = int(width * _LETTERS_PER_INCH) // (max(map(len, handles)) + _LETTERS_PER_HANDLE)
         n_columns = max(1, min(len(handles), fitting))
-        figure.set_size_inches(width, height + _LEGEND_ROW_HEIGHT * -(-len(handles) // n_columns))
+        figure.set_size_inches(width, height + figures.LEGEND_ROW_HEIGHT * -(-len(handles) // n_columns))
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=n_columns)
     return figure
 

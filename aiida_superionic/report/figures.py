@@ -38,6 +38,7 @@ _SCALE, _DARKEST, _LIGHTEST = "plasma", 0.0, 0.6
 
 PAGE_COLOUR = "#010203"
 PAGE_WIDTH, _PANEL_HEIGHT = 12.0, (3.9, 3.9, 3.4)
+LEGEND_ROW_HEIGHT = 0.24
 MOST_LINES = 8
 MOST_PANELS = 16
 _MOST_POINTS = 600
@@ -121,6 +122,14 @@ def panels(n: int) -> tuple[Figure, list[Axes]]:
     for unused in axes[n:]:
         unused.remove()
     return figure, axes[:n]
+
+
+def legend_below(figure: Figure, axis: Axes) -> None:
+    """Put a legend of one column below the axes, where it hides nothing."""
+    handles, labels = axis.get_legend_handles_labels()
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + LEGEND_ROW_HEIGHT * len(handles))
+    figure.legend(handles, labels, loc="outside lower center")
 
 
 def logarithmic(axis: Axes, which: Literal["x", "y"]) -> None:

@@ -123,6 +123,6 @@ def test_results_of_several_temperatures_have_activation_energies(invoke, campai
     monkeypatch.setattr(collect, "collect_results", lambda *_, **__: points)
     output = invoke("campaign", "results", campaign_file()).output
     assert "Activation energies" in output
-    assert "0.1000 ±" in output
+    assert "0.100" in output.partition("Activation energies")[2]
     monkeypatch.setattr(collect, "collect_results", lambda *_, **__: points[:2])
     assert "Activation energies" not in invoke("campaign", "results", campaign_file()).output

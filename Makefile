@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and every test that needs no service
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench lint clean
+.PHONY: help demo test test-slow bench bench-large lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -47,6 +47,10 @@ $(CURDIR)/.bench/.installed: benchmarks/requirements.txt
 
 bench: $(CURDIR)/.bench/.installed
 	@PYTHONPATH=$(CURDIR) .bench/bin/python benchmarks/analysis.py
+
+# make bench-large   analyse 17 GB, written for it, within 3 GiB of memory; takes some ten minutes
+bench-large: $(VENV)/.package
+	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/large.py
 
 # make lint   style, types, and who may import whom
 lint: $(VENV)/.tools

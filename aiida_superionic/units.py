@@ -35,6 +35,12 @@ WAVENUMBER_PER_THZ: float = constants.tera / constants.speed_of_light * constant
 CONDUCTIVITY_IN_MS_PER_CM: float = constants.elementary_charge**2 / (_EV * _ANGSTROM * _PS) * 10.0
 """mS/cm per e²/(eV Å ps): N q² D /(V k_B T) in internal units times this. (1 S/m is 10 mS/cm.)"""
 
+DIPOLE_IN_DEBYE: float = constants.elementary_charge * _ANGSTROM * constants.speed_of_light * 1e21
+"""D per e Å. (1 D is 1e-21/c C m.)"""
+
+FREQUENCY_PER_NS: float = 1e3
+"""1/ns per 1/ps."""
+
 VELOCITY_FROM_ATOMIC: float = constants.value("atomic unit of velocity") * _PS / _ANGSTROM
 """Å/ps per atomic unit of velocity."""
 

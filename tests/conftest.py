@@ -132,6 +132,15 @@ def analysis_code(computer, analysis_installation):
 
 
 @pytest.fixture
+def conversion_code(computer):
+    found = find(engines()["conversion"], default_prefix())
+    if not found:
+        pytest.fail("superionic-convert is not in the environment that runs the tests: install the package")
+    own = next((one for one in found if one.origin == "this environment"), found[0])
+    return ensure_code(own, computer)[0]
+
+
+@pytest.fixture
 def md_inputs(agi, settings, potential_node):
     """Return a maker of the inputs of one MD job, but for its code."""
 

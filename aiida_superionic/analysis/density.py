@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 
@@ -62,8 +62,8 @@ def ion_density(trajectory: Trajectory, kind: str, spacing: float) -> Array:
     return np.asarray(counts.reshape(tuple(shape)) / (trajectory.n_frames * volume))
 
 
-def write_density_cube(path: Path, trajectory: Trajectory, kind: str, spacing: float = 0.2) -> None:
-    """Write the density of one species, in ions per Å^3, with the host ions of the first frame, as a cube file.
+def density_cube(trajectory: Trajectory, kind: str, spacing: float) -> str:
+    """Return the density of one species, in ions per Å^3, with the host ions of the first frame, as a cube file.
 
     Raises
     ------
@@ -81,7 +81,9 @@ def write_density_cube(path: Path, trajectory: Trajectory, kind: str, spacing: f
         pbc=True,
     )
     atoms.wrap()
-    with path.open("w") as file:
-        write_cube(
-            file, atoms, data=ion_density(trajectory, kind, spacing), comment=f"density of {kind} in ions per Å^3"
-        )
+    density = ion_density(trajectory, kind, spacing)
+    # ASE has NumPy write the numbers, which takes a file of the system only.
+    with TemporaryFile("w+", encoding="utf-8") as file:
+        write_cube(file, atoms, data=density, comment=f"density of {kind} in ions per Å^3")
+        file.seek(0)
+        return file.read()

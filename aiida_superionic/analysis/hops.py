@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_superionic.analysis.pairs import neighbour_sets, neighbours_within
-from aiida_superionic.analysis.periodic import minimum_image
+from aiida_superionic.analysis.periodic import minimum_image, to_cartesian, to_fractional
 from aiida_superionic.analysis.sites import changes, lasting_states
 from aiida_superionic.analysis.trajectory import Array, Trajectory
 
@@ -46,30 +46,33 @@ def find_hops(trajectory: Trajectory, kind: str, host: str, cutoff: float, n_dwe
     cutoff
         Radius of the cage in Å.
     n_dwell
-        A set of neighbours that does not last for this number of frames is taken as the one before it.
+        A set of neighbours that does not last for this number of frames is taken as the one before it. So what an ion
+        has lost and won is told from lasting sets, not from the noise of single frames.
     n_half
         Frames from before to during, and from during to after. Hops nearer than that to either end of the trajectory
         are left out, and so are those that have neither lost nor won a neighbour after that time.
     """
     ions, hosts = trajectory.atoms_of(kind), trajectory.atoms_of(host)
-    sets = neighbour_sets(trajectory.positions, trajectory.cell, ions, hosts, cutoff)
-    frames, columns = changes(lasting_states(sets, n_dwell))
+    sets = neighbour_sets(trajectory.positions, trajectory.cell, ions, hosts, [cutoff])[..., 0]
+    lasting = lasting_states(sets, n_dwell)
+    frames, columns = changes(lasting)
     hops = []
     for frame, column in zip(frames.tolist(), columns.tolist(), strict=True):
-        if not n_half <= frame < trajectory.n_frames - n_half:
+        ends = frame - n_half, frame + n_half
+        if ends[0] < 0 or ends[1] >= trajectory.n_frames or lasting[ends[0], column] == lasting[ends[1], column]:
             continue
-        before, after = (
-            _neighbours(trajectory, t, ions[column], hosts, cutoff) for t in (frame - n_half, frame + n_half)
-        )
-        if before != after:
-            hops.append(
-                Hop(
-                    int(ions[column]),
-                    (frame - n_half, frame, frame + n_half),
-                    tuple(sorted(before - after)),
-                    tuple(sorted(after - before)),
-                )
+        # The members of a set are found where it was seen last or is seen next.
+        seen = (np.flatnonzero(sets[:, column] == lasting[end, column]) for end in ends)
+        shown = [times[np.argmin(np.abs(times - end))] for times, end in zip(seen, ends, strict=True)]
+        before, after = (_neighbours(trajectory, t, ions[column], hosts, cutoff) for t in shown)
+        hops.append(
+            Hop(
+                int(ions[column]),
+                (ends[0], frame, ends[1]),
+                tuple(sorted(before - after)),
+                tuple(sorted(after - before)),
             )
+        )
     return hops
 
 
@@ -81,28 +84,48 @@ def _neighbours(trajectory: Trajectory, t: int, ion: np.intp, hosts: NDArray[np.
 
 
 def distances_during(trajectory: Trajectory, hop: Hop, others: tuple[int, ...]) -> Array:
-    """Return the distances of the ion from some others in the frames from before to after, in Å, shape (t, n)."""
+    """Return the distances of the ion from some others in the frames from before to after, in Å, shape (t, n).
+
+    Of each of the others one image is followed, that which comes nearest in this time: further away another may be
+    nearer, and which one depends on the choice of the cell.
+    """
     part = trajectory.frames(hop.frames[0], hop.frames[2] + 1)
     places = part.positions[:, np.array([hop.ion, *others])]
-    return np.asarray(np.linalg.norm(minimum_image(places[:, 1:] - places[:, :1], part.cell), axis=-1))
+    vectors = places[:, 1:] - places[:, :1]
+    images = np.rint(to_fractional(vectors, part.cell))
+    nearest = np.linalg.norm(vectors - to_cartesian(images, part.cell), axis=-1).argmin(axis=0)
+    followed = np.broadcast_to(images[nearest, np.arange(len(others))], vectors.shape)
+    return np.asarray(np.linalg.norm(vectors - to_cartesian(followed, part.cell), axis=-1))
 
 
-def write_hop(path: Path, trajectory: Trajectory, hop: Hop, radius: float = 6.0) -> None:
-    """Write the ion and all that is within a radius of it, Wannier centres included, as extended XYZ of three frames.
+def snapshots(trajectory: Trajectory, hops: Sequence[Hop], radius: float) -> str:
+    """Return extended XYZ of three frames for each hop: the ion and all that is near it, Wannier centres included.
 
-    The ion is at the origin; each atom's ``index`` is that in the trajectory.
+    The ion is at the origin. Each atom has its ``index`` in the trajectory, each frame the number of its ``hop`` from 0
+    and its ``time`` in ps.
+
+    Parameters
+    ----------
+    trajectory
+        Positions and cell.
+    hops
+        The hops.
+    radius
+        In Å.
     """
-    from ase import Atoms  # noqa: PLC0415 - lists and help need no ASE
-    from ase.io import write  # noqa: PLC0415
-
-    snapshots = []
-    for t in hop.frames:
-        frame = trajectory.frames(t, t + 1)
-        places = frame.positions[:, :]
-        relative = minimum_image(places - places[:, hop.ion, None], frame.cell)[0]
-        near = np.flatnonzero(np.linalg.norm(relative, axis=1) <= radius)
-        atoms = Atoms([trajectory.species[i] for i in near], positions=relative[near])
-        atoms.arrays["index"] = near
-        atoms.info["time"] = t * trajectory.timestep
-        snapshots.append(atoms)
-    write(path, snapshots, format="extxyz")
+    lines = []
+    for number, hop in enumerate(hops):
+        for t in hop.frames:
+            frame = trajectory.frames(t, t + 1)
+            places = frame.positions[:, :]
+            relative = minimum_image(places - places[:, hop.ion, None], frame.cell)[0]
+            near = np.flatnonzero(np.linalg.norm(relative, axis=1) <= radius)
+            time = t * trajectory.timestep
+            lines += [
+                str(len(near)),
+                f'Properties=species:S:1:pos:R:3:index:I:1 pbc="F F F" hop={number} time={time:g}',
+            ]
+            for i in near:
+                x, y, z = relative[i]
+                lines.append(f"{trajectory.species[i]} {x:.8f} {y:.8f} {z:.8f} {i}")
+    return "".join(f"{line}\n" for line in lines)

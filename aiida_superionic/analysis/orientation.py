@@ -122,6 +122,35 @@ def basin_changes(
     return np.array(frames, dtype=np.intp), np.array(bodies, dtype=np.intp)
 
 
+def coincidences(
+    first: tuple[NDArray[np.intp], NDArray[np.intp]], second: tuple[NDArray[np.intp], NDArray[np.intp]], n_frames: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the events of one kind that have one of the other kind, of the same body, beside them in time.
+
+    Parameters
+    ----------
+    first, second
+        Frame and body of each event, in order of time.
+    n_frames
+        Frames by which two events may be apart. No event belongs to two others.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Frame of the later one and body of every two that belong together, in order of time.
+    """
+    found = []
+    for body in np.intersect1d(first[1], second[1]).tolist():
+        ones, others = (frames[bodies == body].tolist() for frames, bodies in (first, second))
+        while ones and others:
+            if abs(ones[0] - others[0]) <= n_frames:
+                found.append((max(ones.pop(0), others.pop(0)), body))
+            else:
+                (ones if ones[0] < others[0] else others).pop(0)
+    frames, bodies = np.array(sorted(found), dtype=np.intp).reshape(-1, 2).T
+    return frames, bodies
+
+
 def _project(matrices: Array, rigid: bool) -> Array:
     if rigid:
         return nearest_rotation(matrices)

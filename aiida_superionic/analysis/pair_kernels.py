@@ -8,32 +8,20 @@ which pairs are looked at.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from aiida_superionic.analysis.compiled import compiled
 from aiida_superionic.analysis.trajectory import Array
 
 Indices = NDArray[np.intp]
-
-_Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 
 # Additions to the same bin wait for one another; consecutive pairs go to different copies of the histogram.
 _N_COPIES = 4
 
 
-def _compiled(kernel: _Kernel) -> _Kernel:
-    try:
-        compiled: _Kernel = njit(cache=True, error_model="numpy")(kernel)
-    except RuntimeError:  # no folder for the cache can be written: compiling takes seconds in each run
-        compiled = njit(error_model="numpy")(kernel)
-    return compiled
-
-
-@_compiled
+@compiled
 def wrap(points: Array, inverse: Array, fractional: Array) -> bool:
     """Write the fractional coordinates of points, wrapped into the cell, and return whether all are finite."""
     for i in range(len(points)):
@@ -46,7 +34,7 @@ def wrap(points: Array, inverse: Array, fractional: Array) -> bool:
     return True
 
 
-@_compiled
+@compiled
 def sort_into_cells(fractional: Array, grid: Indices, order: Indices, begins: Indices, result: Array) -> None:
     """Sort points by cell, the last axis fastest: ``order`` says which point comes where, ``begins`` where cells do."""
     n_points = fractional.shape[1]
@@ -69,7 +57,7 @@ def sort_into_cells(fractional: Array, grid: Indices, order: Indices, begins: In
             result[d, place] = fractional[d, i]
 
 
-@_compiled
+@compiled
 def find_runs(a_0: int, b_0: int, c_0: int, grid: Indices, reach: Indices, begins: Indices, runs: Indices) -> int:
     """Write the runs (start, stop) of sorted points that may be within reach of a cell, and return their number.
 
@@ -96,7 +84,7 @@ def find_runs(a_0: int, b_0: int, c_0: int, grid: Indices, reach: Indices, begin
     return n_runs
 
 
-@_compiled
+@compiled
 def gather(
     points: Array,
     runs: Indices,
@@ -119,7 +107,7 @@ def gather(
     return n_gathered
 
 
-@_compiled
+@compiled
 def bins_of_distances(
     points: Array,
     start: int,
@@ -158,14 +146,14 @@ def bins_of_distances(
         bins[k] = np.int32(place if place < end else end)
 
 
-@_compiled
+@compiled
 def add_counts(bins: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
     """Add 1 for each bin, to one copy of the histogram after another."""
     for k in range(len(bins)):
         counts[k % _N_COPIES, bins[k]] += 1
 
 
-@_compiled
+@compiled
 def histogram(
     first: Array,
     second: Array,
@@ -234,7 +222,7 @@ def histogram(
     return total, -1
 
 
-@_compiled
+@compiled
 def neighbours(
     first: Array,
     second: Array,
@@ -286,3 +274,100 @@ def neighbours(
                 distances[n_found] = math.sqrt(square)
                 n_found += 1
     return i_found[:n_found], j_found[:n_found], distances[:n_found], finite
+
+
+@compiled
+def neighbour_sets(
+    first: Array,
+    second: Array,
+    inverses: Array,
+    triangles: Array,
+    reaches: Indices,
+    grid: Indices,
+    keys: NDArray[np.uint64],
+    cutoffs: Array,
+    sets: NDArray[np.uint64],
+) -> int:
+    """Change each set by the keys of the points within each cutoff; return the frame that is not finite, or −1."""
+    for t in range(len(first)):
+        i, j, distances, finite = neighbours(
+            first[t], second[t], inverses[t], triangles[t], reaches[t], grid, cutoffs.max(), False
+        )
+        if not finite:
+            return t
+        for pair in range(len(i)):
+            for c in range(len(cutoffs)):
+                if distances[pair] < cutoffs[c]:
+                    sets[t, i[pair], c] ^= keys[j[pair]]
+    return -1
+
+
+@compiled
+def shortest_vector(start: Array, end: Array, cell: Array, inverse: Array, vector: Array) -> None:
+    """Write the vector from one point to the image of another that is nearest by rounding."""
+    whole = np.empty(3)
+    for d in range(3):
+        vector[d] = end[d] - start[d]
+    for d in range(3):
+        whole[d] = np.rint(vector[0] * inverse[0, d] + vector[1] * inverse[1, d] + vector[2] * inverse[2, d])
+    for d in range(3):
+        vector[d] -= whole[0] * cell[0, d] + whole[1] * cell[1, d] + whole[2] * cell[2, d]
+
+
+@compiled
+def angle_histogram(
+    ions: Array,
+    vertices: Array,
+    partners: Array,
+    kinds: Indices,
+    cells: Array,
+    inverses: Array,
+    triangles: Array,
+    to_vertices: tuple[Indices, Indices, float],
+    to_partners: tuple[Indices, Indices, float],
+    weighted: Array,
+    counts: Array,
+) -> int:
+    """Count ions by the kind of a vertex's nearest partner, distance and angle; return the frame that is not finite.
+
+    The weight of a count is the volume of the cell over the number of vertices with a partner of its kind.
+    """
+    n_vertices, (n_kinds, n_bins, n_angles) = vertices.shape[1], counts.shape
+    reaches, grid, r_max = to_vertices
+    partner_reaches, partner_grid, bond_length = to_partners
+    nearest, lengths, bonds = np.empty(n_vertices, np.intp), np.empty(n_vertices), np.empty((n_vertices, 3))
+    sight, n_bonded = np.empty(3), np.empty(n_kinds)
+    for t in range(len(ions)):
+        i, j, distances, finite = neighbours(
+            vertices[t], partners[t], inverses[t], triangles[t], partner_reaches[t], partner_grid, bond_length, False
+        )
+        nearest[:], lengths[:], n_bonded[:] = -1, np.inf, 0.0
+        for pair in range(len(i)):
+            if distances[pair] < lengths[i[pair]]:
+                nearest[i[pair]], lengths[i[pair]] = j[pair], distances[pair]
+        for v in range(n_vertices):
+            if nearest[v] >= 0:
+                n_bonded[kinds[nearest[v]]] += 1.0
+                shortest_vector(vertices[t, v], partners[t, nearest[v]], cells[t], inverses[t], bonds[v])
+        i, j, distances, also_finite = neighbours(
+            ions[t], vertices[t], inverses[t], triangles[t], reaches[t], grid, r_max, False
+        )
+        if not (finite and also_finite):
+            return t
+        volume = abs(triangles[t, 0, 0] * triangles[t, 1, 1] * triangles[t, 2, 2])
+        for pair in range(len(i)):
+            v = j[pair]
+            if nearest[v] < 0:
+                continue
+            shortest_vector(vertices[t, v], ions[t, i[pair]], cells[t], inverses[t], sight)
+            a = bonds[v, 1] * sight[2] - bonds[v, 2] * sight[1]
+            b = bonds[v, 2] * sight[0] - bonds[v, 0] * sight[2]
+            c = bonds[v, 0] * sight[1] - bonds[v, 1] * sight[0]
+            along = bonds[v, 0] * sight[0] + bonds[v, 1] * sight[1] + bonds[v, 2] * sight[2]
+            angle = math.atan2(math.sqrt(a * a + b * b + c * c), along)
+            kind = kinds[nearest[v]]
+            place = min(int(distances[pair] / r_max * n_bins), n_bins - 1)
+            sector = min(int(angle / math.pi * n_angles), n_angles - 1)
+            weighted[kind, place, sector] += volume / n_bonded[kind]
+            counts[kind, place, sector] += 1.0
+    return -1

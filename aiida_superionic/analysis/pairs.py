@@ -6,6 +6,7 @@ Numba, which is imported when the first pair is asked for and not before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -147,10 +148,81 @@ def pair_histogram(
     return total
 
 
+def angle_histogram(
+    positions: Field,
+    cell: Array,
+    ions: Indices,
+    vertices: Indices,
+    partners: Indices,
+    kinds: Indices,
+    bond_length: float,
+    edges: Array,
+    n_angles: int,
+) -> tuple[Array, Array]:
+    """Count ions by distance from a vertex and by the angle there to the vertex's nearest partner, over frames.
+
+    Parameters
+    ----------
+    positions
+        In Å, shape (T, N, 3).
+    cell
+        Cell vectors as rows in Å, shape (3, 3) or (T, 3, 3).
+    ions, vertices, partners
+        Indices of the atoms, no ion among the vertices, no vertex among the partners.
+    kinds
+        What each partner is: a number from 0.
+    bond_length
+        Longest distance of a partner in Å; vertices without one are left out.
+    edges
+        Edges of the bins of distance in Å, equally spaced from 0, shape (n + 1,).
+    n_angles
+        Number of bins from 0 to π.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        The counts, each times the volume of the cell over the number of vertices with that kind of partner, in Å³; and
+        the plain counts. Both of shape (kinds, n, n_angles).
+
+    Raises
+    ------
+    ParameterError
+        If a distance exceeds half the smallest perpendicular width of the cell.
+    TrajectoryError
+        If a position is not finite.
+    """
+    from aiida_superionic.analysis import pair_kernels  # noqa: PLC0415 - imports Numba
+
+    cells = np.broadcast_to(cell, (len(positions), 3, 3))
+    r_max = float(edges[-1])
+    weighted, counts = np.zeros((2, int(kinds.max()) + 1, len(edges) - 1, n_angles))
+    for distance in (bond_length, r_max):
+        _check_reach(cell, distance)
+    for part in frame_batches(len(positions), positions.shape[1]):
+        sight = _prepared(cells[part], len(vertices), r_max)
+        bond = _prepared(cells[part], len(partners), bond_length)
+        bad_frame = pair_kernels.angle_histogram(
+            _contiguous(positions[part, ions]),
+            _contiguous(positions[part, vertices]),
+            _contiguous(positions[part, partners]),
+            kinds,
+            _contiguous(cells[part]),
+            sight.inverses,
+            sight.triangles,
+            (sight.reaches, sight.grid, r_max),
+            (bond.reaches, bond.grid, bond_length),
+            weighted,
+            counts,
+        )
+        if bad_frame >= 0:
+            raise _not_finite()
+    return weighted, counts
+
+
 def neighbour_sets(
-    positions: Field, cell: Array, centres: Indices, others: Indices, cutoff: float
+    positions: Field, cell: Array, centres: Indices, others: Indices, cutoffs: Sequence[float]
 ) -> NDArray[np.uint64]:
-    """Return, for each frame and centre, a number that stands for the set of its neighbours.
+    """Return, for each frame, centre and cutoff, a number that stands for the set of the centre's neighbours.
 
     Each of the ``others`` has a fixed random 64-bit key; a set is the exclusive or of its keys (Zobrist), the empty set
     0. Equal sets have equal numbers; n different sets share one with a probability below n²/2⁶⁵.
@@ -163,31 +235,39 @@ def neighbour_sets(
         Cell vectors as rows in Å, shape (3, 3) or (T, 3, 3).
     centres, others
         Indices of the atoms, without a common one.
-    cutoff
-        Largest distance of a neighbour in Å.
+    cutoffs
+        Largest distances of a neighbour in Å, shape (C,).
 
     Returns
     -------
     numpy.ndarray
-        Shape (T, number of centres).
+        Shape (T, number of centres, C).
 
     Raises
     ------
     ParameterError
-        If the cutoff exceeds half the smallest perpendicular width of the cell.
+        If a cutoff exceeds half the smallest perpendicular width of the cell.
     TrajectoryError
         If a position is not finite.
     """
+    from aiida_superionic.analysis import pair_kernels  # noqa: PLC0415 - imports Numba
+
     keys = np.random.default_rng(_HASH_SEED).integers(1, 2**64, size=len(others), dtype=np.uint64)
     cells = np.broadcast_to(cell, (len(positions), 3, 3))
-    sets = np.zeros((len(positions), len(centres)), dtype=np.uint64)
-    _check_reach(cell, cutoff)
+    sets = np.zeros((len(positions), len(centres), len(cutoffs)), dtype=np.uint64)
+    for cutoff in cutoffs:
+        _check_reach(cell, cutoff)
     for part in frame_batches(len(positions), positions.shape[1]):
-        prepared = _prepared(cells[part], len(others), cutoff)
-        pairs = zip(positions[part, centres], positions[part, others], sets[part], strict=True)
-        for t, (first, second, frame_sets) in enumerate(pairs):
-            i, j, _ = _neighbours(first, second, prepared, t, cutoff, exclude_same=False)
-            np.bitwise_xor.at(frame_sets, i, keys[j])
+        bad_frame = pair_kernels.neighbour_sets(
+            _contiguous(positions[part, centres]),
+            _contiguous(positions[part, others]),
+            *_prepared(cells[part], len(others), max(cutoffs)),
+            keys,
+            _contiguous(cutoffs),
+            sets[part],
+        )
+        if bad_frame >= 0:
+            raise _not_finite()
     return sets
 
 

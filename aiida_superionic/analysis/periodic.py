@@ -76,3 +76,35 @@ def with_images(points: Array, cell: Array, margin: float) -> tuple[Array, NDArr
     inside = np.all((images >= -reach) & (images < 1.0 + reach), axis=-1)
     shift, index = np.nonzero(inside)
     return images[inside] @ cell, index, shifts[shift] - home[index]
+
+
+def nearest_images(points: Array, others: Array, cell: Array, n_nearest: int = 1) -> tuple[Array, NDArray[np.intp]]:
+    """Return the distances to the nearest of other points, periodic images included, in a cell of any shape.
+
+    Parameters
+    ----------
+    points, others
+        In Å, shapes (n, 3) and (m, 3), wrapped or not.
+    cell
+        Cell vectors as rows in Å, shape (3, 3).
+    n_nearest
+        How many are wanted for each point.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Distances in Å, ascending, and which of the others they lead to; both of shape (n, n_nearest).
+    """
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - lists and help need no SciPy
+
+    fractional = points @ np.linalg.inv(cell)
+    wrapped = (fractional - np.floor(fractional)) @ cell
+    margin = float((abs(np.linalg.det(cell)) / len(others)) ** (1.0 / 3.0))
+    while True:
+        images, index, _ = with_images(others, cell, margin)
+        distances, nearest = cKDTree(images).query(wrapped, k=range(1, n_nearest + 1))
+        # No image beyond the margin can be nearer than the margin.
+        furthest = float(np.max(distances))
+        if furthest <= margin:
+            return np.asarray(distances), index[nearest]
+        margin = 1.01 * furthest if np.isfinite(furthest) else 2.0 * margin

@@ -14,8 +14,7 @@ from aiida_superionic.analysis.pairs import half_width, neighbours_within
 from aiida_superionic.analysis.periodic import minimum_image
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.results import NotConverged
-from aiida_superionic.analysis.trajectory import Array, Trajectory
-from aiida_superionic.analysis.wannier_centres import CENTRE
+from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
 
 Indices = NDArray[np.intp]
 
@@ -59,6 +58,37 @@ class Polyanions:
         centres = np.flatnonzero(degrees == len(self.species) - 1)
         return int(centres[0]) if len(centres) == 1 and np.count_nonzero(degrees > 1) == 1 else None
 
+    @property
+    def outer(self) -> Indices:
+        """The atoms about the centre of AXn."""
+        return np.delete(np.arange(len(self.species)), [] if self.centre is None else self.centre)
+
+    @property
+    def groups(self) -> tuple[Indices, Indices] | None:
+        """The two groups that may turn against each other about a bond, as in P2S6; None where there are none.
+
+        Each is one of two bonded centres, the other, and its own outer atoms, in this order.
+        """
+        degrees = self.bonded.sum(axis=1)
+        centres = np.flatnonzero(degrees > 1)
+        if len(centres) != 2 or not self.bonded[centres[0], centres[1]]:
+            return None
+        first, second = (
+            np.concatenate((pair, np.flatnonzero(self.bonded[pair[0]] & (degrees == 1))))
+            for pair in (centres, centres[::-1])
+        )
+        return first, second
+
+    def fragment(self, members: Indices) -> Polyanions:
+        """Return bonded atoms of every polyanion, by their place in it, as if they were all there is."""
+        return replace(
+            self,
+            species=tuple(self.species[i] for i in members),
+            atoms=self.atoms[:, members],
+            bonded=self.bonded[np.ix_(members, members)],
+            masses=self.masses[members],
+        )
+
     def part(self, units: Indices) -> Polyanions:
         """Return some of the polyanions, by their number."""
         return replace(self, atoms=self.atoms[units])
@@ -76,13 +106,23 @@ class Polyanions:
         numpy.ndarray
             In Å, shape (T, number of polyanions, n, 3).
         """
+        positions = self._from_first_atom(trajectory)
+        return np.asarray(positions - self._mean(positions)[:, :, None])
+
+    def centres_of_mass(self, trajectory: Trajectory) -> Array:
+        """Return the centre of mass of each polyanion in Å, shape (T, number of polyanions, 3)."""
+        return np.asarray(trajectory.positions[:, self.atoms[:, 0]] + self._mean(self._from_first_atom(trajectory)))
+
+    def _from_first_atom(self, trajectory: Trajectory) -> Array:
         places = trajectory.positions[:, self.atoms.ravel()].reshape(trajectory.n_frames, *self.atoms.shape, 3)
         positions = np.zeros(places.shape)
         for parent, child in _spanning_tree(self.bonded):
             step = minimum_image(places[:, :, child] - places[:, :, parent], trajectory.cell)
             positions[:, :, child] = positions[:, :, parent] + step
-        centre = np.einsum("n,tunx->tux", self.masses / self.masses.sum(), positions)
-        return np.asarray(positions - centre[:, :, None])
+        return positions
+
+    def _mean(self, positions: Array) -> Array:
+        return np.asarray(np.einsum("n,tunx->tux", self.masses / self.masses.sum(), positions))
 
     def reference(self, trajectory: Trajectory) -> Array:
         """Return the mean geometry in the body-fixed frame, in Å, shape (n, 3), oriented as the first polyanion.
@@ -98,6 +138,15 @@ class Polyanions:
             rotations = best_rotation(reference, part, self.masses)
             reference = np.einsum("tuji,tunj->ni", rotations, part) / (part.shape[0] * part.shape[1])
         return reference
+
+    def rotations(self, trajectory: Trajectory, reference: Array) -> Array:
+        """Return the rotation of each polyanion from the reference, shape (T, number of polyanions, 3, 3)."""
+        return np.concatenate(
+            [
+                best_rotation(reference, self.positions(trajectory.frames(part.start, part.stop)), self.masses)
+                for part in frame_batches(trajectory.n_frames, self.atoms.size)
+            ]
+        )
 
     def symmetry(self, reference: Array) -> Array:
         """Return the proper rotations that bring the polyanion onto itself, shape (m, 3, 3), the identity first.
@@ -139,7 +188,7 @@ def find_polyanions(trajectory: Trajectory, bond_cutoff: float | None = None) ->
     ParameterError
         If polyanions of one formula are bonded differently.
     """
-    hosts = np.array([i for i, kind in enumerate(trajectory.species) if kind not in (*trajectory.mobile, CENTRE)])
+    hosts = trajectory.ions[~np.isin(np.asarray(trajectory.species)[trajectory.ions], trajectory.mobile)]
     groups = _bonded_groups(trajectory, hosts, bond_cutoff) if len(hosts) else []
     by_formula: dict[str, list[tuple[Indices, NDArray[np.bool_], Array]]] = {}
     for atoms, bonded, positions in groups:
@@ -154,6 +203,15 @@ def find_polyanions(trajectory: Trajectory, bond_cutoff: float | None = None) ->
     if not by_formula:
         raise NotConverged("the trajectory holds no polyanions, that is no finite bonded groups of its host atoms")
     return {formula: _same_order(formula, found, trajectory) for formula, found in sorted(by_formula.items())}
+
+
+def find_tetrahedra(trajectory: Trajectory) -> dict[str, Polyanions]:
+    """Return the polyanions AX4, by formula; empty where there are none."""
+    try:
+        found = find_polyanions(trajectory)
+    except NotConverged:
+        return {}
+    return {formula: units for formula, units in found.items() if units.centre is not None and len(units.outer) == 4}
 
 
 def _same_order(

@@ -59,7 +59,7 @@ class RelativeVectors:
         return replace(self, start=self.start + start, stop=self.start + stop)
 
 
-def relative_to_centre_of_mass(vectors: Field, masses: Array, atoms: NDArray[np.intp] | None = None) -> RelativeVectors:
+def relative_to_centre_of_mass(vectors: Field, masses: Array, atoms: NDArray[np.intp]) -> RelativeVectors:
     """Subtract the centre of mass of some atoms, frame by frame.
 
     Parameters
@@ -69,14 +69,13 @@ def relative_to_centre_of_mass(vectors: Field, masses: Array, atoms: NDArray[np.
     masses
         In amu, shape (N,).
     atoms
-        Indices of the atoms whose centre of mass is meant; all where it is not given.
+        Indices of the atoms whose centre of mass is meant.
 
     Returns
     -------
     RelativeVectors
         Of all atoms, shape (T, N, 3).
     """
-    atoms = np.arange(len(masses)) if atoms is None else atoms
     weights = masses[atoms] / masses[atoms].sum()
     centre = np.empty((len(vectors), 3))
     for part in frame_batches(len(vectors), len(masses)):
@@ -107,4 +106,4 @@ def velocities_without_drift(trajectory: Trajectory) -> RelativeVectors:
     TrajectoryError
         If the trajectory holds no velocities.
     """
-    return relative_to_centre_of_mass(trajectory.require("velocities"), trajectory.masses)
+    return relative_to_centre_of_mass(trajectory.require("velocities"), trajectory.masses, trajectory.ions)

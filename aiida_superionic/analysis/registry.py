@@ -1,9 +1,9 @@
 """The one list of observables.
 
 An observable is a function of a trajectory, decorated with :func:`observable`. Its keyword arguments are its
-parameters, their defaults the defaults, their annotations the types. The decorator is the only edit that a new
-observable needs to appear in ``superionic-analyse --list``, in the campaign schema, in the report and in the
-reference.
+parameters, their defaults the defaults, their annotations the types; a list of numbers is a ``tuple[float, ...]``. The
+decorator is the only edit that a new observable needs to appear in ``superionic-analyse --list``, in the campaign
+schema, in the report and in the reference.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import UnionType
 from typing import Any
 
 from aiida_superionic.analysis.results import Result
@@ -46,7 +47,8 @@ class Observable:
     name
         The word that campaigns and the command line use.
     needs
-        The fields of the trajectory that it reads: positions, velocities, forces, mobile.
+        What the trajectory must hold, in the words of :mod:`aiida_superionic.analysis.needs`; ``centres or tetrahedra``
+        where one of the two is enough.
     equation
         What is computed, in one line of plain text.
     source
@@ -54,8 +56,8 @@ class Observable:
     function
         The function itself: a trajectory and the parameters in, a :class:`Result` out.
     routine
-        Whether it is computed where nothing is asked for by name. What makes sense for some systems only - those with
-        polyanions, Wannier centres or formal charges - or costs much is not.
+        Whether it is computed where nothing is asked for by name and the trajectory holds what it needs. What costs
+        much, or leaves a choice to a person, is not.
     """
 
     name: str
@@ -105,12 +107,31 @@ def suggestion(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {nearest[0]!r}?" if nearest else f"; there are: {', '.join(words) or 'none'}"
 
 
+def alternatives(annotation: Any) -> tuple[Any, ...]:
+    """Return the types that a parameter's annotation allows."""
+    return typing.get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+
+
+def element_type(kind: Any) -> Any:
+    """Return the type of the elements of a list - which is annotated as ``tuple[..., ...]`` - and None of another."""
+    return typing.get_args(kind)[0] if typing.get_origin(kind) is tuple else None
+
+
+def _in_words(kind: Any) -> str:
+    if element_type(kind):
+        return f"a list of {element_type(kind).__name__}"
+    return "nothing" if kind is type(None) else str(kind.__name__)
+
+
 def _checked(name: str, value: object, annotation: Any) -> object:
-    types = typing.get_args(annotation) or (annotation,)
+    types = alternatives(annotation)
+    elements = next((element_type(kind) for kind in types if element_type(kind)), None)
+    if elements and isinstance(value, list | tuple):
+        return tuple(_checked(f"{name}[{i}]", element, elements) for i, element in enumerate(value))
     if float in types and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) not in types:
-        wanted = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in types)
+        wanted = " or ".join(_in_words(kind) for kind in types)
         raise ParameterError(f"{name} is {value!r} where {wanted} is expected")
     if isinstance(value, float) and not math.isfinite(value):
         raise ParameterError(f"{name} is {value} where a finite number is expected")
@@ -142,8 +163,3 @@ def observables() -> dict[str, Observable]:
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
     return dict(sorted(_REGISTRY.items()))
-
-
-def routine_observables() -> list[str]:
-    """Return the names of the observables that are computed where nothing is asked for by name."""
-    return [name for name, entry in observables().items() if entry.routine]

@@ -56,12 +56,13 @@ class Surface:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The scalars, curves and surfaces of one observable, by name. A curve and a surface never share one.
+    """The scalars, curves, surfaces and files of one observable, by name. A curve and a surface never share one.
 
     Names are flat and carry the species: ``diffusion_coefficient_Ag``. They hold no dot, so that a database filter
-    reaches them.
+    reaches them. Files are what other programs draw: their text by their name, some megabytes at most.
     """
 
     scalars: dict[str, Scalar] = field(default_factory=dict)
     curves: dict[str, Curve] = field(default_factory=dict)
     surfaces: dict[str, Surface] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """results.json and curves.npz: the results of several observables, as files.
 
-Surfaces lie among the curves, with a z beside x and y.
+Surfaces lie among the curves, with a z beside x and y. Files that an observable made lie in a folder beside them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from aiida_superionic.analysis.trajectory import Trajectory
 
 RESULTS_FILE = "results.json"
 CURVES_FILE = "curves.npz"
+FILES_FOLDER = "files"
 
 _T = TypeVar("_T", str, np.ndarray)
 
@@ -33,8 +34,9 @@ def write_results(
     results: Mapping[str, Result],
     parameters: Mapping[str, Mapping[str, object]],
     failures: Mapping[str, str],
+    refusals: Mapping[str, str],
 ) -> None:
-    """Write both files into a folder, each whole or not at all.
+    """Write all files into a folder, each whole or not at all.
 
     Parameters
     ----------
@@ -47,10 +49,13 @@ def write_results(
     parameters
         All parameters of each observable with the values that were used.
     failures
-        By name of the observable, one sentence for each that gave no number.
+        By name of the observable, one sentence for each that the trajectory does not determine.
+    refusals
+        By name of the observable, one sentence for each that cannot be computed as it was asked for.
     """
     scalars = {name: scalar for result in results.values() for name, scalar in result.scalars.items()}
     curves = {name: curve for result in results.values() for name, curve in _curves_and_surfaces(result).items()}
+    files = {name: text for result in results.values() for name, text in result.files.items()}
     summary = {
         "version": aiida_superionic.__version__,
         "python": platform.python_version(),
@@ -59,16 +64,22 @@ def write_results(
         "timestep": trajectory.timestep,
         "observables": {name: asdict(scalar) for name, scalar in scalars.items()},
         "curves": {name: _of_type(curve, str) for name, curve in curves.items()},
+        "files": sorted(files),
         "parameters": parameters,
         "failures": failures,
+        "refusals": refusals,
     }
     arrays = {
         f"{name}__{key}": array for name, curve in curves.items() for key, array in _of_type(curve, np.ndarray).items()
     }
     text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
+    if files:
+        (folder / FILES_FOLDER).mkdir(exist_ok=True)
+    for name, content in files.items():
+        _write_text(folder / FILES_FOLDER / name, content)
     _write_whole(folder / CURVES_FILE, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
-    _write_whole(folder / RESULTS_FILE, lambda file: file.write(text.encode()))
+    _write_text(folder / RESULTS_FILE, text)
 
 
 def without_undefined_numbers(result: Result) -> tuple[Result, list[str]]:
@@ -89,6 +100,7 @@ def without_undefined_numbers(result: Result) -> tuple[Result, list[str]]:
         scalars,
         {name: curve for name, curve in result.curves.items() if _is_finite(curve)},
         {name: surface for name, surface in result.surfaces.items() if _is_finite(surface)},
+        result.files,
     ), undefined
 
 
@@ -104,6 +116,10 @@ def _of_type(curve: Curve | Surface, kind: type[_T]) -> dict[str, _T]:
     """Return the arrays, or the labels and units, of a curve or a surface by field."""
     values = {field.name: getattr(curve, field.name) for field in fields(curve)}
     return {name: value for name, value in values.items() if isinstance(value, kind)}
+
+
+def _write_text(path: Path, text: str) -> None:
+    _write_whole(path, lambda file: file.write(text.encode()))
 
 
 def _write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:

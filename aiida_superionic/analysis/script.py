@@ -6,37 +6,39 @@ This runs on compute nodes: it starts without AiiDA, ASE or Numba.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import sys
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
 
 import aiida_superionic
-from aiida_superionic.analysis.readers import FORMATS, read_trajectory
-from aiida_superionic.analysis.registry import Observable, ParameterError, observables, routine_observables, suggestion
+from aiida_superionic.analysis.command_line import (
+    BAD_INPUT,
+    Parser,
+    complain,
+    exit_status,
+    exit_with_status_of,
+    read_job,
+)
+from aiida_superionic.analysis.needs import needs_in_words, routine_observables, unmet
+from aiida_superionic.analysis.progress import shown
+from aiida_superionic.analysis.registry import Observable, ParameterError, observables, suggestion
 from aiida_superionic.analysis.results import NotConverged, Result
-from aiida_superionic.analysis.results_files import CURVES_FILE, RESULTS_FILE, without_undefined_numbers, write_results
-from aiida_superionic.analysis.trajectory import Trajectory, TrajectoryError
+from aiida_superionic.analysis.results_files import (
+    CURVES_FILE,
+    FILES_FOLDER,
+    RESULTS_FILE,
+    without_undefined_numbers,
+    write_results,
+)
+from aiida_superionic.analysis.trajectory_request import TrajectoryRequest, add_trajectory_options
 
-BAD_INPUT = 2
-BAD_TRAJECTORY = 3
+PROGRAM = "superionic-analyse"
 NOT_CONVERGED = 4
 
 HOST_CHECK = "host_lattice"
 """The observable that is computed whether it is asked for or not, where there is a host lattice."""
-
-_READING = {
-    "format": (str, "text"),
-    "kinds": ([str], "a list of text"),
-    "md_timestep": (float, "a number"),
-    "mobile": ([str], "a list of text"),
-    "masses": ([float], "a list of numbers"),
-    "charges": ({str: float}, "numbers by species"),
-}
-"""How to read a trajectory: the type of each entry (in a list or mapping, of its elements), and that type in words."""
 
 
 @dataclass(frozen=True)
@@ -45,28 +47,22 @@ class Job:
 
     Parameters
     ----------
-    files
-        The parts of the trajectory, in order, each with its SHA-256 or None.
-    reading
-        The other arguments of :func:`read_trajectory`.
+    trajectory
+        What is read.
     observables
         The parameters given for each observable; None for every observable that the trajectory allows.
     output
         Folder of the results.
     """
 
-    files: Mapping[str, str | None]
-    reading: Mapping[str, Any]
+    trajectory: TrajectoryRequest
     observables: Mapping[str, Mapping[str, object]] | None
     output: Path
 
 
 def main() -> None:
     """Run the command line, and exit with its status."""
-    # A batch job's locale may know no Å.
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(run(sys.argv[1:]))
+    exit_with_status_of(run)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -77,16 +73,15 @@ def run(arguments: Sequence[str]) -> int:
     sentence each on the standard error, which begins with ``superionic-analyse: input:``, ``superionic-analyse:
     trajectory:`` or ``superionic-analyse: <observable>:``.
     """
-    try:
-        options = _parser().parse_args(arguments)
-        if options.list:
-            _print_list()
-            return 0
-        return execute(_job_from_file(Path(options.job), options) if options.job else _job_from_options(options))
-    except ParameterError as error:
-        return _complain(f"input: {error}", BAD_INPUT)
-    except TrajectoryError as error:
-        return _complain(f"trajectory: {error}", BAD_TRAJECTORY)
+    return exit_status(PROGRAM, lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options = _parser().parse_args(arguments)
+    if options.list:
+        _print_list()
+        return 0
+    return execute(_job_from_file(Path(options.job), options) if options.job else _job_from_options(options))
 
 
 def execute(job: Job) -> int:
@@ -102,42 +97,41 @@ def execute(job: Job) -> int:
     if job.observables is not None:
         for name, given in job.observables.items():
             _observable(name).with_defaults(given)
-    for file, digest in job.files.items():
-        _check_digest(file, digest)
-    trajectory = read_trajectory(list(job.files), **job.reading)
+    trajectory = job.trajectory.read()
     chosen = job.observables
     if chosen is None:
-        chosen = {name: {} for name in routine_observables() if not _missing(_observable(name), trajectory)}
+        chosen = {name: {} for name in routine_observables(trajectory)}
     elif trajectory.host:
         # A molten run gives a beautiful diffusion coefficient: the check is not to be forgotten.
         chosen = {**chosen, HOST_CHECK: chosen.get(HOST_CHECK, {})}
     results: dict[str, Result] = {}
     parameters: dict[str, dict[str, object]] = {}
     failures: dict[str, str] = {}
-    status = 0
+    refusals: dict[str, str] = {}
     for number, (name, given) in enumerate(chosen.items(), start=1):
-        print(f"observable {number} of {len(chosen)}: {name}", flush=True)
         entry = _observable(name)
         parameters[name] = entry.with_defaults(given)
         try:
-            if missing := _missing(entry, trajectory):
-                raise ParameterError(f"it needs {' and '.join(missing)}, which the trajectory does not hold")
-            results[name], undefined = without_undefined_numbers(entry.function(trajectory, **parameters[name]))
+            with shown(f"observable {number} of {len(chosen)}: {name}"):
+                if lacking := unmet(entry.needs, trajectory):
+                    raise ParameterError(f"it needs {needs_in_words(lacking)}, which the trajectory does not hold")
+                result = entry.function(trajectory, **parameters[name])
+            results[name], undefined = without_undefined_numbers(result)
             if undefined:
                 raise NotConverged(f"no finite number came out for {', '.join(undefined)}")
             _check_resolved(results[name])
         except (NotConverged, ParameterError) as error:
-            failures[name] = str(error)
-            failure = NOT_CONVERGED if isinstance(error, NotConverged) else BAD_INPUT
-            _complain(f"{name}: {error}", failure)
-            status = failure if status != BAD_INPUT else status
+            told = failures if isinstance(error, NotConverged) else refusals
+            told[name] = str(error)
+            complain(PROGRAM, f"{name}: {error}")
     try:
-        write_results(job.output, trajectory, results, parameters, failures)
+        write_results(job.output, trajectory, results, parameters, failures, refusals)
     except OSError as error:
         raise ParameterError(f"the results cannot be written to {job.output}: {error.strerror}") from error
     _print_table(results)
-    print(f"{RESULTS_FILE} and {CURVES_FILE} written to {job.output}")
-    return status
+    written = [RESULTS_FILE, CURVES_FILE, *(f"{FILES_FOLDER}/{name}" for one in results.values() for name in one.files)]
+    print(f"{', '.join(written[:-1])} and {written[-1]} written to {job.output}")
+    return BAD_INPUT if refusals else NOT_CONVERGED if failures else 0
 
 
 def _check_resolved(result: Result) -> None:
@@ -150,32 +144,16 @@ def _check_resolved(result: Result) -> None:
         raise NotConverged(f"the run gives an upper bound only: {', '.join(bounds)}")
 
 
-def _complain(message: str, status: int) -> int:
-    print(f"superionic-analyse: {message}", file=sys.stderr)
-    return status
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ParameterError(message)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="superionic-analyse",
+    parser = Parser(
+        prog=PROGRAM,
         description="Compute observables of a molecular-dynamics trajectory.",
         epilog="exit status: 0 done, 2 wrong request, 3 trajectory missing, changed or damaged, 4 not converged",
     )
-    parser.add_argument("trajectory", nargs="*", metavar="TRAJECTORY", help="the parts of one run, in order")
+    add_trajectory_options(parser)
     parser.add_argument("--list", action="store_true", help="list the observables and their parameters")
     parser.add_argument("--version", action="version", version=aiida_superionic.__version__)
     parser.add_argument("--job", metavar="FILE", help="read everything from a JSON file instead")
-    parser.add_argument("--format", choices=FORMATS, help="from the name where it is not given")
-    parser.add_argument("--kinds", type=_words, metavar="Ag,I", help="species of the LAMMPS types 1, 2 ...")
-    parser.add_argument("--mobile", type=_words, default=[], metavar="Ag", help="species that are meant to diffuse")
-    parser.add_argument("--masses", type=_numbers, metavar="M,M", help="masses of the kinds in amu")
-    parser.add_argument("--charges", type=_charges, metavar="Ag=1,I=-1", help="formal charges of species in e")
-    parser.add_argument("--md-timestep", type=float, metavar="PS", help="time of one MD step in ps")
     parser.add_argument(
         "-o",
         "--observable",
@@ -187,28 +165,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _numbers(text: str) -> list[float]:
-    return [float(word) for word in _words(text)]
-
-
-def _charges(text: str) -> dict[str, float]:
-    pairs = [word.partition("=") for word in _words(text)]
-    try:
-        return {kind.strip(): float(charge) for kind, _, charge in pairs}
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} where Ag=1,I=-1 is expected") from None
-
-
 def _job_from_options(options: argparse.Namespace) -> Job:
     if not options.trajectory:
         raise ParameterError("no trajectory is given; see superionic-analyse --help")
     return Job(
-        files=dict.fromkeys(options.trajectory),
-        reading={key: getattr(options, key) for key in _READING},
+        trajectory=TrajectoryRequest.from_options(options),
         observables=dict(map(_requested, options.observable)) if options.observable else None,
         output=Path(options.output),
     )
@@ -217,7 +178,8 @@ def _job_from_options(options: argparse.Namespace) -> Job:
 def _requested(text: str) -> tuple[str, dict[str, object]]:
     name, _, settings = text.partition(":")
     given: dict[str, object] = {}
-    for setting in _words(settings):
+    # A comma inside brackets belongs to a list.
+    for setting in filter(None, map(str.strip, re.split(r",(?![^\[]*\])", settings))):
         key, equals, value = setting.partition("=")
         if not equals:
             raise ParameterError(f"{text!r}: {setting!r} is no key=value")
@@ -231,37 +193,14 @@ def _requested(text: str) -> tuple[str, dict[str, object]]:
 def _job_from_file(path: Path, options: argparse.Namespace) -> Job:
     if options.trajectory or options.observable:
         raise ParameterError("--job takes the trajectory and the observables from its file; give no others")
-    try:
-        content = json.loads(path.read_bytes())
-        trajectory = dict(content["trajectory"])
-        files = dict(trajectory.pop("files"))
-        chosen = {str(name): dict(given) for name, given in content["observables"].items()}
-    except OSError as error:
-        raise ParameterError(f"{path} cannot be read: {error.strerror}") from error
-    except KeyError as error:
-        raise ParameterError(f"{path} has no entry {error.args[0]!r}") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ParameterError(f"{path} is no analysis job: {error}") from error
-    for name, digest in files.items():
-        if not isinstance(digest, str | None):
-            raise ParameterError(f"{path}: the SHA-256 of {name!r} is {digest!r} where text is expected")
-    for key, value in trajectory.items():
-        if key not in _READING:
-            raise ParameterError(f"{path}: unknown entry {key!r} of the trajectory{suggestion(key, _READING)}")
-        kind, words = _READING[key]
-        if value is not None and not _is(value, kind):
-            raise ParameterError(f"{path}: {key} is {value!r} where {words} is expected")
-    return Job(files, trajectory, chosen, Path(options.output))
-
-
-def _is(value: object, kind: Any) -> bool:
-    if isinstance(kind, dict):
-        return isinstance(value, dict) and all(_is(element, float) for element in value.values())
-    if isinstance(kind, list):
-        return isinstance(value, list) and all(_is(element, kind[0]) for element in value)
-    if isinstance(value, bool):
-        return False
-    return isinstance(value, int | float if kind is float else kind)
+    return read_job(
+        path,
+        lambda content: Job(
+            TrajectoryRequest.from_job(content["trajectory"], path),
+            {str(name): dict(given) for name, given in content["observables"].items()},
+            Path(options.output),
+        ),
+    )
 
 
 def _observable(name: str) -> Observable:
@@ -271,27 +210,11 @@ def _observable(name: str) -> Observable:
     return entries[name]
 
 
-def _missing(entry: Observable, trajectory: Trajectory) -> list[str]:
-    return [name for name in entry.needs if getattr(trajectory, name) is None or not len(getattr(trajectory, name))]
-
-
-def _check_digest(file: str, expected: str | None) -> None:
-    if expected is None:
-        return
-    try:
-        with open(file, "rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise TrajectoryError(f"{file} cannot be read: {error.strerror}") from error
-    if digest != expected:
-        raise TrajectoryError(f"{file} has changed: its SHA-256 is {digest} where {expected} is expected")
-
-
 def _print_list() -> None:
     for entry in observables().values():
         print(f"{entry.name}: {entry.summary}")
         print(f"    {entry.equation}")
-        print(f"    needs {', '.join(entry.needs)}")
+        print(f"    needs {needs_in_words(entry.needs)}")
         for parameter in entry.parameters:
             print(f"    {parameter.name} = {parameter.default}")
 

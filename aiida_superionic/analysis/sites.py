@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_superionic.analysis.pairs import neighbours_within
-from aiida_superionic.analysis.periodic import mean_cell, minimum_image, to_fractional, with_images
+from aiida_superionic.analysis.periodic import mean_cell, minimum_image, nearest_images, to_fractional, with_images
 from aiida_superionic.analysis.reference_frame import positions_in_host_frame
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.results import NotConverged
 from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
-from aiida_superionic.analysis.wannier_centres import CENTRE
 
 _SAME_VERTEX = 0.5
 """Å within which Voronoi vertices are one: a thermal average splits a vertex where more than four cells meet."""
@@ -25,16 +24,16 @@ _LARGEST_SPHERE = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Interstices:
-    """Tetrahedral interstices of a lattice.
+    """Interstices of a lattice with equally many corners.
 
     Parameters
     ----------
     centres
-        Equally far from the four host ions, in Å, shape (S, 3).
+        Equally far from the host ions at their corners, in Å, shape (S, 3).
     ions
-        Indices of the four, shape (S, 4).
+        Indices of these, shape (S, corners).
     shifts
-        Whole cell vectors that bring each of the four beside the centre, shape (S, 4, 3).
+        Whole cell vectors that bring each of these beside the centre, shape (S, corners, 3).
     """
 
     centres: Array
@@ -42,7 +41,7 @@ class Interstices:
     shifts: Array
 
     def corners(self, positions: Array, cell: Array, part: NDArray[np.intp] | slice) -> Array:
-        """Return the places of the four ions of some of the interstices in every frame, in Å, shape (T, n, 4, 3).
+        """Return the places of the ions around some interstices in every frame, in Å, shape (T, n, corners, 3).
 
         Parameters
         ----------
@@ -57,11 +56,11 @@ class Interstices:
         return np.asarray(positions[:, self.ions[part]] + images)
 
 
-def tetrahedral_interstices(points: Array, cell: Array) -> Interstices:
-    """Find the vertices of the periodic Voronoi tessellation at which exactly four cells meet.
+def find_interstices(points: Array, cell: Array, n_corners: int = 4) -> Interstices:
+    """Find the vertices of the periodic Voronoi tessellation at which a number of cells meet.
 
-    They are the centres of the empty spheres of the Delaunay tetrahedra. Vertices nearer than 0.5 Å to one another
-    are one; what has six or more host ions around it, as an octahedral interstice, is left out. Spheres of a radius
+    They are the centres of the empty spheres that touch as many points: four at a tetrahedral interstice, six at an
+    octahedral one of a close-packed lattice. Vertices nearer than 0.5 Å to one another are one. Spheres of a radius
     above 1.5 times the cube root of the volume per point are not looked for.
 
     Parameters
@@ -70,12 +69,18 @@ def tetrahedral_interstices(points: Array, cell: Array) -> Interstices:
         In Å, shape (n, 3).
     cell
         Cell vectors as rows in Å, shape (3, 3).
+    n_corners
+        At least 4; what has more points around it or fewer is left out.
 
     Raises
     ------
     NotConverged
         If there are none.
+    ParameterError
+        If there are fewer than four corners.
     """
+    if n_corners < 4:
+        raise ParameterError(f"corners is {n_corners} where an interstice has four at least")
     from scipy.spatial import Delaunay  # noqa: PLC0415 - lists and help need no SciPy
 
     spacing = float((abs(np.linalg.det(cell)) / len(points)) ** (1.0 / 3.0))
@@ -98,12 +103,23 @@ def tetrahedral_interstices(points: Array, cell: Array) -> Interstices:
         corner = simplices[members]
         places = np.column_stack((index[corner].ravel(), (shifts[corner] - image[:, None]).reshape(-1, 3)))
         distinct = np.unique(places, axis=0)
-        if len(distinct) == 4:
-            centre = (centres[members] - image @ cell).mean(axis=0)
-            found.append((centre, distinct[:, 0].astype(np.intp), distinct[:, 1:]))
+        if len(distinct) == n_corners:
+            ions, images = distinct[:, 0].astype(np.intp), distinct[:, 1:]
+            found.append((_equally_far(points[ions] + images @ cell), ions, images))
     if not found:
-        raise NotConverged("the host lattice has no tetrahedral interstices")
+        raise NotConverged(f"the host lattice has no {interstice_name(n_corners)} interstices")
     return Interstices(*(np.array(column) for column in zip(*found, strict=True)))
+
+
+def _equally_far(corners: Array) -> Array:
+    """Return the point of least differences between its squared distances from the corners, shape (3,)."""
+    edges = corners[1:] - corners[0]
+    return np.asarray(corners[0] + np.linalg.lstsq(2.0 * edges, np.sum(edges**2, axis=1))[0])
+
+
+def interstice_name(n_corners: int) -> str:
+    """Return what interstices with a number of corners are called."""
+    return {4: "tetrahedral", 6: "octahedral"}.get(n_corners, f"{n_corners}-cornered")
 
 
 def _clusters(points: Array, cell: Array) -> list[NDArray[np.intp]]:
@@ -129,7 +145,7 @@ def cage_species(trajectory: Trajectory, neighbour: str | None) -> str:
     """
     if not trajectory.mobile:
         raise NotConverged("no species of the trajectory is declared mobile")
-    hosts = [kind for kind in trajectory.host if kind != CENTRE]
+    hosts = trajectory.host
     if neighbour is None and len(hosts) == 1:
         return hosts[0]
     if neighbour in hosts:
@@ -153,8 +169,8 @@ def _cells(trajectory: Trajectory, part: slice) -> Array:
     return trajectory.cell if trajectory.cell.ndim == 2 else trajectory.cell[part]
 
 
-def host_interstices(trajectory: Trajectory, neighbour: str) -> tuple[Interstices, Array]:
-    """Return the tetrahedral interstices between the mean places of one host species, and the mean cell.
+def host_interstices(trajectory: Trajectory, neighbour: str, n_corners: int = 4) -> tuple[Interstices, Array]:
+    """Return the interstices between the mean places of one host species, and the mean cell.
 
     Those with a host ion of another species inside, as the phosphorus of PS4, are left out. The ions of the result are
     counted among the species' own.
@@ -165,8 +181,8 @@ def host_interstices(trajectory: Trajectory, neighbour: str) -> tuple[Interstice
         If there are none.
     """
     points, cell = mean_places(trajectory, trajectory.atoms_of(neighbour))
-    interstices = tetrahedral_interstices(points, cell)
-    kinds = [kind for kind in trajectory.host if kind not in (neighbour, CENTRE)]
+    interstices = find_interstices(points, cell, n_corners)
+    kinds = [kind for kind in trajectory.host if kind != neighbour]
     if kinds:
         others, _ = mean_places(trajectory, np.flatnonzero(np.isin(trajectory.species, kinds)))
         corners = interstices.corners(points[None], cell, np.arange(len(interstices.centres)))[0]
@@ -174,9 +190,45 @@ def host_interstices(trajectory: Trajectory, neighbour: str) -> tuple[Interstice
         vectors = minimum_image(others[None] - interstices.centres[:, None], cell)
         empty = np.all(np.linalg.norm(vectors, axis=-1) > 0.9 * radii[:, None], axis=1)
         if not empty.any():
-            raise NotConverged(f"no tetrahedral interstice of {neighbour} is empty")
+            raise NotConverged(f"no {interstice_name(n_corners)} interstice of {neighbour} is empty")
         interstices = Interstices(interstices.centres[empty], interstices.ions[empty], interstices.shifts[empty])
     return interstices, cell
+
+
+def site_places(
+    trajectory: Trajectory, neighbour: str | None, n_corners: int, given: Sequence[float]
+) -> tuple[Array, Array]:
+    """Return the places of the sites of the mobile ions in the frame of the host lattice, and the mean cell.
+
+    Parameters
+    ----------
+    trajectory
+        Positions and cell, with mobile and host species.
+    neighbour, n_corners
+        The host species and the number of corners of the interstices that are the sites.
+    given
+        The sites in their place: three fractional coordinates each, in the cell of the first frame's positions.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        In Å, shapes (S, 3) and (3, 3).
+
+    Raises
+    ------
+    NotConverged
+        If the host lattice has no such interstices.
+    ParameterError
+        If the coordinates are not three for each site.
+    """
+    if not given:
+        interstices, cell = host_interstices(trajectory, cage_species(trajectory, neighbour), n_corners)
+        return interstices.centres, cell
+    if len(given) % 3:
+        raise ParameterError(f"sites has {len(given)} coordinates where three for each site are expected")
+    cell = mean_cell(trajectory)
+    centre = positions_in_host_frame(trajectory).centre[0]
+    return np.reshape(given, (-1, 3)) @ cell - centre, cell
 
 
 def nearest_sites(positions: Array, sites: Array, cell: Array) -> NDArray[np.intp]:
@@ -196,19 +248,8 @@ def nearest_sites(positions: Array, sites: Array, cell: Array) -> NDArray[np.int
     numpy.ndarray
         Shape (T, n).
     """
-    from scipy.spatial import cKDTree  # noqa: PLC0415 - lists and help need no SciPy
-
-    fractional = positions.reshape(-1, 3) @ np.linalg.inv(cell)
-    wrapped = (fractional - np.floor(fractional)) @ cell
-    margin = float((abs(np.linalg.det(cell)) / len(sites)) ** (1.0 / 3.0))
-    while True:
-        images, index, _ = with_images(sites, cell, margin)
-        distances, nearest = cKDTree(images).query(wrapped)
-        # No image beyond the margin can be nearer than the margin.
-        furthest = float(np.max(distances))
-        if furthest <= margin:
-            return np.asarray(index[nearest].reshape(positions.shape[:2]))
-        margin = 1.01 * furthest if np.isfinite(furthest) else 2.0 * margin
+    _, nearest = nearest_images(positions.reshape(-1, 3), sites, cell)
+    return nearest.reshape(positions.shape[:2])
 
 
 def lasting_states(states: NDArray[np.generic], n_dwell: int) -> NDArray[np.generic]:

@@ -6,14 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from aiida_superionic.analysis.registry import ParameterError
-from aiida_superionic.analysis.results import NotConverged
+from aiida_superionic.analysis.results import NotConverged, Scalar
 from aiida_superionic.analysis.trajectory import Array, Trajectory
+from aiida_superionic.units import FREQUENCY_PER_NS
 
 N_BLOCKS = 5
 """Blocks that a trajectory is cut into for its standard errors."""
+
+NO_EVENT_BOUND = 3.0
+"""Mean number of events that would give none with a probability of 5 % (Poisson)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,42 @@ def block_statistics(
 
 def _standard_error(blocks: Array) -> Array:
     return np.asarray(np.std(blocks, axis=0, ddof=1) / np.sqrt(len(blocks)))
+
+
+def event_frequency(steps: NDArray[np.intp], n_steps: int, timestep: float, n_bodies: int) -> Scalar:
+    """Return how often something happens to one of several bodies, in 1/ns.
+
+    Parameters
+    ----------
+    steps
+        The step from one frame to the next, counted from 0, at which each event happened.
+    n_steps
+        Number of steps that were watched.
+    timestep
+        Duration of a step in ps.
+    n_bodies
+        Number of bodies that were watched.
+
+    Returns
+    -------
+    Scalar
+        The frequency, with the error of blocks; an upper bound, of 95 % confidence, where no event was seen.
+
+    Raises
+    ------
+    NotConverged
+        If fewer steps were watched than there are blocks.
+    """
+
+    def estimate(start: int, stop: int) -> Mapping[str, ArrayLike]:
+        events = np.count_nonzero((steps >= start) & (steps < stop))
+        return {"frequency": events / ((stop - start) * timestep * n_bodies)}
+
+    value, error = block_statistics(estimate, n_steps).scalar("frequency", FREQUENCY_PER_NS)
+    if value > 0.0:
+        return Scalar(value, error, "1/ns")
+    bound = NO_EVENT_BOUND / (n_steps * timestep * n_bodies) * FREQUENCY_PER_NS
+    return Scalar(None, None, "1/ns", upper_bound=bound)
 
 
 def count_lags(trajectory: Trajectory, longest_lag: float, name: str, n_blocks: int = N_BLOCKS) -> int:

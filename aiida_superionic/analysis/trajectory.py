@@ -9,7 +9,12 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_superionic.analysis import progress
+
 Array = NDArray[np.float64]
+
+CENTRE = "X"
+"""The species under which a trajectory holds Wannier centres, as CP2K writes them. They are no atoms."""
 
 _BATCH_BYTES = 8 * 2**20
 
@@ -31,10 +36,12 @@ class Field(Protocol):
 
 
 def frame_batches(n_frames: int, n_atoms: int) -> Iterator[slice]:
-    """Yield consecutive runs of frames whose vectors fill a few megabytes."""
+    """Yield consecutive runs of frames whose vectors fill a few megabytes, and report each that is done."""
     size = max(1, _BATCH_BYTES // (24 * max(n_atoms, 1)))
     for start in range(0, n_frames, size):
-        yield slice(start, min(start + size, n_frames))
+        stop = min(start + size, n_frames)
+        yield slice(start, stop)
+        progress.report(stop, n_frames)
 
 
 class TrajectoryError(ValueError):
@@ -48,7 +55,7 @@ class Trajectory:
     Parameters
     ----------
     species
-        Chemical symbol of each atom, shape (N,).
+        Chemical symbol of each atom, ``X`` for a Wannier centre, shape (N,).
     positions
         Unwrapped positions in Å, shape (T, N, 3).
     cell
@@ -56,7 +63,7 @@ class Trajectory:
     timestep
         Time between two frames in ps.
     masses
-        Mass of each atom in amu, shape (N,).
+        Mass of each atom in amu, shape (N,). That of a Wannier centre is never used.
     velocities, forces
         In Å/ps and eV/Å, shape (T, N, 3); None where the file has none.
     mobile
@@ -94,7 +101,7 @@ class Trajectory:
         if not self.timestep > 0.0:
             raise TrajectoryError(f"the timestep is {self.timestep} ps and must be positive")
         for what, names in (("mobile species", self.mobile), ("formal charges of", self.formal_charges)):
-            absent = sorted(set(names) - set(self.species))
+            absent = sorted(set(names) - set(self.kinds))
             if absent:
                 raise TrajectoryError(f"{what} {', '.join(absent)} not among {', '.join(self.kinds)}")
 
@@ -110,13 +117,23 @@ class Trajectory:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The distinct species, in order of first appearance."""
-        return tuple(dict.fromkeys(self.species))
+        """The distinct species of atoms, in order of first appearance; Wannier centres are none."""
+        return tuple(kind for kind in dict.fromkeys(self.species) if kind != CENTRE)
 
     @property
     def host(self) -> tuple[str, ...]:
         """The distinct species that are not mobile; empty where none is declared mobile."""
         return tuple(kind for kind in self.kinds if kind not in self.mobile) if self.mobile else ()
+
+    @property
+    def ions(self) -> NDArray[np.intp]:
+        """The indices of the atoms, that is of all but the Wannier centres."""
+        return np.flatnonzero(np.asarray(self.species) != CENTRE)
+
+    @property
+    def centres(self) -> NDArray[np.intp]:
+        """The indices of the Wannier centres."""
+        return np.flatnonzero(np.asarray(self.species) == CENTRE)
 
     def atoms_of(self, kind: str) -> NDArray[np.intp]:
         """Return the indices of the atoms of one species.

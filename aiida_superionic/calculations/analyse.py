@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -10,8 +11,10 @@ from aiida import orm
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
+from ase import Atoms
 
 from aiida_superionic.analysis.registry import observables
+from aiida_superionic.analysis.trajectory import Trajectory
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.resumable import ResumableCalcJob
 from aiida_superionic.data.trajectory import TrajectoryData
@@ -19,12 +22,40 @@ from aiida_superionic.data.trajectory import TrajectoryData
 JOB_FILE = "analysis.json"
 RESULTS_FILE = "results.json"
 CURVES_FILE = "curves.npz"
+FILES_FOLDER = "files"
+
+
+def what_dynamics_hold(atoms: Atoms, mobile: Sequence[str], formal_charges: Mapping[str, float]) -> Trajectory:
+    """Return one frame that holds what a trajectory of LAMMPS will: velocities and forces, but no electrons.
+
+    Parameters
+    ----------
+    atoms
+        The structure.
+    mobile
+        The species meant to diffuse.
+    formal_charges
+        Of species, in elementary charges.
+    """
+    positions = atoms.positions[None]
+    return Trajectory(
+        species=tuple(atoms.get_chemical_symbols()),
+        positions=positions,
+        cell=atoms.cell.array,
+        timestep=1.0,
+        masses=atoms.get_masses(),
+        velocities=positions,
+        forces=positions,
+        mobile=tuple(mobile),
+        formal_charges=dict(formal_charges),
+    )
 
 
 class AnalyseCalculation(ResumableCalcJob):
     """Run ``superionic-analyse`` on the folder that holds a trajectory."""
 
-    CACHE_VERSION = 1
+    # Raised when a parser's meaning changes, so that caching forgets results read the old way.
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -47,9 +78,11 @@ class AnalyseCalculation(ResumableCalcJob):
 
         spec.output("observables", valid_type=orm.Dict, required=False, help="Value, error, unit, upper bound by name.")
         spec.output("curves", valid_type=orm.ArrayData, required=False, help="Arrays x, y, error of each curve.")
+        spec.output("files", valid_type=orm.FolderData, required=False, help="Files that observables made.")
         spec.output("report", valid_type=orm.Dict, required=False, help="Versions, parameters used, and what failed.")
         spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
+        spec.exit_code(210, "ERROR_IMPOSSIBLE_REQUEST", message="What was asked for cannot be computed: {names}.")
         spec.exit_code(
             300, "ERROR_NO_RESULTS", message="The script left no readable results: {error}", invalidates_cache=True
         )
@@ -85,6 +118,7 @@ class AnalyseCalculation(ResumableCalcJob):
                 "format": "lammps-binary",
                 "kinds": trajectory.kinds,
                 "mobile": trajectory.mobile,
+                "charges": trajectory.formal_charges,
                 "md_timestep": trajectory.md_timestep,
             },
             "observables": self.inputs.observables.get_dict(),
@@ -108,5 +142,5 @@ class AnalyseCalculation(ResumableCalcJob):
             for name in trajectory.files
         ]
         info.retrieve_list = [options.output_filename, RESULTS_FILE, usage.FILE]
-        info.retrieve_temporary_list = [CURVES_FILE]
+        info.retrieve_temporary_list = [CURVES_FILE, FILES_FOLDER]
         return info

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,18 +18,41 @@ from ase.geometry import get_distances
 from ase.io.lammpsdata import write_lammps_data
 
 from aiida_superionic.calculations import usage
+from aiida_superionic.calculations.keeping import KeepingCalcJob
 from aiida_superionic.calculations.lammps_script import DATA_FILE, START_FILE, lammps_script, trajectory_file
-from aiida_superionic.calculations.resumable import ResumableCalcJob
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.data.trajectory import TrajectoryData
 
 DIGEST_FILE = "trajectory.sha256"
 
+_NEUTRAL = 1e-6
+"""Charge per atom in e that is a rounding error, of thirds for instance."""
+
 
 def kinds_of(structure: orm.StructureData) -> list[str]:
     """Return the chemical symbols of a structure in the order in which LAMMPS numbers its types."""
     return list(dict.fromkeys(structure.get_ase().get_chemical_symbols()))
+
+
+def check_formal_charges(charges: Mapping[str, float], structure: orm.StructureData) -> None:
+    """Check that formal charges are those of a structure.
+
+    Raises
+    ------
+    ValueError
+        If a species is not in the structure, or every species has a charge and the structure is not neutral.
+    """
+    symbols = structure.get_ase().get_chemical_symbols()
+    absent = sorted(set(charges) - set(symbols))
+    if absent:
+        raise ValueError(
+            f"formal charges of {', '.join(absent)} where the structure holds {', '.join(kinds_of(structure))}"
+        )
+    if set(charges) == set(symbols):
+        total = sum(charges[symbol] for symbol in symbols)
+        if abs(total) > _NEUTRAL * len(symbols):
+            raise ValueError(f"the formal charges of the structure add up to {total:g} e where it must be neutral")
 
 
 def nearest_neighbour_distance(atoms: Atoms) -> float:
@@ -40,7 +64,7 @@ def nearest_neighbour_distance(atoms: Atoms) -> float:
     return float(min(distances.min(), reach))
 
 
-class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
+class LammpsCalculation(KeepingCalcJob, LammpsRawCalculation):
     """One stage of molecular dynamics: typed inputs, a generated script, a trajectory that stays."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
@@ -115,6 +139,7 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
     ) -> str:
         """Return the input script that these inputs make."""
         settings = MdSettings.model_validate(parameters.get_dict())
+        check_formal_charges(settings.formal_charges, structure)
         atoms = structure.get_ase()
         kinds = kinds_of(structure)
         host = atoms[[atom.index for atom in atoms if atom.symbol not in settings.mobile]]
@@ -163,7 +188,7 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
         info.provenance_exclude_list = list(potential.files)
         if start is None:
             with folder.open(DATA_FILE, "w") as handle:
-                handle.write(_data_file(atoms, kinds, potential.charges, potential.atom_style))
+                handle.write(data_file(atoms, kinds, potential.charges, potential.atom_style))
         else:
             # The checkpoint is read once, so a link will do; under a name of its own, for LAMMPS would write its own
             # checkpoints through a link that bears their name. The parts of the trajectory are copied: the last folder
@@ -182,23 +207,20 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
         parent = self.inputs.parent_folder
         return parent.computer.uuid, str(PurePosixPath(parent.get_remote_path()) / name), name
 
-    @classmethod
-    def is_valid_cache(cls, node: orm.CalcJobNode) -> bool:
-        """Refuse as a cache a job whose folder was cleaned: its trajectory and checkpoint are gone."""
-        if not super().is_valid_cache(node):
-            return False
-        # A job that was itself taken from a cache shares the folder of its source, and only one of them is marked.
-        folder = node.outputs.remote_folder
-        marked = {
-            "attributes.remote_path": folder.get_remote_path(),
-            f"extras.{orm.RemoteData.KEY_EXTRA_CLEANED}": True,
-        }
-        query = orm.QueryBuilder().append(orm.Computer, filters={"uuid": folder.computer.uuid}, tag="computer")
-        cleaned: int = query.append(orm.RemoteData, with_computer="computer", filters=marked).count()
-        return cleaned == 0
 
+def data_file(atoms: Atoms, kinds: list[str], charges: tuple[float, ...], atom_style: str) -> str:
+    """Return the structure as LAMMPS reads it, atoms in their order.
 
-def _data_file(atoms: Atoms, kinds: list[str], charges: tuple[float, ...], atom_style: str) -> str:
+    Parameters
+    ----------
+    atoms
+        The structure.
+    kinds
+        Chemical symbol of each LAMMPS type.
+    charges, atom_style
+        Of a :class:`LammpsPotential` for these kinds.
+    """
+    atoms = atoms.copy()
     charge = dict(zip(kinds, charges, strict=True))
     atoms.set_initial_charges([charge[symbol] for symbol in atoms.get_chemical_symbols()])
     text = io.StringIO()

@@ -31,7 +31,7 @@ THERMO_COLUMNS = {
 }
 """Our names of the thermo columns, by the heading that LAMMPS prints."""
 
-_TRAJECTORY_COLUMNS = "id type xu yu zu vx vy vz fx fy fz"
+TRAJECTORY_COLUMNS = "id type xu yu zu vx vy vz fx fy fz"
 _FIRST_SEED, _LAST_SEED = 1, 900_000_000
 _LEAD_TIME = 0.95
 _END = "end_of_stage"
@@ -85,12 +85,7 @@ def lammps_script(
             " one species at least must move and one must stay as the host lattice"
         )
     lines = [
-        "units metal",
-        "boundary p p p",
-        f"atom_style {potential.atom_style}",
-        f"read_restart {START_FILE}" if start else f"read_data {DATA_FILE}",
-        *potential.commands,
-        "neighbor 1.0 bin",
+        *_system(potential, f"read_restart {START_FILE}" if start else f"read_data {DATA_FILE}"),
         f"timestep {settings.timestep!r}",
         f"group host type {' '.join(host)}",
         "compute host_msd host msd com yes",
@@ -108,10 +103,43 @@ def lammps_script(
     if settings.sampling_interval is not None:
         lines += [
             f"dump trajectory all custom {settings.steps('sampling_interval')} {trajectory_file(start)}"
-            f" {_TRAJECTORY_COLUMNS}",
+            f" {TRAJECTORY_COLUMNS}",
             "dump_modify trajectory sort id flush yes",
         ]
     return "\n".join([*lines, *_segments(settings, start), f"label {_END}"]) + "\n"
+
+
+def rerun_script(potential: LammpsPotential, frames: str) -> str:
+    """Return the input script that computes the forces on frames that are there already.
+
+    Parameters
+    ----------
+    potential
+        How LAMMPS evaluates the potential.
+    frames
+        Name of the text dump of the frames, with unwrapped positions and velocities.
+    """
+    lines = [
+        *_system(potential, f"read_data {DATA_FILE}"),
+        "thermo_style custom step pe",
+        "thermo 1000000000",
+        "thermo_modify lost error",
+        f"dump trajectory all custom 1 {trajectory_file(None)} {TRAJECTORY_COLUMNS}",
+        "dump_modify trajectory sort id",
+        f"rerun {frames} dump x y z vx vy vz box yes wrapped no",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _system(potential: LammpsPotential, begin: str) -> list[str]:
+    return [
+        "units metal",
+        "boundary p p p",
+        f"atom_style {potential.atom_style}",
+        begin,
+        *potential.commands,
+        "neighbor 1.0 bin",
+    ]
 
 
 def _integrator(settings: MdSettings) -> str:

@@ -47,8 +47,9 @@ class Attempt:
             return None
         if self.process_state in ACTIVE_STATES:
             return State.RUNNING
-        # Observables that did not converge are missing from a point's results; running it again gives the same.
-        if self.exit_status in {0, TransportWorkChain.exit_codes.ERROR_NOT_CONVERGED.status}:
+        # Some observables are missing from such a point's results; running it again gives the same.
+        codes = TransportWorkChain.exit_codes
+        if self.exit_status in {0, codes.ERROR_NOT_CONVERGED.status, codes.ERROR_IMPOSSIBLE_REQUEST.status}:
             return State.FINISHED
         return State.FAILED
 

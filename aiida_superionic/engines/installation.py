@@ -35,7 +35,10 @@ def default_prefix() -> Path:
 
 def find(engine: Engine, prefix: Path) -> list[Installation]:
     """Return the executables of an engine that start: our own first, then this environment's, then those on PATH."""
-    places = [(prefix / engine.name / "bin", "installed by aiida-superionic"), (own_scripts(), "this environment")]
+    places = [
+        (prefix / engine.environment / "bin", "installed by aiida-superionic"),
+        (own_scripts(), "this environment"),
+    ]
     places += [(Path(folder), "PATH") for folder in os.get_exec_path() if Path(folder).is_absolute()]
     found: dict[Path, Installation] = {}
     for folder, origin in places:
@@ -57,7 +60,7 @@ def install(engine: Engine, prefix: Path) -> Installation:
     EngineError
         If the environment cannot be made, pip fails, or the executable does not start.
     """
-    home = prefix / engine.name
+    home = prefix / engine.environment
     try:
         venv.create(home, with_pip=True)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -91,7 +94,7 @@ def install(engine: Engine, prefix: Path) -> Installation:
 
 def _pip_steps(engine: Engine) -> list[list[str]]:
     own, *others = engine.requirements
-    if engine.name == "analysis":
+    if engine.environment == "analysis":
         # The package alone, then what its ground floor needs: AiiDA has no business on a compute node.
         return [["--no-deps", "--force-reinstall", own], others]
     return [[own, *others]]

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode
-from aiida.parsers import Parser
 
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.lammps import DIGEST_FILE, kinds_of
 from aiida_superionic.calculations.lammps_script import START_FILE, trajectory_file
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.data.trajectory import TrajectoryData
+from aiida_superionic.parsers.files import FilesParser, read_digests
 from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output
 
-_DIGEST = re.compile(r"^(?P<digest>[0-9a-f]{64}) [ *](?P<file>\S+)$", re.MULTILINE)
 
-
-class LammpsParser(Parser):
+class LammpsParser(FilesParser):
     """Reads thermodynamic output, checkpoint and trajectory of a LAMMPS job, and names what went wrong."""
 
     def parse(self, **_: Any) -> ExitCode | None:
         """Store what the job left and return the exit code that says how it ended."""
         self.settings = MdSettings.model_validate(self.node.inputs.parameters.get_dict())
         self.start = Start.model_validate(self.node.inputs.start.get_dict()) if "start" in self.node.inputs else None
-        cost = usage.parse_usage(self._text(usage.FILE) or "")
+        cost = usage.parse_usage(self.text(usage.FILE))
         if cost is not None:
             self.out("usage", orm.Dict(cost))
-        text = self._text(self.node.get_option("output_filename"))
-        if text is None:
+        if not self.has(self.node.get_option("output_filename")):
             return self.exit_codes.ERROR_OUTFILE_MISSING
+        text = self.text(self.node.get_option("output_filename"))
         output = read_lammps_output(text)
         if output.version is None:
-            told = text + (self._text(self.node.get_option("scheduler_stderr")) or "")
+            told = text + self.text(self.node.get_option("scheduler_stderr"))
             first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
             return self.exit_codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
         self._store(output)
@@ -93,7 +90,7 @@ class LammpsParser(Parser):
         return [*(self.start.trajectory if self.start else ()), trajectory_file(self.start)]
 
     def _trajectory(self) -> TrajectoryData | None:
-        digests = {match["file"]: match["digest"] for match in _DIGEST.finditer(self._text(DIGEST_FILE) or "")}
+        digests = read_digests(self.text(DIGEST_FILE))
         if list(digests) != self._parts():
             return None
         folder = self.node.outputs.remote_folder
@@ -103,13 +100,8 @@ class LammpsParser(Parser):
             files=digests,
             kinds=kinds_of(self.node.inputs.structure),
             mobile=self.settings.mobile,
+            formal_charges=self.settings.formal_charges,
             md_timestep=self.settings.timestep,
             n_frames=self.settings.steps("duration") // self.settings.steps("sampling_interval") + 1,
             sampling_interval=self.settings.sampling_interval,
         )
-
-    def _text(self, name: str) -> str | None:
-        if name not in self.retrieved.base.repository.list_object_names():
-            return None
-        content: bytes = self.retrieved.base.repository.get_object_content(name, mode="rb")
-        return content.decode("utf-8", errors="replace")

@@ -13,8 +13,10 @@ NOT_CONVERGED = "not converged"
 ABSENT = "—"
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 PLAIN_EXPONENTS = range(-3, 5)
 _DIGITS_WITHOUT_ERROR = 4
+_PROPER_NAMES = {"nernst einstein": "by Nernst–Einstein", "van hove": "van Hove"}
 
 
 def split_species(name: str) -> tuple[str, tuple[str, ...]]:
@@ -30,23 +32,30 @@ def split_species(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def species_label(species: tuple[str, ...]) -> str:
-    """Return the species as papers write them: ``Ag–I``."""
-    return "–".join(species)
+    """Return the species as papers write them: ``Ag–I``, ``PS₄``."""
+    return "–".join(species).translate(_SUBSCRIPTS)
+
+
+def with_subscripts(text: str) -> str:
+    """Return text with the formulae in it as chemists write them: ``angle in PS₄`` for ``angle in PS4``."""
+    return re.sub(r"\b(?:[A-Z][a-z]?\d*)+\b", lambda formula: formula[0].translate(_SUBSCRIPTS), text)
 
 
 def heading(name: str) -> str:
     """Return the name of a scalar or a curve for people: ``Diffusion coefficient (Ag)``."""
     quantity, species = split_species(name)
     words = quantity.replace("_", " ")
+    for lower, proper in _PROPER_NAMES.items():
+        words = words.replace(lower, proper)
     words = words[:1].upper() + words[1:]
     return f"{words} ({species_label(species)})" if species else words
 
 
 def unit_label(unit: str) -> str:
-    """Return a unit with real superscripts: ``cm²/s`` for ``cm^2/s``; empty for the unit 1."""
+    """Return a unit with its signs: ``cm²/s`` for ``cm^2/s``, ``°`` for ``degree``; empty for the unit 1."""
     if unit == "1":
         return ""
-    return re.sub(r"\^(-?\d+)", lambda match: match[1].translate(_SUPERSCRIPTS), unit)
+    return re.sub(r"\^(-?\d+)", lambda match: match[1].translate(_SUPERSCRIPTS), unit.replace("degree", "°"))
 
 
 def measurement(scalar: Scalar | None) -> str:

@@ -15,8 +15,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from aiida_superionic import __version__
 from aiida_superionic.campaigns.results import FINISHED, Condition, PointResult
+from aiida_superionic.report.arrhenius import compensations, scans
+from aiida_superionic.report.arrhenius_plots import arrhenius_plots, compensation_plots
+from aiida_superionic.report.comparison import comparison_plot
+from aiida_superionic.report.curves import curve_plots, surface_plots
 from aiida_superionic.report.formatting import heading, measurement, percent, plain, typeset, unit_label
-from aiida_superionic.report.plots import comparison_plot, curve_plots, surface_plots
+from aiida_superionic.report.looks import in_page_order
 from aiida_superionic.report.table import (
     TEMPERATURE,
     Row,
@@ -98,6 +102,11 @@ def render_report(
     unit_of = units(conditions)
     per_point = list(dict.fromkeys([TEMPERATURE, *(headline_quantities(conditions) if columns is None else columns)]))
     _, short = split_labels(conditions)
+    found = scans(conditions)
+    compensated = compensations(found)
+    comparison = comparison_plot(table)
+    arrhenius = [*arrhenius_plots(found), *compensation_plots(compensated)]
+    n_before = int(comparison is not None) + len(arrhenius)
     shared, own = _shared_and_own([point.provenance for point in points])
     environment = Environment(
         loader=PackageLoader("aiida_superionic.report"),
@@ -126,10 +135,14 @@ def render_report(
         else [],
         labels=[label or condition.label for label, condition in zip(short, conditions, strict=True)],
         sources=_sources(table),
-        comparison=comparison_plot(table),
+        comparison=comparison,
+        scans=found,
+        compensations=compensated,
+        arrhenius=arrhenius,
+        n_before=n_before,
         per_point=[(name, column_title(name, unit_of.get(name, ""))) for name in per_point],
         everything=rows(conditions, quantities(conditions)),
-        plots=[*curve_plots(conditions), *surface_plots(conditions)],
+        plots=in_page_order([*curve_plots(conditions), *surface_plots(conditions)]),
         points=points,
         unfinished=[point for point in points if point.state != FINISHED],
         shared_provenance=[_node(what, text) for what, text in shared.items()],

@@ -11,16 +11,23 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from pydantic import ValidationError
 
 from aiida_superionic.calculations.functions import begin_production
+from aiida_superionic.calculations.lammps import LammpsCalculation
 from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.lammps import LammpsBaseWorkChain
 from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings
 
+_STAGES = ("equilibration", "production")
 _SHARED = ("structure", "potential", "seed")
 _SET_HERE = ("parent_folder", "start")
 
 
-def stage_settings(times: Mapping[str, float], temperature: float, mobile: Sequence[str]) -> dict[str, MdSettings]:
+def stage_settings(
+    times: Mapping[str, float],
+    temperature: float,
+    mobile: Sequence[str],
+    formal_charges: Mapping[str, float] | None = None,
+) -> dict[str, MdSettings]:
     """Return the settings of each stage of :class:`MdWorkChain`.
 
     Parameters
@@ -31,6 +38,8 @@ def stage_settings(times: Mapping[str, float], temperature: float, mobile: Seque
         In K.
     mobile
         The species meant to diffuse.
+    formal_charges
+        Of species, in elementary charges; not known if absent.
 
     Raises
     ------
@@ -39,7 +48,7 @@ def stage_settings(times: Mapping[str, float], temperature: float, mobile: Seque
     """
     own = ("equilibration", "production", "sampling_interval")
     common: dict[str, Any] = {key: value for key, value in times.items() if key not in own}
-    common |= {"temperature": temperature, "mobile": tuple(mobile)}
+    common |= {"temperature": temperature, "mobile": tuple(mobile), "formal_charges": dict(formal_charges or {})}
     stages = {
         "equilibration": {**common, "ensemble": "nvt", "duration": times["equilibration"]},
         "production": {
@@ -68,15 +77,26 @@ class MdWorkChain(WorkChain):
         """Declare the ports, the outline and the exit codes."""
         super().define(spec)
         excluded = [f"lammps.{port}" for port in (*_SHARED, *_SET_HERE)]
-        for stage in ("equilibration", "production"):
+        for stage in _STAGES:
             spec.expose_inputs(LammpsBaseWorkChain, namespace=stage, exclude=excluded)
         spec.input("structure", valid_type=orm.StructureData, help="Where the ions start.")
         spec.input("potential", valid_type=PotentialData, help="What gives the forces.")
         spec.input("seed", valid_type=orm.Int, help="Of the starting velocities.")
+        spec.inputs.validator = cls.validate_inputs
         spec.expose_outputs(LammpsBaseWorkChain)
         spec.outline(cls.equilibrate, cls.produce, cls.finish)
         spec.exit_code(401, "ERROR_EQUILIBRATION_FAILED", message="The equilibration failed: {reason}")
         spec.exit_code(402, "ERROR_PRODUCTION_FAILED", message="The production failed: {reason}")
+
+    @classmethod
+    def validate_inputs(cls, value: Any, _: Any) -> str | None:
+        """Check that the inputs of each stage fit what the stages share."""
+        shared = {port: value[port] for port in _SHARED if port in value}
+        for stage in _STAGES:
+            told = LammpsCalculation.validate_inputs({**value.get(stage, {}).get("lammps", {}), **shared}, None)
+            if told is not None:
+                return f"{stage}: {told}"
+        return None
 
     @classmethod
     def get_builder_from_protocol(
@@ -88,6 +108,7 @@ class MdWorkChain(WorkChain):
         temperature: float,
         mobile: list[str],
         seed: int,
+        formal_charges: Mapping[str, float] | None = None,
         protocol: str = "balanced",
         overrides: dict[str, Any] | None = None,
         options: dict[str, Any] | None = None,
@@ -106,6 +127,8 @@ class MdWorkChain(WorkChain):
             The species meant to diffuse.
         seed
             Of the starting velocities.
+        formal_charges
+            Of species, in elementary charges; the conductivity needs those of the mobile ones.
         protocol
             ``fast``, ``balanced`` or ``precise``.
         overrides
@@ -121,7 +144,7 @@ class MdWorkChain(WorkChain):
         times = protocol_settings("md", protocol, overrides)
         builder = cls.get_builder()
         builder.structure, builder.potential, builder.seed = structure, potential, orm.Int(seed)
-        for stage, settings in stage_settings(times, temperature, mobile).items():
+        for stage, settings in stage_settings(times, temperature, mobile, formal_charges).items():
             lammps = builder[stage]["lammps"]
             lammps["code"] = code
             lammps["parameters"] = orm.Dict(settings.model_dump(mode="json"))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_superionic.analysis.registry import routine_observables
-from aiida_superionic.calculations.analyse import AnalyseCalculation
+from aiida_superionic.analysis.needs import routine_observables
+from aiida_superionic.calculations.analyse import AnalyseCalculation, what_dynamics_hold
 from aiida_superionic.data.point import PointData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.md import MdWorkChain
@@ -31,8 +32,9 @@ class TransportWorkChain(WorkChain):
             "clean_workdir", valid_type=orm.Bool, default=lambda: orm.Bool(False), help="Clean the folders of the jobs."
         )
         spec.expose_outputs(MdWorkChain, include=["trajectory", "thermo", "results"])
-        spec.expose_outputs(AnalyseCalculation, include=["observables", "curves", "report"])
+        spec.expose_outputs(AnalyseCalculation, include=["observables", "curves", "files", "report"])
         spec.outline(cls.run_dynamics, cls.analyse, cls.finish)
+        spec.exit_code(210, "ERROR_IMPOSSIBLE_REQUEST", message="{reason}")
         spec.exit_code(401, "ERROR_DYNAMICS_FAILED", message="{reason}")
         spec.exit_code(402, "ERROR_ANALYSIS_FAILED", message="The analysis failed: {reason}")
         spec.exit_code(410, "ERROR_NOT_CONVERGED", message="{reason}")
@@ -48,6 +50,7 @@ class TransportWorkChain(WorkChain):
         temperature: float,
         mobile: list[str],
         seed: int,
+        formal_charges: Mapping[str, float] | None = None,
         observables: dict[str, dict[str, Any]] | None = None,
         version: str,
         protocol: str = "balanced",
@@ -60,10 +63,11 @@ class TransportWorkChain(WorkChain):
         ----------
         lammps_code, analysis_code
             The executables.
-        structure, potential, temperature, mobile, seed, protocol, overrides, options
+        structure, potential, temperature, mobile, seed, formal_charges, protocol, overrides, options
             As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
         observables
-            Parameters of each observable by its name; the routine ones with their defaults if absent.
+            Parameters of each observable by its name; with their defaults the routine ones that the trajectory
+            will allow, if absent.
         version
             Version of the script that ``analysis_code`` runs.
         """
@@ -75,6 +79,7 @@ class TransportWorkChain(WorkChain):
             temperature=temperature,
             mobile=mobile,
             seed=seed,
+            formal_charges=formal_charges,
             protocol=protocol,
             overrides=overrides,
             options=options,
@@ -82,7 +87,10 @@ class TransportWorkChain(WorkChain):
         builder.md._merge(md._inputs(prune=True))
         builder.analyse.code = analysis_code
         builder.analyse.version = orm.Str(version)
-        builder.analyse.observables = orm.Dict(observables or {name: {} for name in routine_observables()})
+        if observables is None:
+            held = what_dynamics_hold(structure.get_ase(), mobile, formal_charges or {})
+            observables = {name: {} for name in routine_observables(held)}
+        builder.analyse.observables = orm.Dict(observables)
         return builder
 
     def run_dynamics(self) -> ToContext:
@@ -100,14 +108,15 @@ class TransportWorkChain(WorkChain):
         return ToContext(analysis=self.submit(AnalyseCalculation, trajectory=self.ctx.md.outputs.trajectory, **inputs))
 
     def finish(self) -> ExitCode | None:
-        """Attach what there is; observables that did not converge are missing from it and named in the exit message."""
+        """Attach what there is; observables that are missing from it are named in the exit message."""
         analysis = self.ctx.analysis
         self.out_many(self.exposed_outputs(self.ctx.md, MdWorkChain))
         self.out_many(self.exposed_outputs(analysis, AnalyseCalculation))
         if analysis.is_finished_ok:
             return None
-        if analysis.exit_status == AnalyseCalculation.exit_codes.ERROR_NOT_CONVERGED.status:
-            return self.exit_codes.ERROR_NOT_CONVERGED.format(reason=analysis.exit_message)
+        for name in ("ERROR_NOT_CONVERGED", "ERROR_IMPOSSIBLE_REQUEST"):
+            if analysis.exit_status == AnalyseCalculation.exit_codes[name].status:
+                return self.exit_codes[name].format(reason=analysis.exit_message)
         return self.exit_codes.ERROR_ANALYSIS_FAILED.format(reason=analysis.exit_message)
 
     def on_terminated(self) -> None:

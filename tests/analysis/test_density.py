@@ -1,12 +1,14 @@
 """Densities of ions that are put where they are."""
 
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
 from ase.io.cube import read_cube
 
-from aiida_superionic.analysis.density import ion_density, write_density_cube
+from aiida_superionic.analysis.density import density_cube, ion_density
+from aiida_superionic.analysis.observables.density_map import density_map
 from aiida_superionic.analysis.observables.density_profile import density_profile
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.trajectory import Trajectory
@@ -74,15 +76,15 @@ def test_a_breathing_cell_leaves_fractional_places(rng):
     assert ion_density(breathing, "Li", 1.0).sum() * VOLUME / ion_density(still, "Li", 1.0).size == pytest.approx(1.0)
 
 
-def test_the_cube_file_holds_the_grid_and_the_host(tmp_path):
+def test_the_cube_file_holds_the_grid_and_the_host():
     trajectory = crystal(np.full((3, 1, 3), 0.5))
-    write_density_cube(tmp_path / "li.cube", trajectory, "Li", 1.0)
-    with (tmp_path / "li.cube").open() as file:
-        read = read_cube(file)
+    text = density_cube(trajectory, "Li", 1.0)
+    assert density_map(trajectory, spacing=1.0).files == {"density_Li.cube": text}
+    read = read_cube(StringIO(text))
     np.testing.assert_allclose(read["data"], ion_density(trajectory, "Li", 1.0), rtol=1e-4)
     np.testing.assert_allclose(read["atoms"].cell[:], SHEARED, atol=1e-4)
     assert read["atoms"].get_chemical_symbols() == ["S", "S"]
-    assert "density of Li in ions per" in (tmp_path / "li.cube").read_text().splitlines()[0]
+    assert "density of Li in ions per" in text.splitlines()[0]
 
 
 def test_widths_must_be_positive(rng):

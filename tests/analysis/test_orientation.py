@@ -112,3 +112,12 @@ def test_smoothing_takes_a_single_swing_out():
     turned = about_z(angles)
     assert len(orientation.basin_changes(turned, 70.0, 2, 1)[0]) == 2
     assert len(orientation.basin_changes(turned, 70.0, 2, 15)[0]) == 0
+
+
+def test_events_that_belong_together_are_near_in_time_and_of_one_body():
+    first = np.array([10, 20, 40, 43, 60]), np.array([0, 1, 0, 0, 2])
+    second = np.array([12, 21, 39, 70, 80]), np.array([0, 0, 0, 2, 1])
+    for n_frames, frames in ((0, []), (1, [40]), (2, [12, 40]), (10, [12, 40, 70])):
+        found = orientation.coincidences(first, second, n_frames)
+        assert found[0].tolist() == frames
+        assert found[1].tolist() == [0, 0, 2][: len(frames)]

@@ -110,7 +110,7 @@ def test_equal_sets_and_only_they_have_equal_numbers(rng):
     cell = CELLS["sheared"]
     positions = rng.random((60, 9, 3)) @ cell
     centres, others = np.array([0, 1, 2]), np.arange(3, 9)
-    numbers = pairs.neighbour_sets(positions, cell, centres, others, 1.7)
+    numbers = pairs.neighbour_sets(positions, cell, centres, others, [1.7])[..., 0]
     sets = np.empty(numbers.shape, dtype=object)
     for t, c in np.ndindex(numbers.shape):
         found = image_pairs(positions[t, centres[c : c + 1]], positions[t, others], cell, 1.7)
@@ -123,22 +123,15 @@ def test_equal_sets_and_only_they_have_equal_numbers(rng):
     assert np.all(numbers.ravel()[flat == frozenset()] == 0)
 
 
-def test_a_folder_that_holds_no_cache_costs_time_and_nothing_else(monkeypatch):
-    import numba
-
-    from aiida_superionic.analysis import pair_kernels
-
-    njit = numba.njit
-
-    def refuse(cache=False, **options):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return njit(**options)
-
-    monkeypatch.setattr(pair_kernels, "njit", refuse)
-    fractional = np.empty((3, 1))
-    assert pair_kernels._compiled(pair_kernels.wrap.py_func)(np.array([[-0.5, 5.0, 9.0]]), np.eye(3) / 4, fractional)
-    np.testing.assert_allclose(fractional[:, 0], [0.875, 0.25, 0.25])
+def test_each_cutoff_has_the_sets_that_it_has_alone(rng):
+    cell = CELLS["sheared"]
+    positions = rng.random((20, 9, 3)) @ cell
+    centres, others = np.arange(4), np.arange(4, 9)
+    cutoffs = [1.7, 0.8, 1.2]
+    together = pairs.neighbour_sets(positions, cell, centres, others, cutoffs)
+    assert len({column.tobytes() for column in np.moveaxis(together, -1, 0)}) == 3
+    for column, cutoff in zip(np.moveaxis(together, -1, 0), cutoffs, strict=True):
+        np.testing.assert_array_equal(column, pairs.neighbour_sets(positions, cell, centres, others, [cutoff])[..., 0])
 
 
 # --- grids of cells ---------------------------------------------------------------------------------------------------
@@ -223,7 +216,10 @@ def test_a_position_that_is_no_number_is_refused(rng, bad, n):
     with pytest.raises(TrajectoryError, match="not a finite number"):
         pairs.neighbours_within(positions[2], positions[1], cell, 2.2)
     with pytest.raises(TrajectoryError, match="not a finite number"):
-        pairs.neighbour_sets(positions, cell, atoms[: n // 2 + 1], atoms[n // 2 + 1 :], 2.2)
+        pairs.neighbour_sets(positions, cell, atoms[: n // 2 + 1], atoms[n // 2 + 1 :], [2.2])
+    sets = atoms[::3], atoms[1::3], atoms[2::3]
+    with pytest.raises(TrajectoryError, match="not a finite number"):
+        pairs.angle_histogram(positions, cell, *sets, 0 * sets[2], 1.0, np.linspace(0.0, 2.2, 5), 3)
 
 
 @given(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from aiida_superionic.analysis.needs import needs_in_words
 from aiida_superionic.analysis.registry import ParameterError, observable, observables
 
 
@@ -21,7 +22,7 @@ def test_every_observable_says_what_it_is():
         assert entry.summary.endswith(".")
         assert entry.equation
         assert entry.source
-        assert set(entry.needs) <= {"positions", "velocities", "forces", "mobile", "formal_charges"}
+        assert needs_in_words(entry.needs)
 
 
 def test_defaults_are_filled_in_and_whole_numbers_are_numbers():
@@ -30,9 +31,18 @@ def test_defaults_are_filled_in_and_whole_numbers_are_numbers():
     assert observables()["cage_residence"].with_defaults({"cutoff": None})["cutoff"] is None
 
 
+def test_lists_are_lists_of_their_elements():
+    entry = observables()["van_hove"]
+    assert entry.with_defaults({"times": [1, 2.5]})["times"] == (1.0, 2.5)
+    assert entry.with_defaults({"times": []})["times"] == ()
+
+
 @pytest.mark.parametrize(
     ("name", "given", "message"),
     [
+        ("van_hove", {"times": 1.0}, "van_hove: times is 1.0 where a list of float is expected"),
+        ("van_hove", {"times": [1.0, "2"]}, r"van_hove: times\[1\] is '2' where float is expected"),
+        ("van_hove", {"times": [float("inf")]}, r"van_hove: times\[0\] is inf where a finite number is expected"),
         ("diffusion", {"fit_stat": 1.0}, "diffusion has no parameter 'fit_stat'; did you mean 'fit_start'"),
         ("temperature", {"fit": 1.0}, "temperature has no parameter 'fit'; there are: none"),
         ("diffusion", {"fit_start": "2"}, "diffusion: fit_start is '2' where float is expected"),

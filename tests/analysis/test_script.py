@@ -13,7 +13,7 @@ import pytest
 import aiida_superionic
 from aiida_superionic.analysis import results_files
 from aiida_superionic.analysis.readers import read_trajectory
-from aiida_superionic.analysis.registry import observables, routine_observables
+from aiida_superionic.analysis.registry import observables
 from aiida_superionic.analysis.results import Curve, Result, Scalar
 
 DUMP = Path(__file__).parents[1] / "fixtures" / "lammps" / "one_rank.bin"
@@ -110,7 +110,7 @@ def test_a_job_writes_results_and_curves(tmp_path, text_dump):
     assert results["version"] == aiida_superionic.__version__
     assert results["n_frames"] == 61
     assert results["timestep"] == pytest.approx(0.1)
-    assert results["failures"] == {}
+    assert results["failures"] == results["refusals"] == {}
     assert results["parameters"]["diffusion"] == {"fit_start": 0.4, "fit_end": 1.0, "least_displacement": 6.0}
     assert results["parameters"]["vibrations"]["longest_lag"] == 1.0
     assert set(results["observables"]["temperature"]) == {"value", "error", "unit", "upper_bound"}
@@ -143,7 +143,7 @@ def test_without_a_choice_everything_is_computed_that_the_fields_allow(tmp_path,
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     fields = {"positions", "velocities", "mobile"}
     assert set(results["parameters"]) == {
-        name for name in routine_observables() if set(observables()[name].needs) <= fields
+        name for name, entry in observables().items() if entry.routine and set(entry.needs) <= fields
     }
     assert "radial_distribution_Ag_I" in results["curves"]
     assert results["observables"]["temperature"]["value"] > 0
@@ -162,6 +162,30 @@ def test_options_choose_observables_and_parameters(tmp_path, text_dump):
     # What was asked for, and the check of the host lattice.
     assert set(results["parameters"]) == {"diffusion", "host_lattice", "temperature"}
     assert results["parameters"]["diffusion"]["fit_start"] == 0.4
+
+
+def test_files_that_observables_make_lie_beside_the_results(tmp_path, text_dump):
+    arguments = ["-o", "density_map:spacing=2", "-o", "temperature", "--output", "out"]
+    process = analyse(text_dump.name, *READING, *arguments, folder=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "results.json, curves.npz and files/density_Ag.cube written to out" in process.stdout
+    trajectory = read_trajectory([text_dump], kinds=["Ag", "I"], md_timestep=0.01, mobile=["Ag"])
+    expected = observables()["density_map"].function(trajectory, spacing=2.0).files
+    assert {path.name: path.read_text() for path in (tmp_path / "out" / "files").iterdir()} == expected
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["files"] == ["density_Ag.cube"]
+
+
+def test_a_list_is_given_in_brackets_on_the_command_line_and_as_a_list_in_a_job(tmp_path, text_dump):
+    chosen = {"van_hove": {"times": [0.2, 1], "bin_width": 0.5}}
+    process = analyse(text_dump.name, *READING, "-o", "van_hove:times=[0.2,1],bin_width=0.5", folder=tmp_path)
+    assert process.returncode == 0, process.stderr
+    write_job(tmp_path, {text_dump.name: None}, chosen)
+    (tmp_path / "job").mkdir()
+    assert analyse("--job", "analysis.json", "--output", "job", folder=tmp_path).returncode == 0
+    for folder in (tmp_path, tmp_path / "job"):
+        parameters = json.loads((folder / "results.json").read_text())["parameters"]["van_hove"]
+        assert (parameters["times"], parameters["bin_width"]) == ([0.2, 1.0], 0.5)
+        assert np.load(folder / "curves.npz")["van_hove_self_Ag__y"] == pytest.approx([0.2, 1.0])
 
 
 def test_a_molten_host_and_a_bounded_number_exit_with_4_and_are_written(tmp_path, text_dump):
@@ -209,6 +233,8 @@ def test_formal_charges_come_from_the_job_or_the_command_line(tmp_path, text_dum
         (["-o", "diffusion:fit_start=soon"], "diffusion: fit_start is 'soon' where float is expected"),
         (["-o", "diffusion:fit_start=NaN"], "diffusion: fit_start is nan where a finite number is expected"),
         (["-o", "diffusion:fit_start"], "'diffusion:fit_start': 'fit_start' is no key=value"),
+        (["-o", "van_hove:times=1.0"], "van_hove: times is 1.0 where a list of float is expected"),
+        (["-o", "van_hove:times=[1,2"], "'van_hove:times=[1,2': '2' is no key=value"),
         (["--frames", "3"], "unrecognized arguments: --frames 3"),
         (["--charges", "Ag"], "argument --charges: 'Ag' where Ag=1,I=-1 is expected"),
         (["--md-timestep", "x"], "argument --md-timestep: invalid float value: 'x'"),
@@ -223,11 +249,11 @@ def test_a_wrong_request_exits_with_2(tmp_path, arguments, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "analysis.json is no analysis job: Expecting property name"),
-        ("[]", "analysis.json is no analysis job: "),
+        ("{", "analysis.json is no readable job: Expecting property name"),
+        ("[]", "analysis.json is no readable job: "),
         ('{"trajectory": {"files": {}}}', "analysis.json has no entry 'observables'"),
         ('{"trajectory": {"files": {}, "kind": []}, "observables": {}}', "unknown entry 'kind'"),
-        ('{"trajectory": {"files": ["a"]}, "observables": {}}', "analysis.json is no analysis job: "),
+        ('{"trajectory": {"files": ["a"]}, "observables": {}}', "analysis.json is no readable job: "),
         ('{"trajectory": {"files": {"a": 7}}, "observables": {}}', "the SHA-256 of 'a' is 7 where text is expected"),
         ('{"trajectory": {"files": {"a": null}, "kinds": "Ag"}, "observables": {}}', "kinds is 'Ag' where a list of"),
         (
@@ -243,7 +269,7 @@ def test_a_wrong_request_exits_with_2(tmp_path, arguments, message):
         ('{"trajectory": {"files": {"a": null}, "format": 3}, "observables": {}}', "format is 3 where"),
         (
             '{"trajectory": {"files": {"a": null}}, "observables": {"diffusion": 3}}',
-            "analysis.json is no analysis job: ",
+            "analysis.json is no readable job: ",
         ),
         ('{"trajectory": {"files": {"a": null}}, "observables": {"frictoin": {}}}', "did you mean 'friction'?"),
     ],
@@ -262,9 +288,32 @@ def test_an_observable_without_its_field_and_a_parameter_out_of_range_do_not_los
     process = analyse("--job", "analysis.json", folder=tmp_path)
     assert process.returncode == 2
     results = json.loads((tmp_path / "results.json").read_text())
-    assert results["failures"]["force_correlation"] == "it needs forces, which the trajectory does not hold"
-    assert "up to 3.0000 Å" in results["failures"]["radial_distribution"]
+    assert results["failures"] == {}
+    assert results["refusals"]["force_correlation"] == "it needs forces, which the trajectory does not hold"
+    assert "up to 3.0000 Å" in results["refusals"]["radial_distribution"]
     assert results["observables"]["temperature"]["value"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "lacking"),
+    [
+        ("conductivity", "formal charges of the mobile species"),
+        ("dipoles", "Wannier centres"),
+        ("reorientations", "polyanions"),
+        ("tetrahedral_rotor", "Wannier centres or polyanions AX4"),
+    ],
+)
+def test_what_is_asked_for_by_name_says_what_the_trajectory_lacks(tmp_path, text_dump, name, lacking):
+    process = analyse(text_dump.name, *READING, "-o", name, folder=tmp_path)
+    assert process.returncode == 2
+    told = f"it needs {lacking}, which the trajectory does not hold"
+    assert process.stderr == f"superionic-analyse: {name}: {told}\n"
+    assert json.loads((tmp_path / "results.json").read_text())["refusals"] == {name: told}
+
+
+def test_charges_make_the_conductivity_routine(tmp_path, text_dump):
+    analyse(text_dump.name, *READING, "--charges", "Ag=1,I=-1", folder=tmp_path)
+    assert "conductivity" in json.loads((tmp_path / "results.json").read_text())["parameters"]
 
 
 def test_a_missing_changed_or_damaged_trajectory_exits_with_3(tmp_path):
@@ -284,7 +333,8 @@ def test_a_missing_changed_or_damaged_trajectory_exits_with_3(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("")
-    process = analyse(DUMP, *READING, "-o", "temperature", "--output", "file/out", folder=tmp_path)
+    chosen = ["-o", "temperature", "-o", "host_lattice:limit=1"]  # the dump is a few atoms anywhere
+    process = analyse(DUMP, *READING, *chosen, "--output", "file/out", folder=tmp_path)
     assert process.returncode == 2
     assert process.stderr == "superionic-analyse: input: the results cannot be written to file/out: Not a directory\n"
 

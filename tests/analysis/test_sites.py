@@ -13,11 +13,11 @@ from aiida_superionic.analysis.results import NotConverged
 from aiida_superionic.analysis.sites import (
     cage_species,
     changes,
+    find_interstices,
     frames_of,
     host_interstices,
     lasting_states,
     nearest_sites,
-    tetrahedral_interstices,
 )
 from aiida_superionic.analysis.trajectory import Trajectory
 from aiida_superionic.structures import materials
@@ -33,10 +33,10 @@ def lattice(basis, repeats, a=A):
     return (cells[:, None] + basis).reshape(-1, 3) * a, np.eye(3) * a * repeats
 
 
-def same_points(first, second, cell):
+def same_points(first, second, cell, within=1e-3):
     """Return whether every point of each set has exactly one of the other nearby, by minimum image."""
     vectors = (first[:, None] - second[None]) @ np.linalg.inv(cell)
-    near = np.linalg.norm((vectors - np.rint(vectors)) @ cell, axis=-1) < 1e-3
+    near = np.linalg.norm((vectors - np.rint(vectors)) @ cell, axis=-1) < within
     return len(first) == len(second) and np.all(near.sum(axis=0) == 1) and np.all(near.sum(axis=1) == 1)
 
 
@@ -45,21 +45,35 @@ def test_a_body_centred_cubic_lattice_has_the_twelve_sites_of_silver(repeats):
     points, cell = lattice(BCC, repeats)
     silver = next(site for site in materials()["alpha-AgI"].sites if site.species == "Ag")
     expected, _ = lattice(np.array(silver.fractional), repeats)
-    found = tetrahedral_interstices(points, cell)
+    found = find_interstices(points, cell)
     assert same_points(found.centres, expected, cell)
     corners = found.corners(points[None], cell, np.arange(len(found.centres)))[0]
     np.testing.assert_allclose(np.linalg.norm(corners - found.centres[:, None], axis=-1), A * np.sqrt(5.0) / 4.0)
 
 
-def test_a_face_centred_lattice_has_eight_and_no_octahedral_ones():
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_a_face_centred_lattice_has_eight_tetrahedral_and_four_octahedral_ones(rng, noise):
     points, cell = lattice(FCC, 2)
+    points = points + noise * rng.normal(size=points.shape)
     quarters = np.array(list(product([0.25, 0.75], repeat=3)))
-    assert same_points(tetrahedral_interstices(points, cell).centres, lattice(quarters, 2)[0], cell)
+    for n_corners, basis in ((4, quarters), (6, FCC + np.array([0.5, 0.0, 0.0]))):
+        found = find_interstices(points, cell, n_corners)
+        # A centre moves as its corners do, and more where these are almost on a plane.
+        assert same_points(found.centres, lattice(basis, 2)[0], cell, within=1e-3 + 10.0 * noise)
+        corners = found.corners(points[None], cell, slice(None))[0]
+        assert corners.shape == (8 * len(basis), n_corners, 3)
+        radii = np.linalg.norm(corners - found.centres[:, None], axis=-1)
+        np.testing.assert_allclose(radii, A * (np.sqrt(3.0) / 4.0 if n_corners == 4 else 0.5), atol=1e-6 + 10.0 * noise)
 
 
-def test_a_simple_cubic_lattice_has_none():
-    with pytest.raises(NotConverged, match="no tetrahedral interstices"):
-        tetrahedral_interstices(*lattice(np.zeros((1, 3)), 3))
+def test_a_simple_cubic_lattice_has_only_the_middles_of_its_cubes():
+    points, cell = lattice(np.zeros((1, 3)), 3)
+    for n_corners, name in ((4, "tetrahedral"), (6, "octahedral"), (7, "7-cornered")):
+        with pytest.raises(NotConverged, match=f"no {name} interstices"):
+            find_interstices(points, cell, n_corners)
+    assert same_points(find_interstices(points, cell, 8).centres, lattice(np.full((1, 3), 0.5), 3)[0], cell)
+    with pytest.raises(ParameterError, match="corners is 3 where an interstice has four at least"):
+        find_interstices(points, cell, 3)
 
 
 @settings(max_examples=25, deadline=None)
@@ -69,13 +83,13 @@ def test_thermal_noise_the_origin_and_the_cell_change_nothing(seed):
     for basis, per_cell in ((BCC, 12), (FCC, 8)):
         points, cell = lattice(basis, 2)
         shift = rng.uniform(0.0, A, 3)
-        clean = tetrahedral_interstices(points, cell).centres
+        clean = find_interstices(points, cell).centres
         images = rng.integers(-2, 3, size=points.shape) @ cell
         sheared = np.array([[1, 0, 0], [1, 1, 0], [0, -1, 1]]) @ cell
-        moved = tetrahedral_interstices(points + shift + images, sheared).centres
+        moved = find_interstices(points + shift + images, sheared).centres
         assert same_points(moved, clean + shift, cell)
         # A mean over many frames leaves noise of a few hundredths of an ångström.
-        shaken = tetrahedral_interstices(points + rng.normal(scale=0.02, size=points.shape), cell)
+        shaken = find_interstices(points + rng.normal(scale=0.02, size=points.shape), cell)
         assert len(shaken.centres) == per_cell * 8
 
 
@@ -113,7 +127,7 @@ def test_an_interstice_that_is_taken_by_another_host_ion_is_none():
 
 def test_a_breathing_cell_moves_the_corners_with_it():
     points, cell = lattice(BCC, 2)
-    found = tetrahedral_interstices(points, cell)
+    found = find_interstices(points, cell)
     scales = np.array([1.0, 1.1])[:, None, None]
     corners = found.corners(points * scales, cell * scales, np.arange(96))
     np.testing.assert_allclose(corners[1], 1.1 * corners[0])

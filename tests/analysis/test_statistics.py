@@ -6,7 +6,7 @@ import pytest
 from aiida_superionic.analysis.observables.diffusion import self_diffusion
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.results import NotConverged
-from aiida_superionic.analysis.statistics import block_statistics, count_lags
+from aiida_superionic.analysis.statistics import block_statistics, count_lags, event_frequency
 
 
 def test_value_is_of_all_frames_and_error_of_the_blocks():
@@ -59,3 +59,13 @@ def test_lags_longer_than_a_block_and_shorter_than_two_frames_are_refused(browni
 def test_fewer_frames_than_blocks_give_no_error():
     with pytest.raises(NotConverged, match="4 frames cannot be cut into the 5 blocks"):
         block_statistics(lambda start, stop: {"n": stop - start}, 4)
+
+
+def test_a_frequency_of_events_and_its_error_are_counts_of_blocks():
+    """Ten steps in five blocks of 0, 1, 0, 3 and 1 events of two bodies; an event on a border belongs to one block."""
+    scalar = event_frequency(np.array([3, 6, 6, 7, 8]), 10, 0.5, 2)
+    assert scalar.value == pytest.approx(1e3 * 5 / (10 * 0.5 * 2))
+    per_block = 1e3 * np.array([0.0, 1.0, 0.0, 3.0, 1.0]) / (2 * 0.5 * 2)
+    assert scalar.error == pytest.approx(per_block.std(ddof=1) / np.sqrt(5))
+    none = event_frequency(np.array([], dtype=np.intp), 10, 0.5, 2)
+    assert (none.value, none.upper_bound) == (None, pytest.approx(1e3 * 3.0 / 10.0))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from aiida_superionic.analysis.observables.temperature import kinetic_temperature
 from aiida_superionic.analysis.reference_frame import positions_in_host_frame, velocities_without_drift
 from aiida_superionic.analysis.trajectory import Trajectory, TrajectoryError
 
@@ -30,6 +31,35 @@ def test_kinds_host_and_atoms(trajectory):
     assert trajectory.duration == 1.5
     with pytest.raises(TrajectoryError, match="no Na among the species Ag, I, Cl"):
         trajectory.atoms_of("Na")
+
+
+@pytest.fixture
+def with_centres(trajectory, rng):
+    """The same atoms among Wannier centres, which move as they like and have masses that mean nothing."""
+    species = ("X", "Ag", "I", "X", "Ag", "Cl", "X")
+    atoms = [1, 2, 4, 5]
+    masses, positions, velocities = np.full(7, 50.0), rng.normal(size=(7, 7, 3)), rng.normal(size=(7, 7, 3))
+    masses[atoms], positions[:, atoms], velocities[:, atoms] = (
+        trajectory.masses, trajectory.positions, trajectory.velocities
+    )  # fmt: skip
+    return replace(trajectory, species=species, masses=masses, positions=positions, velocities=velocities)
+
+
+def test_centres_are_no_atoms(with_centres):
+    assert with_centres.kinds == ("Ag", "I", "Cl")
+    assert with_centres.host == ("I", "Cl")
+    assert with_centres.ions.tolist() == [1, 2, 4, 5]
+    assert with_centres.centres.tolist() == [0, 3, 6] == with_centres.atoms_of("X").tolist()
+    with pytest.raises(TrajectoryError, match="mobile species X not among Ag, I, Cl"):
+        replace(with_centres, mobile=("X",))
+
+
+@pytest.mark.parametrize("mobile", [("Ag",), ()])
+def test_centres_move_neither_the_frame_nor_the_temperature(trajectory, with_centres, mobile):
+    bare, full = (replace(one, mobile=mobile) for one in (trajectory, with_centres))
+    for relative in (positions_in_host_frame, velocities_without_drift):
+        np.testing.assert_array_equal(relative(full).of(full.ions)[:], relative(bare)[:])
+    np.testing.assert_array_equal(kinetic_temperature(full), kinetic_temperature(bare))
 
 
 def test_frames_and_every_cut_all_fields_alike(trajectory):

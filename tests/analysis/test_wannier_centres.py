@@ -9,11 +9,13 @@ from ase.io import read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_superionic.analysis.observables.dipoles import DIPOLE_IN_DEBYE, dipole_moments
+from aiida_superionic.analysis.observables.dipoles import dipole_moments
+from aiida_superionic.analysis.periodic import minimum_image
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.results import NotConverged
 from aiida_superionic.analysis.trajectory import Trajectory
-from aiida_superionic.analysis.wannier_centres import anion_of, centre_bonds
+from aiida_superionic.analysis.wannier_centres import anion_of, centre_bonds, with_centres_named
+from aiida_superionic.units import DIPOLE_IN_DEBYE
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "cp2k"
 REAL = {"agi32_dzvp_loc": (10.171, "Ag", 5), "agi4_xtb_loc": (5.0855, "Ag", 5), "lii8": (6.0, "Li", 1)}
@@ -60,6 +62,32 @@ def test_neither_the_origin_nor_the_order_nor_the_image_matters(name, seed):
     np.testing.assert_allclose(
         dipole_moments(centre_bonds(trajectory, "I", 4)), dipole_moments(centre_bonds(other, "I", 4)), atol=1e-9
     )
+
+
+def test_centres_are_named_after_their_ions_whatever_their_order(rng):
+    one = real("agi32_dzvp_loc")
+    shuffled = np.concatenate((one.ions, rng.permutation(one.centres)))
+    two = replace(one, positions=np.concatenate((one.positions, one.positions[:, shuffled])))
+    named, names = with_centres_named(two)
+    assert names == {"I": "X of I", "Ag": "X of Ag"}
+    assert named.species.count("X of I") == 64
+    assert named.species.count("X of Ag") == 80
+    for ion, centres, each in (("I", "X of I", 4), ("Ag", "X of Ag", 5)):
+        ions = named.positions[:, named.atoms_of(ion)][:, :, None]
+        bonds = named.positions[:, named.atoms_of(centres)].reshape(2, 16, each, 3) - ions
+        assert np.all(np.linalg.norm(minimum_image(bonds, one.cell), axis=-1) < 1.0)
+        lengths = np.sort(np.linalg.norm(minimum_image(bonds, one.cell), axis=-1), axis=-1)
+        np.testing.assert_array_equal(lengths[0], lengths[1])
+
+
+def test_a_count_that_changes_between_frames_is_refused():
+    one = real("lii8")
+    moved = one.positions.copy()
+    lithium, iodide = one.atoms_of("Li")[0], one.atoms_of("I")[0]
+    distances = np.linalg.norm(minimum_image(moved[0, one.centres] - moved[0, iodide], one.cell), axis=-1)
+    moved[0, one.centres[distances < 1.0]] = moved[0, lithium]
+    with pytest.raises(ParameterError, match="frame 1: 1 of 4 Li ions do not have 1 Wannier centres"):
+        with_centres_named(replace(one, positions=np.concatenate((one.positions, moved))))
 
 
 def test_a_wrong_count_is_refused():

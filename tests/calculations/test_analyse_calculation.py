@@ -11,6 +11,7 @@ from aiida.common import LinkType
 from aiida.engine import run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage.manager import get_manager
+from ase.io.cube import read_cube
 
 from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.calculations.lammps import LammpsCalculation
@@ -58,6 +59,17 @@ def test_observables_of_a_trajectory(analyse, trajectory, analysis_code):
     assert node.outputs.usage["cpu_seconds"] > 0.0
     # Where the trajectory lies, it stays: it comes home neither in the repository nor in the retrieved files.
     assert not [name for name in node.outputs.retrieved.list_object_names() if name.endswith(".bin")]
+
+
+def test_files_that_observables_make_come_home(analyse, trajectory):
+    node = analyse(trajectory, {"density_map": {"spacing": 1.0}, "temperature": {}})
+    assert node.is_finished_ok, node.exit_message
+    assert node.outputs.files.list_object_names() == ["density_Ag.cube"]
+    with node.outputs.files.open("density_Ag.cube") as file:
+        cube = read_cube(file)
+    grid = np.prod(cube["data"].shape)
+    # 16 Ag in the cell; the file has six digits.
+    assert cube["data"].sum() * cube["atoms"].get_volume() / grid == pytest.approx(16.0, rel=1e-4)
 
 
 def _part(trajectory):
@@ -108,6 +120,20 @@ def test_what_a_short_trajectory_does_not_determine_is_named(analyse, trajectory
     assert any(entry["unit"] == "K" for entry in node.outputs.observables.get_dict().values())
 
 
+def test_what_cannot_be_computed_as_asked_is_bad_input_and_the_rest_is_stored(analyse, trajectory):
+    """What a parameter makes impossible shows only in the script; so does what the trajectory lacks."""
+    asked = {"radial_distribution": {"r_max": 50.0}, "dipoles": {}, "temperature": {}, "diffusion": {}}
+    node = analyse(trajectory, asked)
+    assert node.exit_status == _CODES.ERROR_IMPOSSIBLE_REQUEST.status, node.exit_message
+    assert "dipoles (it needs Wannier centres, which the trajectory does not hold)" in node.exit_message
+    assert "radial_distribution (" in node.exit_message
+    assert "50" in node.exit_message
+    report = node.outputs.report
+    assert set(report["refusals"]) == {"radial_distribution", "dipoles"}
+    assert set(report["failures"]) == {"diffusion"}
+    assert 200.0 < node.outputs.observables["temperature"]["value"] < 1500.0
+
+
 def test_an_unknown_observable_is_refused_before_it_runs(analysis_code, computer):
     trajectory = TrajectoryData(
         "/somewhere", computer=computer, files={"t.bin": "a" * 64}, kinds=["Ag"], md_timestep=0.001, n_frames=2
@@ -151,12 +177,21 @@ def parse(computer, tmp_path):
     return run
 
 
-_GOOD = json.dumps({"version": "1", "observables": {}, "curves": {"rdf": {}}, "failures": {}})
+_GOOD = json.dumps({"version": "1", "observables": {}, "curves": {"rdf": {}}, "failures": {}, "refusals": {}})
+
+
+def test_a_file_that_did_not_come_home_is_told(parse):
+    good = {**json.loads(_GOOD), "curves": {}, "files": ["density_Ag.cube"]}
+    file = io.BytesIO()
+    np.savez(file)
+    parsing = parse({"results.json": json.dumps(good)}, file.getvalue())
+    assert parsing.exit_status == _CODES.ERROR_NO_RESULTS.status
+    assert "density_Ag.cube is missing" in parsing.exit_message
 
 
 def test_surfaces_are_stored_and_one_without_its_z_is_told(parse):
     axes = {f"{axis}_{what}": "" for axis in "xyz" for what in ("label", "unit")}
-    results = json.dumps({"version": "1", "observables": {}, "curves": {"map": axes}, "failures": {}})
+    results = json.dumps({"version": "1", "observables": {}, "curves": {"map": axes}, "failures": {}, "refusals": {}})
     arrays = {"map__x": np.arange(3.0), "map__y": np.arange(2.0), "map__z": np.ones((3, 2))}
     for missing in (None, "map__x", "map__y", "map__z"):
         file = io.BytesIO()

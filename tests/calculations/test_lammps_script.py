@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from aiida_superionic.analysis.readers import read_trajectory
-from aiida_superionic.calculations.lammps import _data_file
+from aiida_superionic.calculations.lammps import data_file
 from aiida_superionic.calculations.lammps_script import START_FILE, lammps_script, trajectory_file
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.parsers.lammps_output import read_lammps_output
@@ -36,7 +36,7 @@ def run_stage(run_lammps, agi):
         if until is not None:
             script = script[: script.index(until) + len(until)] + "\n"
         potential = _potential()
-        files = {**potential.files, "structure.data": _data_file(agi(), _KINDS, potential.charges, "charge")}
+        files = {**potential.files, "structure.data": data_file(agi(), _KINDS, potential.charges, "charge")}
         folder.mkdir()
         if start is not None:
             shutil.copy(parent / start.file, folder / START_FILE)

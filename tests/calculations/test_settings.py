@@ -86,6 +86,12 @@ def test_an_unknown_key_is_refused(settings):
         settings(temprature=300.0)
 
 
+@pytest.mark.parametrize("charges", [{"Xx": 1.0}, {"Ag": float("nan")}, {"Ag": "one"}, ["Ag"]])
+def test_formal_charges_are_numbers_by_species(settings, charges):
+    with pytest.raises(ValidationError, match="formal_charges"):
+        settings(formal_charges=charges)
+
+
 @pytest.mark.parametrize("mobile", [[], ["Ag", "Ag"], "Ag"])
 def test_mobile_names_each_species_once(settings, mobile):
     with pytest.raises(ValidationError, match="mobile"):
@@ -93,7 +99,7 @@ def test_mobile_names_each_species_once(settings, mobile):
 
 
 def test_settings_survive_the_database(settings):
-    given = settings(sampling_interval=0.005)
+    given = settings(sampling_interval=0.005, formal_charges={"Ag": 1, "I": -1})
     assert MdSettings.model_validate(given.model_dump(mode="json")) == given
 
 

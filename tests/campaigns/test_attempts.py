@@ -6,6 +6,7 @@ from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, State, point_stat
 from aiida_superionic.workchains.transport import TransportWorkChain
 
 NOT_CONVERGED = TransportWorkChain.exit_codes.ERROR_NOT_CONVERGED.status
+IMPOSSIBLE = TransportWorkChain.exit_codes.ERROR_IMPOSSIBLE_REQUEST.status
 
 
 def test_point_without_node_or_attempt_is_missing(specification, store_point):
@@ -42,6 +43,7 @@ def test_running_attempt_counts_before_failed_ones(specification, store_point, s
         ("waiting", None, State.RUNNING),
         ("finished", 0, State.FINISHED),
         ("finished", NOT_CONVERGED, State.FINISHED),
+        ("finished", IMPOSSIBLE, State.FINISHED),
         ("finished", 401, State.FAILED),
         ("excepted", None, State.FAILED),
         ("killed", None, State.FAILED),

@@ -144,6 +144,14 @@ def test_a_stored_point_keeps_its_hash(temperature, lag, production):
     assert PointSpecification.model_validate(stored).hash == point.hash
 
 
+def test_a_stored_point_with_a_list_keeps_its_hash():
+    lists = [[1, 2.5, 1 / 3], [1.0, 2.5, 1 / 3]]
+    one, other = (points(observables=[{"van_hove": {"times": times}}])[0] for times in lists)
+    stored = stored_as_aiida_does(json.loads(one.canonical_json))
+    assert stored["observables"] == {"van_hove": {"times": [1, 2.5, 0.333333333333]}}
+    assert PointSpecification.model_validate(stored).hash == one.hash == other.hash
+
+
 def test_the_label_reads_as_people_speak():
     assert points()[3].label == "alpha-AgI 3x3x3 · vashishta-rahman · 750 K · UC · seed 5"
     assert points(temperatures=[750.5])[0].label == "alpha-AgI 3x3x3 · vashishta-rahman · 750.5 K · UC · seed 5"

@@ -11,11 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aiida_superionic.analysis.registry import observables, routine_observables
+from aiida_superionic.analysis.registry import observables
+from aiida_superionic.campaigns import spec
 from aiida_superionic.campaigns.document import CampaignFileError
 from aiida_superionic.campaigns.points import expand
 from aiida_superionic.campaigns.quantities import parse_time
 from aiida_superionic.campaigns.spec import campaign_schema, load_campaign
+from aiida_superionic.structures import materials
+from aiida_superionic.structures.supercell import make_supercell
 from aiida_superionic.workchains.protocol import protocols
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "agi.yaml"
@@ -70,12 +73,20 @@ def test_a_campaign_is_read_with_times_in_ps(load):
     ]
 
 
+def test_a_list_of_the_file_is_a_list_of_the_point(load):
+    (request,) = load(GOOD[: GOOD.index("  - diffusion")] + "  - van_hove: {times: [1, 2.5]}\n").observables
+    assert request.parameters == {"times": (1.0, 2.5)}
+
+
 def test_what_is_left_out_has_its_default(load):
     campaign = load(GOOD[: GOOD.index("seed:")])
     assert campaign.seed == 1
     assert campaign.md.protocol == "balanced"
     assert campaign.md.settings == protocols("md")["balanced"]
-    assert [request.name for request in campaign.observables] == routine_observables()
+    names = {request.name for request in campaign.observables}
+    assert {"conductivity", "diffusion", "friction", "host_lattice"} <= names
+    # α-AgI has neither polyanions nor, under a force field, electrons; the last is no routine.
+    assert not names & {"dipoles", "tetrahedral_rotor", "rotor_angles", "reorientations", "density_profile"}
 
 
 def test_the_example_is_a_campaign_of_four_points_with_what_the_paper_prints():
@@ -170,8 +181,18 @@ REFUSED = [
     ("- diffusion", "- 5", 16, "5 is not an observable; write a name, or one name with parameters"),
     ("- diffusion", "- {a: 1, b: 2}", 16, "{'a': 1, 'b': 2} is not an observable"),
     ("- diffusion", "- diffusion: 5", 16, "observables: 5 is not valid; write a list of observables, each a name or"),
+    ("- diffusion", "- dipoles", 16, "dipoles needs Wannier centres, which the dynamics of alpha-AgI do not have; "),
+    ("- diffusion", "- reorientations: {dwell: 1}", 16, "reorientations needs polyanions, which the dynamics of"),
+    (
+        "- diffusion",
+        "- tetrahedral_rotor",
+        16,
+        "tetrahedral_rotor needs Wannier centres or polyanions AX4, which the dynamics of alpha-AgI do not have",
+    ),
     ("longest_lag: 3", "longest_lg: 3", 17, "unknown key 'longest_lg'; did you mean longest_lag?"),
     ("longest_lag: 3", "longest_lag: '3'", 17, "observables.friction.longest_lag: '3' is not valid; write a finite"),
+    ("friction: {longest_lag: 3", "van_hove: {times: 3", 17, "van_hove.times: 3 is not valid; write a list of finite"),
+    ("friction: {longest_lag: 3", "van_hove: {times: [3, x]", 17, "van_hove.times: 'x' is not valid; write a list"),
     ("longest_lag: 3", "longest_lag: true", 17, "observables.friction.longest_lag: true is not valid"),
     ("longest_lag: 3", "longest_lag: .inf", 17, "observables.friction.longest_lag: inf is not valid"),
     ("longest_lag: 3", "longest_lag: null", 17, "observables.friction.longest_lag: null is not valid"),
@@ -190,6 +211,24 @@ def test_each_fault_is_refused_with_its_line_and_what_would_be_right(load, old, 
         load(changed(old, new))
     messages = [f"line {problem.line}: {problem.sentence}" for problem in error.value.problems]
     assert any(message.startswith(f"line {line}:") and sentence in message for message in messages), messages
+
+
+def test_an_observable_of_charges_is_refused_for_a_material_without(load, monkeypatch):
+    bare = materials()["alpha-AgI"].model_copy(update={"formal_charges": {"I": -1}})
+    monkeypatch.setattr(spec, "materials", lambda: {"alpha-AgI": bare})
+    monkeypatch.setattr(spec, "make_supercell", lambda *_, **__: make_supercell(materials()["alpha-AgI"], (2, 2, 2), 1))
+    spec._trajectory_of.cache_clear()
+    try:
+        with pytest.raises(CampaignFileError, match="line 16: conductivity needs formal charges of the mobile species"):
+            load(changed("- diffusion", "- conductivity"))
+    finally:
+        spec._trajectory_of.cache_clear()
+
+
+def test_without_a_structure_nothing_is_said_of_observables(load):
+    with pytest.raises(CampaignFileError) as error:
+        load(GOOD[: GOOD.index("seed:")].replace("alpha-AgI", "alpha-AgJ"))
+    assert len(error.value.problems) == 1
 
 
 @pytest.mark.parametrize("section", ["structure", "md"])

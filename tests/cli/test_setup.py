@@ -39,12 +39,13 @@ def test_setup_makes_what_is_missing_and_leaves_what_is_there(run, tmp_path):
         "superionic-local",
         "lammps@superionic-local",
         "analysis@superionic-local",
+        "conversion@superionic-local",
     ]
     first = run("aiida-superionic", "setup", "--slots", "2").stdout
     assert all(word in first for word in made)
-    assert first.count(" made\n") == 4
+    assert first.count(" made\n") == 5
     second = run("aiida-superionic", "setup").stdout
-    assert second.count(" there already\n") == 4
+    assert second.count(" there already\n") == 5
     assert " made\n" not in second
     third = run("verdi", "computer", "show", "superionic-local").stdout
     assert "seq 1 2" in third

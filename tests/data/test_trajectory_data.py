@@ -10,6 +10,7 @@ _GIVEN = {
     "files": {"trajectory.10.bin": "b" * 64, "trajectory.9.bin": "a" * 64},
     "kinds": ["Ag", "I"],
     "mobile": ["Ag"],
+    "formal_charges": {"Ag": 1.0, "I": -1.0},
     "md_timestep": 0.0005,
     "n_frames": 11,
     "sampling_interval": 0.005,
@@ -28,6 +29,7 @@ def test_a_stored_trajectory_keeps_the_order_of_its_parts(trajectory):
     loaded = orm.load_node(trajectory().store().pk)
     assert list(loaded.files.items()) == list(_GIVEN["files"].items())
     assert (loaded.kinds, loaded.mobile, loaded.md_timestep) == (["Ag", "I"], ["Ag"], 0.0005)
+    assert loaded.formal_charges == {"Ag": 1.0, "I": -1.0}
 
 
 def test_hash_is_of_the_content_not_of_the_place(trajectory):
@@ -41,6 +43,7 @@ def test_hash_is_of_the_content_not_of_the_place(trajectory):
         {"files": {"trajectory.9.bin": "c" * 64}},
         {"files": dict(reversed(_GIVEN["files"].items()))},
         {"mobile": ["I"]},
+        {"formal_charges": {"Ag": 1.0, "I": -2.0}},
         {"md_timestep": 0.001},
         {"kinds": ["I", "Ag"]},
     ],

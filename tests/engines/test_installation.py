@@ -87,6 +87,13 @@ def test_the_prefix_is_of_the_user(monkeypatch, tmp_path):
     assert default_prefix() == Path.home() / ".local/share/aiida-superionic/engines"
 
 
+def test_engines_of_one_package_share_an_environment(stub, alone):
+    conversion = engines()["conversion"]
+    stub(alone / "prefix/analysis/bin/superionic-convert", "0.1.0")
+    (found,) = (one for one in find(conversion, alone / "prefix") if one.executable.is_relative_to(alone))
+    assert (found.version, found.origin) == ("0.1.0", "installed by aiida-superionic")
+
+
 def test_the_analysis_of_this_environment(analysis_installation):
     import aiida_superionic
 

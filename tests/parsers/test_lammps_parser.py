@@ -69,7 +69,8 @@ def test_equilibration(parse, job_fixtures):
 
 
 def test_production(parse, job_fixtures, tmp_path):
-    outputs, parsing = parse(job_fixtures / "complete_nve", start=_NEW_STAGE, **_NVE)
+    charges = {"Ag": 1.0, "I": -1.0}
+    outputs, parsing = parse(job_fixtures / "complete_nve", start=_NEW_STAGE, formal_charges=charges, **_NVE)
     assert parsing.is_finished_ok
     trajectory = outputs["trajectory"]
     digest, file = (job_fixtures / "complete_nve" / "trajectory.sha256").read_text().split()
@@ -77,6 +78,7 @@ def test_production(parse, job_fixtures, tmp_path):
     assert trajectory.get_remote_path() == str(tmp_path)
     assert trajectory.base.attributes.get("n_frames") == 21
     assert (trajectory.kinds, trajectory.mobile, trajectory.md_timestep) == (["Ag", "I"], ["Ag"], 0.0005)
+    assert trajectory.formal_charges == charges
     assert outputs["checkpoint"]["trajectory"] == [file]
     np.testing.assert_allclose(outputs["thermo"].get_array("total_energy").std(), 0.0, atol=0.02)
 

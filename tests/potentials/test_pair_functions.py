@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 from scipy.special import erfc
 
-from aiida_superionic.calculations.lammps import _data_file
+from aiida_superionic.calculations.lammps import data_file
 from aiida_superionic.potentials import PotentialError, parse_potential, potentials
 
 _E2 = 14.399645
@@ -74,7 +74,7 @@ def _evaluate(run_lammps, folder, atoms, charges, commands, files):
         'dump_modify forces sort id format float "%.17g"',
         "run 0",
     ]
-    data = _data_file(atoms.copy(), ["Ag", "I"], charges, "charge")
+    data = data_file(atoms, ["Ag", "I"], charges, "charge")
     output = run_lammps("\n".join(script) + "\n", {**files, "structure.data": data}, folder)
     rows = output.splitlines()
     energy = float(rows[next(i for i, row in enumerate(rows) if row.split() == ["Step", "PotEng"]) + 1].split()[1])
@@ -201,7 +201,7 @@ def test_energy_of_a_microcanonical_run_is_conserved(run_lammps, tmp_path, vashi
         "thermo_modify format float %.15g",
         "run 10000",
     ]
-    data = _data_file(atoms, ["Ag", "I"], ours.charges, "charge")
+    data = data_file(atoms, ["Ag", "I"], ours.charges, "charge")
     output = run_lammps("\n".join(script) + "\n", {**ours.files, "structure.data": data}, tmp_path)
     rows = [line.split() for line in output.splitlines()]
     first = max(i for i, row in enumerate(rows) if row == ["Step", "TotEng", "KinEng"]) + 1

@@ -6,9 +6,11 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from aiida_superionic.analysis.results import Curve
 from aiida_superionic.campaigns.results import PointResult
+from aiida_superionic.report import figures as page_figures
 
 VERSIONS = {
     "LAMMPS": "22 Jul 2025 - Update 4",
@@ -142,3 +144,17 @@ def scan() -> list[PointResult]:
     points[4] = build_point(2, 675.0, "failed", message="the host lattice has melted")
     points[8] = build_point(3, 750.0, "missing")
     return points
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
+    """Keep each figure that is drawn, by its name."""
+    drawn: dict[str, Figure] = {}
+    write = page_figures.svg
+
+    def keep(figure: Figure, name: str) -> str:
+        drawn[name] = figure
+        return write(figure, name)
+
+    monkeypatch.setattr(page_figures, "svg", keep)
+    return drawn

@@ -72,8 +72,12 @@ def transport(lammps_code, analysis_code, given):
         builder = TransportWorkChain.get_builder_from_protocol(
             lammps_code,
             analysis_code,
-            observables={"radial_distribution": {}},
-            **{"version": code_version(analysis_code), **given, **changes},
+            **{
+                "observables": {"radial_distribution": {}},
+                "version": code_version(analysis_code),
+                **given,
+                **changes,
+            },
         )
         builder.clean_workdir = orm.Bool(True)
         return run_get_node(builder)[1]
@@ -90,6 +94,36 @@ def test_a_point(transport):
     jobs = [job for job in node.called_descendants if isinstance(job, orm.CalcJobNode)]
     assert len(jobs) == 3
     assert all(job.outputs.remote_folder.is_cleaned for job in jobs)
+
+
+def test_the_conductivity_of_a_point(transport):
+    asked = {"conductivity": {"fit_start": 0.02, "fit_end": 0.05}}
+    node = transport(observables=asked, formal_charges={"Ag": 1.0, "I": -1.0})
+    # So short a run may give no more than a bound of the common motion; its independent ions it resolves.
+    assert node.exit_status in {0, TransportWorkChain.exit_codes.ERROR_NOT_CONVERGED.status}, node.exit_message
+    assert node.outputs.trajectory.formal_charges == {"Ag": 1.0, "I": -1.0}
+    observables = node.outputs.observables.get_dict()
+    assert observables["conductivity_nernst_einstein"]["value"] > 0.0
+    assert observables["conductivity_nernst_einstein"]["unit"] == "mS/cm"
+    assert "conductivity" in observables
+
+
+def test_a_point_that_is_asked_for_what_cannot_be(transport):
+    node = transport(observables={"conductivity": {}, "temperature": {}})
+    assert node.exit_status == TransportWorkChain.exit_codes.ERROR_IMPOSSIBLE_REQUEST.status
+    assert "conductivity (it needs formal charges of the mobile species" in node.exit_message
+    assert 100.0 < node.outputs.observables["temperature"]["value"] < 1500.0
+
+
+def test_what_is_computed_by_default_is_what_the_dynamics_will_hold(lammps_code, analysis_code, given):
+    def asked(**charges):
+        builder = TransportWorkChain.get_builder_from_protocol(
+            lammps_code, analysis_code, version="0", formal_charges=charges, **given
+        )
+        return set(builder.analyse.observables.get_dict())
+
+    assert asked(Ag=1.0, I=-1.0) - asked() == {"conductivity"}
+    assert {"diffusion", "force_correlation", "friction", "temperature"} <= asked()
 
 
 def test_a_point_whose_host_melts(transport, given):

@@ -1,6 +1,8 @@
 """Protocols: complete, and deaf to words that they do not know."""
 
 import pytest
+from aiida.engine.utils import instantiate_process
+from aiida.manage.manager import get_manager
 
 from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.workchains.md import MdWorkChain
@@ -37,6 +39,29 @@ def test_builder(builder, protocol):
     assert made.seed.value == 7
     for name in stages:
         assert made[name]["lammps"]["metadata"]["options"]["max_wallclock_seconds"] == 60
+
+
+def test_formal_charges_reach_every_stage(builder):
+    made = builder(formal_charges={"Ag": 1.0, "I": -1.0})
+    for stage in ("equilibration", "production"):
+        parameters = made[stage]["lammps"]["parameters"].get_dict()
+        assert MdSettings.model_validate(parameters).formal_charges == {"Ag": 1.0, "I": -1.0}
+
+
+@pytest.mark.parametrize(
+    ("charges", "told"),
+    [
+        ({"Na": 1.0}, "formal charges of Na where the structure holds Ag, I"),
+        ({"Ag": 1.0, "I": -2.0}, "the formal charges of the structure add up to -16 e where it must be neutral"),
+    ],
+)
+def test_formal_charges_that_are_not_the_structures_are_refused_before_anything_runs(builder, charges, told):
+    with pytest.raises(ValueError, match=told):
+        instantiate_process(get_manager().get_runner(), builder(formal_charges=charges))
+
+
+def test_the_charge_of_one_species_alone_is_taken(builder):
+    instantiate_process(get_manager().get_runner(), builder(formal_charges={"Ag": 2.0}))
 
 
 def test_protocols_become_longer():

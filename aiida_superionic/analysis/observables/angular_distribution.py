@@ -6,66 +6,40 @@ from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from aiida_superionic.analysis.histograms import counted_once
 from aiida_superionic.analysis.observables.radial_distribution import evenly_spaced, midpoints, radial_bins
-from aiida_superionic.analysis.pairs import half_width, neighbours_within
-from aiida_superionic.analysis.periodic import minimum_image
+from aiida_superionic.analysis.pairs import angle_histogram, half_width
 from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import NotConverged, Result, Surface
 from aiida_superionic.analysis.statistics import block_statistics
-from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
-from aiida_superionic.analysis.wannier_centres import CENTRE
-
-Indices = NDArray[np.intp]
+from aiida_superionic.analysis.trajectory import CENTRE, Array, Trajectory
 
 _LONGEST = 5.0
 """Å: further ions are neighbours of other anions."""
 
 
-def bonded_partners(vertices: Array, partners: Array, cell: Array, bond_length: float) -> tuple[Indices, Indices]:
-    """Return the vertices that have a partner, and the nearest partner of each.
-
-    Parameters
-    ----------
-    vertices, partners
-        Positions in Å, shapes (n, 3) and (m, 3).
-    cell
-        Cell vectors as rows in Å, shape (3, 3).
-    bond_length
-        Longest distance of a partner in Å.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Indices of vertices, ascending, and of as many partners.
-    """
-    i, j, distances = neighbours_within(vertices, partners, cell, bond_length)
-    order = np.lexsort((distances, i))
-    bonded, nearest = np.unique(i[order], return_index=True)
-    return bonded, j[order][nearest]
-
-
 def _vertex_and_partners(trajectory: Trajectory, vertex: str | None) -> tuple[str, list[str]]:
     kinds = trajectory.kinds
-    if vertex is None and CENTRE in kinds:
+    if vertex is None and len(trajectory.centres):
         vertex = CENTRE
     if vertex is None and len(trajectory.host) > 1:
         vertex = Counter(kind for kind in trajectory.species if kind in trajectory.host).most_common(1)[0][0]
     if vertex is None:
         raise NotConverged("the trajectory holds neither Wannier centres nor polyanions, of which an angle is taken")
-    if vertex not in trajectory.host:
+    vertices = (*trajectory.host, *([CENTRE] if len(trajectory.centres) else []))
+    if vertex not in vertices:
         raise ParameterError(
             f"vertex is {vertex!r} where one of the species is expected that are not mobile: "
-            f"{', '.join(trajectory.host) or 'none'}"
+            f"{', '.join(vertices) or 'none'}"
         )
     # A centre may belong to a mobile ion: it is then no part of an anion.
     return vertex, [kind for kind in kinds if kind != vertex and (vertex == CENTRE or kind in trajectory.host)]
 
 
 @observable(
-    needs=("positions", "mobile"),
+    needs=("positions", "mobile", "centres or several_hosts"),
     routine=False,
     equation="g(r, θ) = V/(N_a N_b) ⟨pairs⟩ / (2π/3 (r₂³ − r₁³)(cos θ₁ − cos θ₂)), 1 for an ideal gas;  "
     "ρ(r, θ) = ⟨pairs⟩ / (all pairs · Δr Δθ), without a Jacobian; θ at the vertex, partner–vertex–mobile ion",
@@ -181,32 +155,15 @@ def _sector_counts(
         Shape (2, mobile species, partners, distances, angles): at first each count divided by the number of mobile
         ions and the density of vertices in its frame, then the plain count.
     """
-    n_bins = len(r_edges) - 1
-    species = np.asarray(frames.species)
     vertices = frames.atoms_of(vertex)
-    partner_atoms = np.flatnonzero(np.isin(species, partners))
-    kind_of = np.array([partners.index(kind) if kind in partners else -1 for kind in frames.species])
-    cells = np.broadcast_to(frames.cell, (frames.n_frames, 3, 3))
+    partner_atoms = np.flatnonzero(np.isin(frames.species, partners))
+    kinds = np.array([partners.index(frames.species[atom]) for atom in partner_atoms])
     reach = min(bond_length, half_width(frames.cell))
-    total = np.zeros((2, len(frames.mobile), len(partners), n_bins, n_angles))
-    for batch in frame_batches(frames.n_frames, len(species)):
-        for frame, cell in zip(frames.positions[batch, :], cells[batch], strict=True):
-            bonded, nearest = bonded_partners(frame[vertices], frame[partner_atoms], cell, reach)
-            ends, others = vertices[bonded], partner_atoms[nearest]
-            bonds = minimum_image((frame[others] - frame[ends])[np.newaxis], cell)[0]
-            kinds = kind_of[others]
-            n_vertices = np.bincount(kinds, minlength=len(partners))
-            per_density = np.abs(np.linalg.det(cell)) / np.maximum(n_vertices, 1)
-            for a, mobile in enumerate(frames.mobile):
-                ions = frames.atoms_of(mobile)
-                i, j, distances = neighbours_within(frame[ions], frame[ends], cell, r_edges[-1])
-                sights = minimum_image((frame[ions[i]] - frame[ends[j]])[np.newaxis], cell)[0]
-                crossed = np.linalg.norm(np.cross(sights, bonds[j]), axis=-1)
-                angles = np.arctan2(crossed, np.einsum("ij,ij->i", sights, bonds[j]))
-                r_bins = np.minimum((distances * (n_bins / r_edges[-1])).astype(np.intp), n_bins - 1)
-                angle_bins = np.minimum((angles * (n_angles / np.pi)).astype(np.intp), n_angles - 1)
-                flat = (kinds[j] * n_bins + r_bins) * n_angles + angle_bins
-                counts = np.bincount(flat, minlength=total[0, a].size).reshape(total[0, a].shape)
-                total[0, a] += counts * per_density[:, np.newaxis, np.newaxis] / len(ions)
-                total[1, a] += counts
+    total = np.zeros((2, len(frames.mobile), len(partners), len(r_edges) - 1, n_angles))
+    for a, mobile in enumerate(frames.mobile):
+        ions = frames.atoms_of(mobile)
+        weighted, counts = angle_histogram(
+            frames.positions, frames.cell, ions, vertices, partner_atoms, kinds, reach, r_edges, n_angles
+        )
+        total[:, a] = weighted / len(ions), counts
     return total

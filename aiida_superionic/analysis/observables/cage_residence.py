@@ -12,37 +12,69 @@ from aiida_superionic.analysis.observables.radial_distribution import cage_cutof
 from aiida_superionic.analysis.pairs import neighbour_sets
 from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import Curve, Result, Scalar
-from aiida_superionic.analysis.statistics import block_statistics, count_lags
-from aiida_superionic.analysis.trajectory import Array, Trajectory
+from aiida_superionic.analysis.statistics import N_BLOCKS, block_statistics, count_lags
+from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
 from aiida_superionic.units import TIME_IN_FS
 
-_CUTOFF_SHIFT = 0.2
+_CUTOFF_SHIFTS = {"": 0.0, "_shorter_cutoff": -0.2, "_longer_cutoff": 0.2}
 """Å by which the cutoff is moved to show how much the residence time depends on it."""
 
 
-def probability_unchanged(states: NDArray[np.uint64], n_lags: int) -> Array:
-    """Return the probability that a state at t0 + t equals that at t0, over all columns and origins.
+class UnchangedStates:
+    """How often a state at t0 + t equals that at t0, over all columns and origins, counted while the frames pass by.
+
+    What is kept of each column are the runs of equal states that the longest lag reaches back to: memory does not grow
+    with the number of frames, and time grows in proportion to it.
 
     Parameters
     ----------
-    states
-        One number per state, shape (T, n).
+    n_frames, n_columns
+        Number of frames that will come, and of states in each.
     n_lags
         Number of lags, the zero lag included.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (n_lags,).
+    n_blocks
+        Number of equal contiguous blocks that are counted by themselves beside the whole.
     """
-    n_frames, n_columns = states.shape
-    # Small integers in contiguous rows compare several times as fast.
-    _, inverse = np.unique(states, return_inverse=True)
-    rows = np.ascontiguousarray(inverse.reshape(states.shape).T.astype(np.int32))
-    equal = np.zeros(n_lags)
-    for row in rows:
-        equal += [np.count_nonzero(row[: n_frames - lag] == row[lag:]) for lag in range(n_lags)]
-    return np.asarray(equal / (n_columns * (n_frames - np.arange(n_lags))))
+
+    def __init__(self, n_frames: int, n_columns: int, n_lags: int, n_blocks: int = N_BLOCKS) -> None:
+        self._n_frames, self._n_columns = n_frames, n_columns
+        self._block_size = n_frames // n_blocks
+        self._n_seen = 0
+        self._states = np.empty((n_columns, n_lags), dtype=np.uint64)
+        self._starts = np.empty((n_columns, n_lags), dtype=np.int64)
+        self._n_runs = np.zeros(n_columns, dtype=np.int64)
+        # The counts are piecewise linear in the lag: what is summed is where, and by how much, their slope changes.
+        self._bends = np.zeros((n_blocks + 1, n_lags), dtype=np.int64)
+
+    def add(self, states: NDArray[np.uint64]) -> None:
+        """Count the next frames, shape (t, number of columns), one number per state."""
+        from aiida_superionic.analysis import state_kernels  # noqa: PLC0415 - imports Numba
+
+        state_kernels.add_frames(
+            states,
+            self._n_seen,
+            self._n_frames,
+            self._states,
+            self._starts,
+            self._n_runs,
+            self._block_size,
+            self._bends,
+        )
+        self._n_seen += len(states)
+
+    def probability(self, start: int, stop: int) -> Array:
+        """Return the probability at each lag in one block, or in the whole, when all frames have come.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n_lags,).
+        """
+        whole = (start, stop) == (0, self._n_frames)
+        bends = self._bends.sum(axis=0) if whole else self._bends[start // self._block_size]
+        origins = self._n_columns * (stop - start - np.arange(len(bends)))
+        equal = origins[0] + np.concatenate(([0], np.cumsum(np.cumsum(bends)[:-1])))
+        return np.asarray(equal / origins)
 
 
 def _cage_of(trajectory: Trajectory, neighbour: str | None) -> str:
@@ -100,22 +132,23 @@ def cage_residence(
     for kind in trajectory.mobile:
         radius = cage_cutoff(trajectory, kind, host) if cutoff is None else cutoff
         scalars[f"cage_cutoff_{kind}"] = Scalar(radius, None, "Å")
-        for suffix, shift in (("", 0.0), ("_shorter_cutoff", -_CUTOFF_SHIFT), ("_longer_cutoff", _CUTOFF_SHIFT)):
-            sets = neighbour_sets(
-                trajectory.positions,
-                trajectory.cell,
-                trajectory.atoms_of(kind),
-                trajectory.atoms_of(host),
-                radius + shift,
-            )
+        ions, cage = trajectory.atoms_of(kind), trajectory.atoms_of(host)
+        cutoffs = {suffix: radius + shift for suffix, shift in _CUTOFF_SHIFTS.items()}
+        unchanged = {suffix: UnchangedStates(trajectory.n_frames, len(ions), n_lags) for suffix in cutoffs}
+        for part in frame_batches(trajectory.n_frames, len(trajectory.species)):
+            frames = trajectory.frames(part.start, part.stop)
+            sets = neighbour_sets(frames.positions, frames.cell, ions, cage, list(cutoffs.values()))
+            for i, states in enumerate(unchanged.values()):
+                states.add(sets[..., i])
+        for suffix, states in unchanged.items():
 
-            def estimate(start: int, stop: int, sets: NDArray[np.uint64] = sets) -> Mapping[str, ArrayLike]:
-                probability = probability_unchanged(sets[start:stop], n_lags)
+            def estimate(start: int, stop: int, states: UnchangedStates = states) -> Mapping[str, ArrayLike]:
+                probability = states.probability(start, stop)
                 return {"probability": probability, "time": np.trapezoid(probability, lags)}
 
             result = block_statistics(estimate, trajectory.n_frames)
             scalars[f"cage_residence_time{suffix}_{kind}"] = Scalar(*result.scalar("time", TIME_IN_FS), "fs")
-            if not shift:
+            if not suffix:
                 curves[f"cage_residence_{kind}"] = Curve(
                     lags,
                     result.value["probability"],

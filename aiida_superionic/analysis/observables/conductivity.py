@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from aiida_superionic.analysis.correlation import lag_times, mean_squared_displacement
 from aiida_superionic.analysis.einstein_relation import EinsteinFit
-from aiida_superionic.analysis.observables.temperature import kinetic_temperature
+from aiida_superionic.analysis.observables.temperature import given_or_kinetic
 from aiida_superionic.analysis.reference_frame import RelativeVectors, positions_in_host_frame
 from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import Curve, Result, Scalar
@@ -23,7 +23,6 @@ _ROUNDING = 1e-9
 
 @observable(
     needs=("positions", "mobile", "formal_charges"),
-    routine=False,
     equation="σ_NE = Σ N q² D /(V k_B T);  σ = slope of ⟨|Σ q (r(t0 + t) − r(t0))|²⟩ /(6 V k_B T);  H = σ_NE/σ",
     source="Nernst–Einstein and Einstein relations; Haven ratio",
 )
@@ -84,7 +83,7 @@ def conductivity(
 
     result = block_statistics(estimate, trajectory.n_frames)
     volume = float(np.abs(np.linalg.det(trajectory.cell)).mean())
-    factor = CONDUCTIVITY_IN_MS_PER_CM / (volume * BOLTZMANN * _temperature(trajectory, temperature))
+    factor = CONDUCTIVITY_IN_MS_PER_CM / (volume * BOLTZMANN * given_or_kinetic(trajectory, temperature))
     independent, independent_error = result.scalar("independent")
     collective, scatter = result.scalar("collective")
     relative_error = fit.relative_error(1, trajectory.n_frames)
@@ -119,15 +118,6 @@ def _sum_over_atoms(ions: RelativeVectors) -> Array:
     for part in frame_batches(*ions.shape[:2]):
         total[part] = (ions[part, :] - first).sum(axis=1)
     return total
-
-
-def _temperature(trajectory: Trajectory, given: float | None) -> float:
-    if given is None and trajectory.velocities is None:
-        raise ParameterError("conductivity needs the temperature, as the trajectory holds no velocities")
-    value = float(kinetic_temperature(trajectory).mean()) if given is None else given
-    if not value > 0.0:
-        raise ParameterError(f"temperature is {value:g} K where a positive one is expected")
-    return value
 
 
 def _resolved(value: float, error: float, scatter: float) -> Scalar:

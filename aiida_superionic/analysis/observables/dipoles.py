@@ -6,16 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import constants
 
 from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import Curve, Result, Scalar
 from aiida_superionic.analysis.statistics import block_statistics
 from aiida_superionic.analysis.trajectory import Array, Trajectory
 from aiida_superionic.analysis.wannier_centres import anion_of, centre_bonds
-
-DIPOLE_IN_DEBYE: float = constants.elementary_charge * constants.angstrom * constants.speed_of_light * 1e21
-"""D per e Å. (1 D is 1e-21/c C m.)"""
+from aiida_superionic.units import DIPOLE_IN_DEBYE
 
 _ELECTRONS_PER_CENTRE = 2.0
 
@@ -29,8 +26,7 @@ def dipole_moments(bonds: Array) -> Array:
 
 
 @observable(
-    needs=("positions",),
-    routine=False,
+    needs=("positions", "centres"),
     equation="μ = −2e Σ (r_centre − r_ion), minimum image;  ρ(|μ|)",
     source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, Fig 7",
 )

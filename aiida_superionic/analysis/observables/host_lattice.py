@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from aiida_superionic.analysis.pairs import half_width, neighbours_within
+from aiida_superionic.analysis.periodic import nearest_images
 from aiida_superionic.analysis.reference_frame import RelativeVectors, positions_in_host_frame
 from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import NotConverged, Result, Scalar
@@ -80,12 +80,5 @@ def _mean_and_spread(ions: RelativeVectors) -> tuple[Array, float]:
 
 
 def _nearest_distance(points: Array, cell: Array) -> float:
-    """Return the distance of a point to its nearest neighbour, averaged over the points.
-
-    A point without a neighbour within half the width of the cell has its own image at the width.
-    """
-    reach = half_width(cell)
-    i, _, distances = neighbours_within(points, points, cell, reach, exclude_same=True)
-    nearest: NDArray[np.float64] = np.full(len(points), 2.0 * reach)
-    np.minimum.at(nearest, i, distances)
-    return float(nearest.mean())
+    """Return the distance of a point to its nearest neighbour, averaged over the points and images of them."""
+    return float(nearest_images(points, points, cell, 2)[0][:, 1].mean())

@@ -1,8 +1,9 @@
-"""Jumps of the mobile ions between the interstices of the host lattice, and the occupancy of these."""
+"""Jumps of the mobile ions between sites of the host lattice, and the occupancy of these."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,42 +12,19 @@ from aiida_superionic.analysis.periodic import minimum_image
 from aiida_superionic.analysis.registry import observable
 from aiida_superionic.analysis.results import Curve, Result, Scalar
 from aiida_superionic.analysis.sites import (
-    cage_species,
     changes,
     frames_of,
-    host_interstices,
     lasting_states,
     mobile_in_sites,
+    site_places,
 )
-from aiida_superionic.analysis.statistics import Estimate, block_statistics
+from aiida_superionic.analysis.statistics import Estimate, block_statistics, event_frequency
 from aiida_superionic.analysis.trajectory import Array, Trajectory
 from aiida_superionic.units import DIFFUSION_IN_CM2_PER_S
 
-PER_NS = 1e3
-"""1/ns per 1/ps."""
-
-NO_EVENT_BOUND = 3.0
-"""Mean number of events that would give none with a probability of 5 % (Poisson)."""
-
-
-def frequency_scalar(estimate: Estimate, name: str, exposure: float) -> Scalar:
-    """Return a frequency in 1/ns from one in 1/ps, or its upper bound where no event was seen.
-
-    Parameters
-    ----------
-    estimate, name
-        Where the frequency is.
-    exposure
-        Time that was watched, summed over ions or rotors, in ps.
-    """
-    value, error = estimate.scalar(name, PER_NS)
-    if value > 0.0:
-        return Scalar(value, error, "1/ns")
-    return Scalar(None, None, "1/ns", upper_bound=NO_EVENT_BOUND / exposure * PER_NS)
-
 
 def jump_statistics(states: NDArray[np.generic], sites: Array, cell: Array, timestep: float) -> Estimate:
-    """Return the frequency of jumps and what they give for diffusion.
+    """Return how far jumps go and what they give for diffusion.
 
     Parameters
     ----------
@@ -62,20 +40,22 @@ def jump_statistics(states: NDArray[np.generic], sites: Array, cell: Array, time
     Returns
     -------
     Estimate
-        ``frequency`` k per ion in 1/ps, ``square`` the mean square length a² of a jump in Å² (0 where there is none),
-        and ``diffusion`` k a²/6 in Å²/ps.
+        ``square``, the mean square length a² of a jump in Å² (0 where there is none), and ``diffusion``, k a²/6 in
+        Å²/ps with k the frequency of jumps per ion.
     """
     frames, ions = changes(states)
     vectors = minimum_image((sites[states[frames, ions]] - sites[states[frames - 1, ions]])[None], cell)[0]
-    squares = np.sum(vectors**2, axis=1)
+    squares = np.full(len(vectors), np.inf)
+    # A jump may be longer than half the width of the cell, where rounding does not find the shortest image.
+    for image in product((-1, 0, 1), repeat=3):
+        np.minimum(squares, np.sum((vectors + np.array(image) @ cell) ** 2, axis=1), out=squares)
 
     def estimate(start: int, stop: int) -> Mapping[str, ArrayLike]:
-        part = squares[(frames >= max(start, 1)) & (frames < stop)]
-        frequency = len(part) / ((stop - start) * timestep * states.shape[1])
-        square = part.mean() if len(part) else 0.0
-        return {"frequency": frequency, "square": square, "diffusion": frequency * square / 6.0}
+        part = squares[(frames > start) & (frames <= stop)]
+        watched = (stop - start) * timestep * states.shape[1]
+        return {"square": part.mean() if len(part) else 0.0, "diffusion": part.sum() / (6.0 * watched)}
 
-    return block_statistics(estimate, len(states))
+    return block_statistics(estimate, len(states) - 1)
 
 
 @observable(
@@ -83,12 +63,20 @@ def jump_statistics(states: NDArray[np.generic], sites: Array, cell: Array, time
     equation="k = jumps per ion and time;  D_jump = k ⟨a²⟩ / 6",
     source="definition",
 )
-def jumps(trajectory: Trajectory, *, dwell: float = 0.1, neighbour: str | None = None) -> Result:
-    """How often a mobile ion jumps between tetrahedral interstices, and how far.
+def jumps(
+    trajectory: Trajectory,
+    *,
+    dwell: float = 0.1,
+    neighbour: str | None = None,
+    corners: int = 4,
+    sites: tuple[float, ...] = (),
+) -> Result:
+    """How often a mobile ion jumps between sites, and how far.
 
-    The sites are the empty tetrahedral interstices (vertices of the Voronoi tessellation) of the mean places of one
-    host species. An ion is in the site that it is nearest to; visits shorter than the dwell time are none. k⟨a²⟩/6 is
-    the diffusion coefficient that uncorrelated jumps would give; it is more than the true one where ions jump back.
+    The sites are the empty interstices (vertices of the Voronoi tessellation) of the mean places of one host species,
+    the tetrahedral ones where nothing else is said, or places that are given. An ion is in the site that it is nearest
+    to; visits shorter than the dwell time are none. k⟨a²⟩/6 is the diffusion coefficient that uncorrelated jumps would
+    give; it is more than the true one where ions jump back.
 
     Parameters
     ----------
@@ -98,11 +86,15 @@ def jumps(trajectory: Trajectory, *, dwell: float = 0.1, neighbour: str | None =
         Shortest visit in ps that counts.
     neighbour
         The host species that makes the sites; need not be given where there is one only.
+    corners
+        Host ions around a site: 4 for tetrahedral interstices, 6 for octahedral ones.
+    sites
+        Sites in place of interstices, as three fractional coordinates each in the cell of the first frame.
 
     Returns
     -------
     Result
-        ``interstices``, their number; for each mobile species X the scalars ``jump_frequency_X`` in 1/ns per ion (an
+        ``sites``, their number; for each mobile species X the scalars ``jump_frequency_X`` in 1/ns per ion (an
         upper bound, of 95 % confidence, where no jump was seen), ``jump_length_X`` (√⟨a²⟩) in Å and
         ``jump_diffusion_X`` in cm²/s.
 
@@ -110,15 +102,18 @@ def jumps(trajectory: Trajectory, *, dwell: float = 0.1, neighbour: str | None =
     ------
     NotConverged
         If the host lattice has no such interstices.
+    ParameterError
+        If there are fewer corners than four, or the coordinates are not three for each site.
     """
     n_dwell = frames_of(dwell, trajectory, "dwell")
-    interstices, cell = host_interstices(trajectory, cage_species(trajectory, neighbour))
-    sites = interstices.centres
-    scalars = {"interstices": Scalar(float(len(sites)), None, "1")}
-    for kind, states in mobile_in_sites(trajectory, trajectory.mobile, sites, cell).items():
-        result = jump_statistics(lasting_states(states, n_dwell), sites, cell, trajectory.timestep)
-        exposure = trajectory.duration * states.shape[1]
-        scalars[f"jump_frequency_{kind}"] = frequency_scalar(result, "frequency", exposure)
+    places, cell = site_places(trajectory, neighbour, corners, sites)
+    scalars = {"sites": Scalar(float(len(places)), None, "1")}
+    for kind, states in mobile_in_sites(trajectory, trajectory.mobile, places, cell).items():
+        lasting = lasting_states(states, n_dwell)
+        scalars[f"jump_frequency_{kind}"] = event_frequency(
+            changes(lasting)[0] - 1, trajectory.n_frames - 1, trajectory.timestep, states.shape[1]
+        )
+        result = jump_statistics(lasting, places, cell, trajectory.timestep)
         if result.value["square"] > 0.0:
             length = float(np.sqrt(result.value["square"]))
             scalars[f"jump_length_{kind}"] = Scalar(length, float(result.error["square"]) / (2.0 * length), "Å")
@@ -131,8 +126,12 @@ def jumps(trajectory: Trajectory, *, dwell: float = 0.1, neighbour: str | None =
     equation="n_s = ⟨number of ions nearest to site s⟩",
     source="definition",
 )
-def occupancy(trajectory: Trajectory, *, neighbour: str | None = None) -> Result:
-    """Occupancy of the tetrahedral interstices of the host lattice by the mobile ions.
+def occupancy(
+    trajectory: Trajectory, *, neighbour: str | None = None, corners: int = 4, sites: tuple[float, ...] = ()
+) -> Result:
+    """Occupancy of the sites of the host lattice by the mobile ions.
+
+    The sites are those of ``jumps``.
 
     Parameters
     ----------
@@ -140,6 +139,10 @@ def occupancy(trajectory: Trajectory, *, neighbour: str | None = None) -> Result
         Positions in the frame of the host lattice, with mobile and host species.
     neighbour
         The host species that makes the sites; need not be given where there is one only.
+    corners
+        Host ions around a site: 4 for tetrahedral interstices, 6 for octahedral ones.
+    sites
+        Sites in place of interstices, as three fractional coordinates each in the cell of the first frame.
 
     Returns
     -------
@@ -147,17 +150,19 @@ def occupancy(trajectory: Trajectory, *, neighbour: str | None = None) -> Result
         For each mobile species X the scalars ``occupancy_X`` (ions per site), ``occupancy_spread_X`` (standard
         deviation over the sites of their mean occupancies, which holds the noise of a short run too) and
         ``double_occupancy_X`` (fraction of sites that hold more than one ion); the curve ``occupancy_X`` of the sites
-        in ascending order.
+        in ascending order, or in the order in which they are given.
 
     Raises
     ------
     NotConverged
         If the host lattice has no such interstices.
+    ParameterError
+        If there are fewer corners than four, or the coordinates are not three for each site.
     """
-    interstices, cell = host_interstices(trajectory, cage_species(trajectory, neighbour))
-    n_sites = len(interstices.centres)
+    places, cell = site_places(trajectory, neighbour, corners, sites)
+    n_sites = len(places)
     scalars, curves = {}, {}
-    for kind, states in mobile_in_sites(trajectory, trajectory.mobile, interstices.centres, cell).items():
+    for kind, states in mobile_in_sites(trajectory, trajectory.mobile, places, cell).items():
 
         def estimate(start: int, stop: int, states: NDArray[np.intp] = states) -> Mapping[str, ArrayLike]:
             part = states[start:stop]
@@ -170,11 +175,11 @@ def occupancy(trajectory: Trajectory, *, neighbour: str | None = None) -> Result
         scalars[f"occupancy_{kind}"] = Scalar(states.shape[1] / n_sites, None, "1")
         scalars[f"occupancy_spread_{kind}"] = Scalar(*result.scalar("spread"), "1")
         scalars[f"double_occupancy_{kind}"] = Scalar(*result.scalar("double"), "1")
-        order = np.argsort(result.value["mean"], kind="stable")
+        order = np.arange(n_sites) if sites else np.argsort(result.value["mean"], kind="stable")
         curves[f"occupancy_{kind}"] = Curve(
             np.arange(1.0, n_sites + 1.0),
             result.value["mean"][order],
-            "site, in order of occupancy",
+            "site, as given" if sites else "site, in order of occupancy",
             "1",
             f"occupancy by {kind}",
             "1",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 
 import numpy as np
 from numpy.polynomial import Polynomial
@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 from aiida_superionic.analysis.histograms import counted_once
 from aiida_superionic.analysis.pairs import half_width, pair_histogram
 from aiida_superionic.analysis.registry import ParameterError, observable
-from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
+from aiida_superionic.analysis.results import Curve, NotConverged, Result
 from aiida_superionic.analysis.statistics import Estimate, block_statistics
 from aiida_superionic.analysis.trajectory import Array, Trajectory
+from aiida_superionic.analysis.wannier_centres import with_centres_named
 
 BIN_WIDTH = 0.05
 """Default width of a bin in Å."""
@@ -116,7 +117,7 @@ def pair_distribution(
     Returns
     -------
     tuple
-        Midpoints r of the bins in Å, and the estimates of ``g``, of the same shape, and of its ``first_minimum``.
+        Midpoints r of the bins in Å, and the estimate of ``g``, of the same shape.
 
     Raises
     ------
@@ -139,8 +140,7 @@ def pair_distribution(
     counted = counted_once(count, part.n_frames)
 
     def estimate(start: int, stop: int) -> Mapping[str, ArrayLike]:
-        g = counted(start, stop) / ((stop - start) * n_pairs * shells)
-        return {"g": g, "first_minimum": first_minimum(r, g)}
+        return {"g": counted(start, stop) / ((stop - start) * n_pairs * shells)}
 
     return r, block_statistics(estimate, part.n_frames)
 
@@ -182,15 +182,17 @@ def first_minimum(r: Array, g: Array) -> float:
     return rough + float(found[0]) if len(found) else rough
 
 
-def cage_cutoff(trajectory: Trajectory, mobile: str, host: str) -> float:
+def cage_cutoff(trajectory: Trajectory, mobile: str, host: str, max_frames: int = MAX_FRAMES) -> float:
     """Return the first minimum of this run's g(r) between a mobile and a host species, in Å.
+
+    See :func:`first_minimum`. ``max_frames`` evenly spaced frames are averaged over.
 
     Raises
     ------
     NotConverged
         If there is none.
     """
-    r, estimate = pair_distribution(trajectory, mobile, host, r_max=None, bin_width=BIN_WIDTH, max_frames=MAX_FRAMES)
+    r, estimate = pair_distribution(trajectory, mobile, host, r_max=None, bin_width=BIN_WIDTH, max_frames=max_frames)
     cutoff = first_minimum(r, estimate.value["g"])
     if np.isnan(cutoff):
         raise NotConverged(f"g(r) of {mobile} and {host} has no first minimum; give the cutoff")
@@ -209,7 +211,9 @@ def radial_distribution(
     bin_width: float = BIN_WIDTH,
     max_frames: int = MAX_FRAMES,
 ) -> Result:
-    """Radial distribution function of every pair of species.
+    """Radial distribution function of every pair of species, and of ions and Wannier centres.
+
+    Centres are told apart by the species of the ion that they belong to.
 
     Parameters
     ----------
@@ -226,10 +230,16 @@ def radial_distribution(
     Returns
     -------
     Result
-        The curve ``radial_distribution_X_Y`` for every pair of species; for mobile X and host Y the scalar
-        ``first_minimum_X_Y`` in Å (None where the curve has none), found as :func:`first_minimum` says.
+        The curve ``radial_distribution_X_Y`` for every pair of species. Where there are Wannier centres, the curve
+        ``radial_distribution_centres_X_Y`` of every species X and the centres of Y.
+
+    Raises
+    ------
+    ParameterError
+        If r_max is further than the cell allows, a parameter is not positive, or a Wannier centre is not where it must
+        be.
     """
-    scalars, curves = {}, {}
+    curves = {}
     for first, second in combinations_with_replacement(mobile_first(trajectory), 2):
         if first == second and len(trajectory.atoms_of(first)) == 1:
             continue
@@ -239,9 +249,17 @@ def radial_distribution(
         curves[f"radial_distribution_{first}_{second}"] = Curve(
             r, estimate.value["g"], "distance", "Å", f"g(r) of {first} and {second}", "1", estimate.error["g"]
         )
-        if first in trajectory.mobile and second in trajectory.host:
-            value, error = estimate.scalar("first_minimum")
-            scalars[f"first_minimum_{first}_{second}"] = Scalar(
-                value if np.isfinite(value) else None, error if np.isfinite(error) else None, "Å"
+    if len(trajectory.centres):
+        named, centres = with_centres_named(evenly_spaced(trajectory, max_frames))
+        for first, (second, name) in product(mobile_first(trajectory), centres.items()):
+            r, estimate = pair_distribution(named, first, name, r_max=r_max, bin_width=bin_width, max_frames=max_frames)
+            curves[f"radial_distribution_centres_{first}_{second}"] = Curve(
+                r,
+                estimate.value["g"],
+                "distance",
+                "Å",
+                f"g(r) of {first} and centres of {second}",
+                "1",
+                estimate.error["g"],
             )
-    return Result(scalars, curves)
+    return Result(curves=curves)

@@ -1,25 +1,21 @@
-"""Orientation of polyanions: angles with the lattice, free energy, reorientations and conformer changes."""
+"""Orientation of polyanions: their angles with the lattice."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from aiida_superionic.analysis.correlation import lag_times
-from aiida_superionic.analysis.observables.jumps import frequency_scalar
-from aiida_superionic.analysis.observables.temperature import kinetic_temperature
-from aiida_superionic.analysis.orientation import angle_between, basin_changes, best_rotation
+from aiida_superionic.analysis.orientation import angle_between
 from aiida_superionic.analysis.polyanions import Polyanions, find_polyanions
 from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import Curve, Result
-from aiida_superionic.analysis.sites import frames_of
 from aiida_superionic.analysis.statistics import Estimate, block_statistics
-from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
-from aiida_superionic.units import BOLTZMANN
+from aiida_superionic.analysis.trajectory import Array, Trajectory
 
-_SOURCE = "Disentangling cation-polyanion coupling in solid electrolytes, Fig 2"
+SOURCE = "Disentangling cation-polyanion coupling in solid electrolytes, Fig 2"
 _SAME_VECTOR = 5.0
 """Degrees within which two symmetry-equivalent vectors are one."""
 
@@ -37,44 +33,6 @@ def body_fixed_vector(polyanions: Polyanions, reference: Array) -> Array:
         # The axis along which the mass lies furthest out is that of the least moment.
         vector = np.linalg.eigh(np.einsum("n,nx,ny->xy", polyanions.masses, reference, reference))[1][:, -1]
     return np.asarray(vector / np.linalg.norm(vector))
-
-
-def torsion(polyanions: Polyanions, positions: Array, reference: Array) -> Array | None:
-    """Return the torsion of two groups about the bond between their centres, as unit vectors of shape (T, n, 2).
-
-    It is relative to the reference's, and None for a polyanion that is not made of two centres and outer atoms that
-    are bonded to one of them each.
-
-    Parameters
-    ----------
-    polyanions
-        What the positions are of.
-    positions
-        Shape (T, number of polyanions, n, 3).
-    reference
-        Shape (n, 3).
-    """
-    degrees = polyanions.bonded.sum(axis=1)
-    inner = np.flatnonzero(degrees > 1)
-    if len(inner) != 2 or not polyanions.bonded[inner[0], inner[1]]:
-        return None
-    outer = [np.flatnonzero(polyanions.bonded[centre] & (degrees == 1)) for centre in inner]
-    turned = _azimuths(positions, inner, outer[0][0]) * _azimuths(reference, inner, outer[0][0]).conj()
-    turn = turned[..., outer[1]].sum(axis=-1) * turned[..., outer[0]].sum(axis=-1).conj()
-    turn /= np.abs(turn)
-    return np.stack((turn.real, turn.imag), axis=-1)
-
-
-def _azimuths(positions: Array, inner: NDArray[np.intp], zero: np.intp) -> NDArray[np.complex128]:
-    """Return places around the axis between two atoms as complex numbers, the atom ``zero`` at phase 0."""
-    start = positions[..., inner[:1], :]
-    axis = positions[..., inner[1:], :] - start
-    axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
-    relative = positions - start
-    across = relative - np.sum(relative * axis, axis=-1, keepdims=True) * axis
-    first = across[..., zero, None, :] / np.linalg.norm(across[..., zero, None, :], axis=-1, keepdims=True)
-    second = np.cross(axis, first)
-    return np.asarray(np.sum(across * first, axis=-1) + 1j * np.sum(across * second, axis=-1))
 
 
 def equivalent_vectors(vector: Array, symmetry: Array) -> Array:
@@ -122,9 +80,8 @@ def angle_densities(trajectory: Trajectory, polyanions: Polyanions, bin_width: f
         raise ParameterError(f"bin_width {bin_width:g}° (at most 90°) and max_frames {max_frames} must be positive")
     part = trajectory.every(-(-trajectory.n_frames // max_frames))
     reference = polyanions.reference(trajectory)
-    positions = polyanions.positions(part)
     vectors = equivalent_vectors(body_fixed_vector(polyanions, reference), polyanions.symmetry(reference))
-    turned = np.einsum("tuij,mj->tumi", best_rotation(reference, positions, polyanions.masses), vectors)
+    turned = np.einsum("tuij,mj->tumi", polyanions.rotations(part, reference), vectors)
     angles = lattice_angles(turned, part.cell)
     edges = np.linspace(0.0, 180.0, round(180.0 / bin_width) + 1)
     uniform = -0.5 * np.diff(np.cos(np.radians(edges)))
@@ -137,10 +94,9 @@ def angle_densities(trajectory: Trajectory, polyanions: Polyanions, bin_width: f
 
 
 @observable(
-    needs=("positions",),
-    routine=False,
+    needs=("positions", "polyanions"),
     equation="θ = angle of a body-fixed vector with each cell vector;  p(θ), sin θ / 2 for free rotation",
-    source=_SOURCE,
+    source=SOURCE,
 )
 def rotor_angles(trajectory: Trajectory, *, bin_width: float = 5.0, max_frames: int = 2000) -> Result:
     """Angles of a body-fixed vector of each polyanion with the cell vectors.
@@ -178,9 +134,8 @@ def rotor_angles(trajectory: Trajectory, *, bin_width: float = 5.0, max_frames: 
         part = trajectory.every(-(-trajectory.n_frames // max_frames))
         reference = polyanions.reference(trajectory)
         vector = body_fixed_vector(polyanions, reference)
-        first = polyanions.part(np.array([0])).positions(part)[:, 0]
-        turned = best_rotation(reference, first, polyanions.masses) @ vector
-        series = lattice_angles(turned, part.cell)
+        turned = polyanions.part(np.array([0])).rotations(part, reference)[:, 0]
+        series = lattice_angles(turned @ vector, part.cell)
         for axis, name in enumerate("abc"):
             curves[f"rotor_angle_distribution_{name}_{formula}"] = Curve(
                 middles,
@@ -200,143 +155,3 @@ def rotor_angles(trajectory: Trajectory, *, bin_width: float = 5.0, max_frames: 
                 "degree",
             )
     return Result(curves=curves)
-
-
-@observable(
-    needs=("positions",),
-    routine=False,
-    equation="F(θ) = −k_B T ln (p(θ) / sin θ), its least value 0",
-    source="Disentangling cation-polyanion coupling in solid electrolytes, Fig S5",
-)
-def rotational_free_energy(
-    trajectory: Trajectory, *, temperature: float | None = None, bin_width: float = 5.0, max_frames: int = 2000
-) -> Result:
-    """Free energy of the polyanions against the angle of their vector with each cell vector.
-
-    Divided by sin θ, the density of directions is flat for a free rotor, and so is F. Angles that were never seen have
-    no point.
-
-    Parameters
-    ----------
-    trajectory
-        As for ``rotor_angles``.
-    temperature
-        In K; the kinetic temperature of the run, which then needs velocities, where it is not given.
-    bin_width
-        In degrees.
-    max_frames
-        Evenly spaced frames to use.
-
-    Returns
-    -------
-    Result
-        For each formula X the curves ``rotational_free_energy_a_X``, ``_b_X`` and ``_c_X`` in eV against degrees.
-
-    Raises
-    ------
-    NotConverged
-        If there are no polyanions.
-    ParameterError
-        If there is no temperature.
-    """
-    found = find_polyanions(trajectory)
-    if temperature is None:
-        if trajectory.velocities is None:
-            raise ParameterError("the trajectory holds no velocities to take a temperature from; give the temperature")
-        temperature = float(kinetic_temperature(trajectory).mean())
-    if not temperature > 0.0:
-        raise ParameterError(f"temperature is {temperature:g} K and must be positive")
-    curves = {}
-    for formula, polyanions in found.items():
-        result = angle_densities(trajectory, polyanions, bin_width, max_frames)
-        edges = result.value["edges"]
-        for axis, name in enumerate("abc"):
-            density, error = result.value["density"][axis], result.error["density"][axis]
-            seen = density > 0.0
-            curves[f"rotational_free_energy_{name}_{formula}"] = Curve(
-                0.5 * (edges[1:] + edges[:-1])[seen],
-                BOLTZMANN * temperature * np.log(density.max() / density[seen]),
-                f"angle with {name}",
-                "degree",
-                f"free energy of {formula}",
-                "eV",
-                BOLTZMANN * temperature * error[seen] / density[seen],
-            )
-    return Result(curves=curves)
-
-
-def _orientations(trajectory: Trajectory, polyanions: Polyanions) -> dict[str, Array]:
-    """Return the rotations, vectors and torsions of all frames, by the name of the frequency of their changes."""
-    reference = polyanions.reference(trajectory)
-    vector = body_fixed_vector(polyanions, reference)
-    rotations, torsions = [], []
-    for part in frame_batches(trajectory.n_frames, polyanions.atoms.size):
-        positions = polyanions.positions(trajectory.frames(part.start, part.stop))
-        rotations.append(best_rotation(reference, positions, polyanions.masses))
-        if (turn := torsion(polyanions, positions, reference)) is not None:
-            torsions.append(turn)
-    orientations = {"reorientation_frequency": np.concatenate(rotations)}
-    orientations["vector_reorientation_frequency"] = orientations["reorientation_frequency"] @ vector
-    if torsions:
-        orientations["conformer_frequency"] = np.concatenate(torsions)
-    return orientations
-
-
-@observable(
-    needs=("positions",),
-    routine=False,
-    equation="frequency = changes above a threshold between successive basins, per polyanion and time",
-    source=_SOURCE,
-)
-def reorientations(
-    trajectory: Trajectory, *, threshold: float = 70.0, dwell: float = 0.2, smoothing: float = 0.1
-) -> Result:
-    """How often a polyanion turns from one orientation into another, and changes its conformer.
-
-    Orientations are averaged over the smoothing time. A polyanion that is further from its basin than the threshold,
-    and then stays for the dwell time within half the threshold of where it first was, is in a new basin. This is
-    counted for the rotation of the whole polyanion, for the direction of one body-fixed vector alone, as the source
-    does (turns about the vector escape it), and, where two groups turn against each other as in P2S6, for their
-    torsion. Like atoms are told apart.
-
-    Parameters
-    ----------
-    trajectory
-        Positions and cell; polyanions are found in the first frame.
-    threshold
-        In degrees.
-    dwell, smoothing
-        In ps; each is at least one frame.
-
-    Returns
-    -------
-    Result
-        For each formula X the scalars ``reorientation_frequency_X``, ``vector_reorientation_frequency_X`` and, where
-        there is a torsion, ``conformer_frequency_X`` in 1/ns per polyanion: an upper bound, of 95 % confidence, where
-        no change was seen.
-
-    Raises
-    ------
-    NotConverged
-        If there are no polyanions.
-    ParameterError
-        If the threshold is not between 0 and 180°.
-    """
-    if not 0.0 < threshold < 180.0:
-        raise ParameterError(f"threshold is {threshold:g}° where an angle between 0 and 180° is expected")
-    n_dwell, n_smooth = frames_of(dwell, trajectory, "dwell"), frames_of(smoothing, trajectory, "smoothing")
-    scalars = {}
-    for formula, polyanions in find_polyanions(trajectory).items():
-        n_rotors = len(polyanions.atoms)
-        for name, orientation in _orientations(trajectory, polyanions).items():
-            frames, _ = basin_changes(orientation, threshold, n_dwell, n_smooth)
-
-            def estimate(
-                start: int, stop: int, frames: NDArray[np.intp] = frames, n_rotors: int = n_rotors
-            ) -> Mapping[str, ArrayLike]:
-                events = np.count_nonzero((frames >= start) & (frames < stop))
-                return {"frequency": events / ((stop - start) * trajectory.timestep * n_rotors)}
-
-            result = block_statistics(estimate, trajectory.n_frames)
-            scalars[f"{name}_{formula}"] = frequency_scalar(result, "frequency", trajectory.duration * n_rotors)
-    return Result(scalars)

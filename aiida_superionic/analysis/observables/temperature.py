@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_superionic.analysis.reference_frame import velocities_without_drift
-from aiida_superionic.analysis.registry import observable
+from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import Result, Scalar
 from aiida_superionic.analysis.statistics import block_statistics
 from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
@@ -18,12 +18,29 @@ def kinetic_temperature(trajectory: Trajectory) -> Array:
     Σ m v² /((3N − 3) k_B), with velocities relative to the centre of mass of all atoms, whose three degrees of freedom
     an unconstrained run conserves.
     """
-    velocities = velocities_without_drift(trajectory)
+    velocities = velocities_without_drift(trajectory).of(trajectory.ions)
+    masses = trajectory.masses[trajectory.ions]
     twice_kinetic = np.empty(len(velocities))
     for part in frame_batches(*velocities.shape[:2]):
         v = velocities[part, :]
-        twice_kinetic[part] = np.einsum("i,tix,tix->t", trajectory.masses, v, v) * KINETIC_ENERGY
-    return twice_kinetic / ((3 * len(trajectory.species) - 3) * BOLTZMANN)
+        twice_kinetic[part] = np.einsum("i,tix,tix->t", masses, v, v) * KINETIC_ENERGY
+    return twice_kinetic / ((3 * len(masses) - 3) * BOLTZMANN)
+
+
+def given_or_kinetic(trajectory: Trajectory, given: float | None) -> float:
+    """Return a temperature that is given, else the mean kinetic one of the run, in K.
+
+    Raises
+    ------
+    ParameterError
+        If it is not positive, or not given where the trajectory holds no velocities.
+    """
+    if given is None and trajectory.velocities is None:
+        raise ParameterError("the trajectory holds no velocities to take a temperature from; give the temperature")
+    value = float(kinetic_temperature(trajectory).mean()) if given is None else given
+    if not value > 0.0:
+        raise ParameterError(f"temperature is {value:g} K and must be positive")
+    return value
 
 
 @observable(

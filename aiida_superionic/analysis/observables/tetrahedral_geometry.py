@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from aiida_superionic.analysis.correlation import lag_times
 from aiida_superionic.analysis.orientation import angle_between
-from aiida_superionic.analysis.polyanions import find_polyanions
+from aiida_superionic.analysis.polyanions import find_tetrahedra
 from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
 from aiida_superionic.analysis.sites import cage_species, host_interstices, mean_places
@@ -86,22 +86,16 @@ def angular_velocity(angles: Array, timestep: float) -> Array:
 
 def _angles(trajectory: Trajectory, neighbour: str | None, max_angles: int) -> dict[str, Array]:
     """Return the angles within the tetrahedral units, shape (T, n), by the formula of these."""
-    try:
-        polyanions = find_polyanions(trajectory)
-    except NotConverged:
-        polyanions = {}
     angles = {}
-    for formula, units in polyanions.items():
-        if units.centre is not None and len(units.species) == 5:
-            outer = np.delete(np.arange(5), units.centre)
-            triples = apex_angles(units.reference(trajectory)[outer])
-            some = units.part(_spread(len(units.atoms), max_angles // len(triples)))
-            angles[formula] = np.concatenate(
-                [
-                    corner_angles(some.positions(trajectory.frames(frames.start, frames.stop))[:, :, outer], triples)
-                    for frames in frame_batches(trajectory.n_frames, some.atoms.size)
-                ]
-            ).reshape(trajectory.n_frames, -1)
+    for formula, units in find_tetrahedra(trajectory).items():
+        triples = apex_angles(units.reference(trajectory)[units.outer])
+        some = units.part(_spread(len(units.atoms), max_angles // len(triples)))
+        angles[formula] = np.concatenate(
+            [
+                corner_angles(some.positions(trajectory.frames(frames.start, frames.stop))[:, :, units.outer], triples)
+                for frames in frame_batches(trajectory.n_frames, some.atoms.size)
+            ]
+        ).reshape(trajectory.n_frames, -1)
     if not angles:
         kind = cage_species(trajectory, neighbour)
         angles[f"{kind}4"] = _interstice_angles(trajectory, kind, max_angles)

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aiida_superionic.analysis.correlation import autocorrelation, lag_times
-from aiida_superionic.analysis.polyanions import find_polyanions
+from aiida_superionic.analysis.polyanions import find_tetrahedra
 from aiida_superionic.analysis.registry import observable
 from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
 from aiida_superionic.analysis.statistics import block_statistics, count_lags
-from aiida_superionic.analysis.trajectory import Array, Trajectory
-from aiida_superionic.analysis.wannier_centres import CENTRE, anion_of, centre_bonds
+from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
+from aiida_superionic.analysis.wannier_centres import anion_of, centre_bonds
 from aiida_superionic.units import TIME_IN_FS
 
 
@@ -43,24 +43,32 @@ def tetrahedral_rotor_functions(bonds: Array) -> Array:
     return np.concatenate((axial, product[..., None], planar), axis=-1)
 
 
+def rotor_functions_of_frames(bonds: Array) -> Array:
+    """Return :func:`tetrahedral_rotor_functions` of shape (T, n, 7), of bonds of shape (T, n, 4, 3).
+
+    A few frames at a time, as intermediate results of all would be several times as large as the bonds.
+    """
+    functions = np.empty((*bonds.shape[:2], 7))
+    for part in frame_batches(len(bonds), 4 * bonds.shape[1]):
+        functions[part] = tetrahedral_rotor_functions(bonds[part])
+    return functions
+
+
 def _tetrahedra(trajectory: Trajectory, anion: str | None, per_anion: int, per_cation: int | None) -> dict[str, Array]:
-    if CENTRE in trajectory.species:
+    if len(trajectory.centres):
         kind = anion_of(trajectory, anion)
         return {kind: centre_bonds(trajectory, kind, per_anion, per_cation)}
     found = {}
-    for formula, polyanions in find_polyanions(trajectory).items():
-        if polyanions.centre is not None and len(polyanions.species) == 5:
-            positions = polyanions.positions(trajectory)
-            outer = np.delete(positions, polyanions.centre, axis=2)
-            found[formula] = outer - positions[:, :, polyanions.centre, None]
+    for formula, polyanions in find_tetrahedra(trajectory).items():
+        positions = polyanions.positions(trajectory)
+        found[formula] = positions[:, :, polyanions.outer] - positions[:, :, polyanions.centre, None]
     if not found:
         raise NotConverged("the trajectory holds neither Wannier centres nor polyanions AX4")
     return found
 
 
 @observable(
-    needs=("positions",),
-    routine=False,
+    needs=("positions", "centres or tetrahedra"),
     equation="C_2(t) = ⟨M(0) M(t)⟩ / ⟨M²⟩, M = (3√5/40) Σ (5x³ − 3x) over four bonds;  τ_2 = ∫ C_2 dt",
     source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, eqs 15-16",
 )
@@ -107,7 +115,7 @@ def tetrahedral_rotor(
     lags = lag_times(n_lags, trajectory.timestep)
     scalars, curves = {}, {}
     for kind, bonds in _tetrahedra(trajectory, anion, centres_per_anion, centres_per_cation).items():
-        functions = tetrahedral_rotor_functions(bonds)
+        functions = rotor_functions_of_frames(bonds)
         for suffix, part in (("", functions), ("_single", functions[..., :1])):
 
             def estimate(start: int, stop: int, part: Array = part) -> Mapping[str, ArrayLike]:

@@ -27,13 +27,18 @@ from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batche
 Indices = NDArray[np.intp]
 
 
-def halved_lags(longest_lag: float, n_times: int, timestep: float) -> Indices:
-    """Return the longest lag, its half, a quarter ..., as many as there are times, and 0, in frames; ascending.
+def lags_of(times: tuple[float, ...], timestep: float) -> Indices:
+    """Return 0 and the nearest number of frames to each time, ascending, each number once.
 
-    Lags that are the same number of frames are given once.
+    Raises
+    ------
+    ParameterError
+        If there is no time, or one is shorter than half the timestep.
     """
-    frames = longest_lag / timestep * 0.5 ** np.arange(n_times)
-    return np.unique(np.append(np.rint(frames), 0.0).astype(np.intp))
+    frames = np.rint(np.array(times) / timestep).astype(np.intp)
+    if not len(frames) or frames.min() < 1:
+        raise ParameterError(f"times is {list(times)} where times of {timestep:g} ps or longer are expected")
+    return np.unique(np.append(frames, 0))
 
 
 class Origins:
@@ -131,13 +136,12 @@ def distinct_distribution(origins: Origins, first: str, second: str, edges: Arra
 def van_hove(
     trajectory: Trajectory,
     *,
-    longest_lag: float = 10.0,
-    n_times: int = 6,
+    times: tuple[float, ...] = (0.3125, 0.625, 1.25, 2.5, 5.0, 10.0),
     r_max: float | None = None,
     bin_width: float = 0.1,
     max_origins: int = 1000,
 ) -> Result:
-    """Self and distinct van Hove functions at the longest lag, its half, quarter ... and 0.
+    """Self and distinct van Hove functions at some times and 0.
 
     Displacements are taken in the frame of the host lattice's centre of mass, or of all atoms' where no species is
     declared mobile. The self part needs no periodic images and follows an ion through the boundaries; the distinct
@@ -147,10 +151,8 @@ def van_hove(
     ----------
     trajectory
         Positions and cell.
-    longest_lag
-        In ps.
-    n_times
-        Number of times after 0, each half of the next.
+    times
+        In ps; the nearest whole number of frames is taken.
     r_max
         In Å; half the smallest perpendicular width of the cell where it is not given, but not more than 12 Å.
     bin_width
@@ -170,22 +172,20 @@ def van_hove(
     ParameterError
         If r_max is further than the cell allows, or another parameter is not positive.
     NotConverged
-        If longest_lag is longer than a fifth of the trajectory.
+        If the longest time is longer than a fifth of the trajectory.
     """
-    if n_times < 1:
-        raise ParameterError(f"n_times is {n_times} and must be positive")
-    count_lags(trajectory, longest_lag, "longest_lag")
+    lags = lags_of(times, trajectory.timestep)
+    count_lags(trajectory, max(times), "the longest time")
     edges = radial_bins(trajectory, r_max, bin_width)
     r = midpoints(edges)
-    lags = halved_lags(longest_lag, n_times, trajectory.timestep)
     origins = Origins(trajectory, lags, max_origins)
-    times = np.asarray(lags * trajectory.timestep, dtype=np.float64)
+    t = np.asarray(lags * trajectory.timestep, dtype=np.float64)
     surfaces = {}
     for kind in trajectory.mobile or trajectory.kinds:
         estimate = self_distribution(origins, kind, edges)
         value, error = (quantity["density"][:, 1:] for quantity in (estimate.value, estimate.error))
         surfaces[f"van_hove_self_{kind}"] = Surface(
-            r, times[1:], value, "distance", "Å", "time", "ps", f"4πr² Gs of {kind}", "1/Å", error
+            r, t[1:], value, "distance", "Å", "time", "ps", f"4πr² G_s of {kind}", "1/Å", error
         )
     for first, second in combinations_with_replacement(mobile_first(trajectory), 2):
         if first == second and len(trajectory.atoms_of(first)) == 1:
@@ -193,13 +193,13 @@ def van_hove(
         estimate = distinct_distribution(origins, first, second, edges)
         surfaces[f"van_hove_distinct_{first}_{second}"] = Surface(
             r,
-            times,
+            t,
             estimate.value["g"],
             "distance",
             "Å",
             "time",
             "ps",
-            f"Gd of {first} and {second}",
+            f"G_d of {first} and {second}",
             "1",
             estimate.error["g"],
         )

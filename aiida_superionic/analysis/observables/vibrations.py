@@ -44,8 +44,8 @@ def vibrations(
     1/longest_lag (Hann window) and unit area from 0 to the highest frequency, 1/(2 × time between frames), or, weighted
     by mass, the area ⟨Σ m v²⟩/V, by which the spectra of the species add up.
 
-    The band centre is that of the spectrum before it is smoothed. It is also the attempt frequency of a mobile species
-    (Klerk and Wagemaker).
+    The band centre is that of the spectrum before it is smoothed. That of a mobile species is its attempt frequency (de
+    Klerk and Wagemaker).
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def vibrations(
         For each species X the curves ``velocity_autocorrelation_X`` and ``vibrational_density_of_states_X`` (against
         THz), and the scalars ``band_centre_X`` (THz), ``band_centre_wavenumber_X`` (cm⁻¹), ``band_end_X`` (THz) and
         ``band_centre_sensitivity_X`` (THz): half of what the centre changes by between ends a tenth lower and a tenth
-        higher. For a mobile species also ``attempt_frequency_X`` (THz).
+        higher.
     """
     if weighting not in _WEIGHTINGS:
         raise ParameterError(f"weighting is {weighting!r} where {' or '.join(_WEIGHTINGS)} is expected")
@@ -82,10 +82,7 @@ def vibrations(
         curves[f"velocity_autocorrelation_{kind}"] = result.correlation_curve(f"velocity autocorrelation of {kind}")
         density = float(trajectory.masses[atoms[0]]) / volume * KINETIC_ENERGY if weighting == "mass" else None
         curves[f"vibrational_density_of_states_{kind}"] = _density_of_states(result, kind, density, smoothing)
-        centre = _band_scalars(result, kind, band_end)
-        if kind in trajectory.mobile:
-            centre[f"attempt_frequency_{kind}"] = centre[f"band_centre_{kind}"]
-        scalars |= centre
+        scalars |= _band_scalars(result, kind, band_end)
     return Result(scalars, curves)
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from aiida_superionic.analysis.readers.part import Part
-from aiida_superionic.analysis.trajectory import Array, Trajectory, TrajectoryError
+from aiida_superionic.analysis.trajectory import CENTRE, Array, Trajectory, TrajectoryError
 
 Field = Literal["velocities", "forces"]
 
@@ -20,8 +20,7 @@ FORMATS = {
     "cp2k-xyz": ("-pos-1.xyz",),
     "extxyz": (".xyz", ".extxyz"),
     "h5md": (".h5md", ".h5"),
-    "vasp-xdatcar": ("XDATCAR",),
-    "vasp-xml": ("vasprun.xml",),
+    "vasp": ("XDATCAR", "vasprun.xml"),
 }
 """The formats, each with the ends of a file's name that it is recognised by; the first that fits counts."""
 
@@ -38,6 +37,10 @@ def read_trajectory(
     fields: Collection[Field] = ("velocities", "forces"),
 ) -> Trajectory:
     """Read the parts of one run.
+
+    A LAMMPS binary dump of a gigabyte or more whose atoms are in order stays on disk, and is read where it is needed.
+    Other files are read whole: positions, velocities and forces of all frames must fit into memory, and through ASE
+    (extended XYZ, VASP) several times.
 
     Parameters
     ----------
@@ -136,14 +139,14 @@ def _spacing(part: Part) -> int:
 
 def _masses(species: tuple[str, ...], kinds: Sequence[str] | None, masses: Sequence[float] | None) -> Array:
     if masses is not None:
-        names = tuple(kinds) if kinds else tuple(dict.fromkeys(species))
+        names = tuple(kinds) if kinds else tuple(kind for kind in dict.fromkeys(species) if kind != CENTRE)
         if len(names) != len(masses):
             raise TrajectoryError(f"{len(masses)} masses are given for the species {', '.join(names)}")
-        by_kind = dict(zip(names, masses, strict=True))
+        by_kind = {CENTRE: 0.0, **dict(zip(names, masses, strict=True))}
         return np.array([by_kind[kind] for kind in species], dtype=np.float64)
     from ase.data import atomic_masses, atomic_numbers  # noqa: PLC0415 - lists and help need no ASE
 
     unknown = sorted(set(species) - set(atomic_numbers))
     if unknown:
         raise TrajectoryError(f"no atomic weight is known of {', '.join(unknown)}; give masses or element symbols")
-    return np.array([atomic_masses[atomic_numbers[kind]] for kind in species], dtype=np.float64)
+    return np.array([atomic_masses[atomic_numbers[kind]] if kind != CENTRE else 0.0 for kind in species])

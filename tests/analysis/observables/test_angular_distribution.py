@@ -79,6 +79,31 @@ def test_a_triplet_across_the_faces_lies_in_its_bin(rng, angle, bin_angle):
     assert set(result) == {"angular_distribution_Ag_X_I", "distance_angle_density_Ag_X_I"}
 
 
+def test_boltzmann_sampled_angles_and_distances_give_back_their_potential(rng):
+    """Lithium about a sulfur in U = ½ k (r − 3 Å)² + ½ K (cos θ)², kT/k = 0.09 Å² and kT/K = 0.16, by rejection."""
+    n_frames, r_width, c_width = 8000, 0.3, 0.4
+    places = rng.uniform(-4.8, 4.8, size=(60 * n_frames, 3))
+    r = np.linalg.norm(places, axis=1)
+    exponent = 0.5 * ((r - 3.0) / r_width) ** 2 + 0.5 * (places[:, 2] / r / c_width) ** 2
+    places = places[rng.random(len(places)) < np.exp(-exponent)][:n_frames]
+    assert len(places) == n_frames
+    positions = np.zeros((n_frames, 3, 3))
+    positions[:, 0], positions[:, 2, 2] = places + 12.0 * rng.integers(-3, 4, size=(n_frames, 3)), 2.05
+    trajectory = Trajectory(("Li", "S", "P"), positions, 12.0 * np.eye(3), 0.1, np.ones(3), mobile=("Li",))
+    options = {"vertex": "S", "bond_length": 2.5, "r_max": 5.0, "bin_width": 0.25, "angle_width": 15.0}
+    surface = angular_distribution(trajectory, max_frames=n_frames, **options).surfaces["distance_angle_density_Li_S_P"]
+    fine_r, fine_c = np.linspace(0.0, 5.0, 20_001), np.cos(np.radians(np.linspace(0.0, 180.0, 12_001)))
+    radial = fine_r**2 * np.exp(-0.5 * ((fine_r - 3.0) / r_width) ** 2)
+    axial = np.exp(-0.5 * (fine_c / c_width) ** 2)
+    of_r = (0.5 * (radial[1:] + radial[:-1])).reshape(20, -1).sum(axis=1)
+    of_angle = (-0.5 * (axial[1:] + axial[:-1]) * np.diff(fine_c)).reshape(12, -1).sum(axis=1)
+    share = np.outer(of_r / of_r.sum(), of_angle / of_angle.sum())
+    assert np.count_nonzero(share * n_frames > 20) > 30
+    # Binomial counts, and a count or two where few are expected.
+    tolerance = 5.0 * np.sqrt(share * (1.0 - share) / n_frames) + 5.0 / n_frames
+    np.testing.assert_array_less(np.abs(surface.z * 0.25 * 15.0 - share), tolerance)
+
+
 def test_centres_of_the_mobile_ions_are_left_out():
     """Of five centres one is an iodide's: the four of silver would all lie nearer."""
     offsets = 0.4 * np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3.0)

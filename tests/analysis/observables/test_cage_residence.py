@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from aiida_superionic.analysis.observables.cage_residence import cage_residence, probability_unchanged
+from aiida_superionic.analysis import trajectory
+from aiida_superionic.analysis.observables.cage_residence import UnchangedStates, cage_residence
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.results import NotConverged
 from aiida_superionic.analysis.trajectory import Trajectory
@@ -70,15 +73,69 @@ def test_the_default_cutoff_is_the_first_minimum_of_its_own_distribution(jumping
     assert result["cage_residence_time_Ag"].value == fixed["cage_residence_time_Ag"].value
 
 
+def counted(states, n_lags, n_blocks, batches):
+    """Return the probabilities of the whole and of each block of states that come in some batches."""
+    n_frames = len(states)
+    unchanged = UnchangedStates(n_frames, states.shape[1], n_lags, n_blocks)
+    for part in np.split(states, batches):
+        unchanged.add(part)
+    size = n_frames // n_blocks
+    return [
+        unchanged.probability(start, stop)
+        for start, stop in ((0, n_frames), *((b * size, (b + 1) * size) for b in range(n_blocks)))
+    ]
+
+
+def expected(states, n_lags, n_blocks):
+    """Return the same by plain loops."""
+    n_frames = len(states)
+    size = n_frames // n_blocks
+    parts = [states, *(states[b * size : (b + 1) * size] for b in range(n_blocks))]
+    return [
+        [np.mean([part[t] == part[t + lag] for t in range(len(part) - lag)]) for lag in range(n_lags)] for part in parts
+    ]
+
+
 def test_an_ion_that_returns_is_in_the_same_cage_again():
     states = np.array([[1, 5], [2, 5], [1, 5], [2, 6]], dtype=np.uint64)
-    np.testing.assert_allclose(probability_unchanged(states, 3), [1.0, (0 + 2) / 6, (2 + 1) / 4])
+    np.testing.assert_allclose(counted(states, 3, 1, [])[0], [1.0, (0 + 2) / 6, (2 + 1) / 4])
 
 
-def test_equality_against_plain_loops(rng):
-    states = rng.integers(3, size=(30, 4)).astype(np.uint64)
-    expected = [np.mean([states[t] == states[t + lag] for t in range(30 - lag)]) for lag in range(10)]
-    np.testing.assert_allclose(probability_unchanged(states, 10), expected)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_frames=st.integers(15, 80),
+    n_states=st.integers(1, 5),
+    lasting=st.sampled_from([0.0, 0.5, 0.95]),
+    n_blocks=st.integers(1, 5),
+    data=st.data(),
+)
+@settings(max_examples=200, deadline=None)
+def test_equality_against_plain_loops(seed, n_frames, n_states, lasting, n_blocks, data):
+    """Runs of every length, blocks that leave frames over, and batches that end anywhere."""
+    rng = np.random.default_rng(seed)
+    states = rng.integers(n_states, size=(n_frames, 3)).astype(np.uint64) * np.uint64(2**62 + 1)
+    for t in range(1, n_frames):
+        stays = rng.random(3) < lasting
+        states[t, stays] = states[t - 1, stays]
+    n_lags = data.draw(st.integers(1, n_frames // n_blocks))
+    batches = sorted(data.draw(st.lists(st.integers(0, n_frames), max_size=4)))
+    np.testing.assert_allclose(
+        counted(states, n_lags, n_blocks, batches), expected(states, n_lags, n_blocks), rtol=1e-14
+    )
+
+
+def test_an_ion_that_has_no_neighbour_is_where_it_was(jumping):
+    """Of ions that are all alone, each in the empty set, none ever changes."""
+    alone = replace(jumping, positions=np.concatenate((jumping.positions[:, :60] + 3.0, jumping.positions[:, 60:]), 1))
+    result = cage_residence(alone, cutoff=0.5, longest_lag=2.0)
+    np.testing.assert_array_equal(result.curves["cage_residence_Ag"].y, 1.0)
+
+
+def test_frames_that_come_a_few_at_a_time_give_the_same(jumping, monkeypatch):
+    whole = cage_residence(jumping, cutoff=2.0, longest_lag=2.0)
+    monkeypatch.setattr(trajectory, "_BATCH_BYTES", 24 * 65 * 7)
+    parts = cage_residence(jumping, cutoff=2.0, longest_lag=2.0)
+    assert parts.scalars == whole.scalars
 
 
 def test_what_is_missing_is_said(jumping):

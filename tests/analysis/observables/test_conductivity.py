@@ -96,7 +96,7 @@ def test_temperature_is_that_of_the_velocities():
 
 def test_what_is_not_known_must_be_given():
     trajectory = clusters(6, 1, {"Ag": 1.0}, 3)
-    with pytest.raises(ParameterError, match="needs the temperature"):
+    with pytest.raises(ParameterError, match="give the temperature"):
         conductivity(trajectory, **WINDOW)
     with pytest.raises(ParameterError, match="formal charge of Ag"):
         conductivity(replace(trajectory, formal_charges={}), temperature=300.0, **WINDOW)

@@ -1,5 +1,6 @@
 """Lattices, gases, and ions without a shell."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -33,9 +34,19 @@ def test_centres_are_neighbours_too(rocksalt):
     """Of the six iodides' centres, one each is at 2.5 Å and 3.5 Å, and four at 3.04 Å."""
     for cutoff, number in ((2.75, 1.0), (3.27, 5.0), (3.8, 6.0)):
         scalars = coordination(rocksalt, cutoff=cutoff).scalars
-        assert scalars["coordination_number_Ag_X"].value == pytest.approx(number, abs=0.02)
-        assert scalars["coordination_cutoff_Ag_X"].value == cutoff
-        assert scalars["coordination_cutoff_Ag_X"].unit == "Å"
+        assert scalars["coordination_number_centres_Ag_I"].value == pytest.approx(number, abs=0.02)
+        assert scalars["coordination_cutoff_centres_Ag_I"].value == cutoff
+        assert scalars["coordination_cutoff_centres_Ag_I"].unit == "Å"
+
+
+def test_the_cations_own_centres_are_no_neighbours(rocksalt):
+    """One beside each silver ion, and its shell would end there."""
+    own = rocksalt.positions[:, :32] + [0.0, 0.3, 0.0]
+    positions = np.concatenate((rocksalt.positions, own), axis=1)
+    species = (*rocksalt.species, *("X",) * 32)
+    both = replace(rocksalt, species=species, positions=positions, masses=np.ones(128))
+    for given in ({}, {"cutoff": 3.27}):
+        assert coordination(both, **given).scalars == coordination(rocksalt, **given).scalars
 
 
 def test_a_gas_has_as_many_neighbours_as_its_density_says(rng):

@@ -30,6 +30,38 @@ def test_brownian_walkers(walkers):
     assert np.all(np.abs(curve.y[1:] - 6 * 0.35 * curve.x[1:]) < 5.0 * 2.8 * curve.error[1:])
 
 
+def test_langevin_ions_fly_before_they_diffuse(walkers):
+    """⟨r²⟩ = 6 D (t − (1 − e^(−γt))/γ), sampled exactly: velocity and displacement of a step are Gaussian together."""
+    rng = np.random.default_rng(12)
+    rate, coefficient, timestep, n_frames, n_atoms = 4.0, 0.35, 0.05, 4000, 40
+    square = coefficient * rate  # ⟨v²⟩ per component
+    keep = np.exp(-rate * timestep)
+    covariance = square * np.array(
+        [
+            [1.0 - keep**2, (1.0 - keep) ** 2 / rate],
+            [(1.0 - keep) ** 2 / rate, (2.0 * rate * timestep - 3.0 + 4.0 * keep - keep**2) / rate**2],
+        ]
+    )
+    root = np.linalg.cholesky(covariance)
+    velocity = np.sqrt(square) * rng.normal(size=(n_atoms, 3))
+    positions = np.zeros((n_frames, n_atoms + 1, 3))
+    for t in range(1, n_frames):
+        kick, shift = np.einsum("ij,j...->i...", root, rng.normal(size=(2, n_atoms, 3)))
+        positions[t, :-1] = positions[t - 1, :-1] + velocity * (1.0 - keep) / rate + shift
+        velocity = keep * velocity + kick
+    result = diffusion(replace(walkers, positions=positions), fit_start=2.0, fit_end=6.0)
+    curve = result.curves["mean_squared_displacement_Ag"]
+    times = curve.x[1:]
+    exact = 6.0 * coefficient * (times - (1.0 - np.exp(-rate * times)) / rate)
+    # Windows of t, longer by the memory 2/γ of the velocity, that do not overlap are independent, in three dimensions.
+    independent = n_atoms * n_frames * timestep / (times + 2.0 / rate)
+    np.testing.assert_array_less(np.abs(curve.y[1:] / exact - 1.0), 5.0 * np.sqrt(2.0 / 3.0 / independent))
+    # A Brownian walk of this D is five times as far at the first lag.
+    assert 6.0 * coefficient * times[0] > 5.0 * exact[0]
+    scalar = result.scalars["diffusion_coefficient_Ag"]
+    assert scalar.value == pytest.approx(1e-4 * coefficient, abs=5.0 * scalar.error)
+
+
 def test_drift_of_the_crystal_is_no_diffusion(walkers):
     still = diffusion(walkers, fit_start=1.0, fit_end=5.0)
     times = walkers.timestep * np.arange(walkers.n_frames)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from aiida_superionic.analysis.observables.dipoles import DIPOLE_IN_DEBYE, dipoles
+from aiida_superionic.analysis.observables.dipoles import dipoles
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.trajectory import Trajectory
+from aiida_superionic.units import DIPOLE_IN_DEBYE
 
 CORNERS = np.array([[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]]) / np.sqrt(3.0)
 

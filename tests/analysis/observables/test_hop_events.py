@@ -1,13 +1,15 @@
 """One ion that goes from one cage into another at a known time."""
 
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
 from ase.io import read
 
-from aiida_superionic.analysis.hops import Hop, find_hops, write_hop
+from aiida_superionic.analysis.hops import Hop, find_hops, snapshots
 from aiida_superionic.analysis.observables.hop_events import hop_events
+from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.trajectory import Trajectory
 
 TIMESTEP = 0.05
@@ -51,6 +53,13 @@ def test_a_short_look_into_the_next_cage_is_no_hop_of_its_own():
     assert len(find_hops(moving(x), "Ag", "I", 2.5, 1, 10)) > 1
 
 
+def test_what_an_ion_lost_and_won_is_not_read_off_a_single_frame():
+    """A frame of noise half a picosecond before the hop, and one after it."""
+    x = np.where(np.arange(100) < 60, 4.0, 8.0)
+    x[50], x[70] = 8.0, 4.0
+    assert find_hops(moving(x), "Ag", "I", 2.5, 2, 10) == [Hop(0, (50, 60, 70), (1,), (3,))]
+
+
 def test_a_hop_late_in_the_run_counts():
     x = np.where(np.arange(110) < 98, 4.0, 8.0)
     assert hop_events(moving(x), cutoff=2.5).scalars["hop_frequency_Ag"].value == pytest.approx(1e3 / (90 * TIMESTEP))
@@ -78,19 +87,32 @@ def test_an_ion_that_stays_has_an_upper_bound_and_no_curves():
     assert not result.curves
 
 
-def test_the_frames_of_a_hop_are_written_with_the_centres(tmp_path):
+def test_the_frames_of_a_hop_are_written_with_the_centres():
     x = np.where(np.arange(100) < 60, 4.0, 8.0)
     trajectory = moving(x, centres=True)
     hop = find_hops(trajectory, "Ag", "I", 2.5, 2, 10)[0]
-    write_hop(tmp_path / "hop.xyz", trajectory, hop, radius=2.2)
-    frames = read(tmp_path / "hop.xyz", index=":")
+    frames = read(StringIO(snapshots(trajectory, [hop], radius=2.2)), index=":", format="extxyz")
     assert [atoms.info["time"] for atoms in frames] == pytest.approx([2.5, 3.0, 3.5])
     assert [atoms.arrays["index"].tolist() for atoms in frames] == [[0, 1, 2, 4, 5], [0, 2, 3, 5, 6], [0, 2, 3, 5, 6]]
     assert frames[0].get_chemical_symbols() == ["Ag", "I", "I", "X", "X"]
     np.testing.assert_allclose(frames[0].positions[:2], [[0.0, 0.0, 0.0], [-2.0, 0.0, 0.0]], atol=1e-7)
 
 
-def test_a_variable_cell(tmp_path):
+def test_some_hops_are_shown():
+    x = 6.0 + np.where(np.arange(700) // 100 % 2, 2.0, -2.0)  # six hops, one every 5 ps
+    trajectory = moving(x)
+    for n_snapshots, hops in ((3, [0, 2, 4]), (100, range(6)), (1, [0])):
+        text = hop_events(trajectory, cutoff=2.5, n_snapshots=n_snapshots).files["hops_Ag.xyz"]
+        frames = read(StringIO(text), index=":", format="extxyz")
+        assert [atoms.info["hop"] for atoms in frames] == [i for i in range(len(hops)) for _ in range(3)]
+        times = [5.0 * (hop + 1) + offset for hop in hops for offset in (-0.5, 0.0, 0.5)]
+        assert [atoms.info["time"] for atoms in frames] == pytest.approx(times)
+    assert not hop_events(trajectory, cutoff=2.5, n_snapshots=0).files
+    with pytest.raises(ParameterError, match="n_snapshots is -1"):
+        hop_events(trajectory, n_snapshots=-1)
+
+
+def test_a_variable_cell():
     x = np.where(np.arange(100) < 60, 4.0, 8.0)
     trajectory = moving(x)
     scales = np.linspace(1.0, 1.05, 100)[:, None, None]

@@ -67,3 +67,17 @@ def test_outer_atoms_of_turning_polyanions_do_not_make_a_crystal_molten(rng):
 def test_without_a_host_there_is_nothing_to_check(rng):
     with pytest.raises(ParameterError, match="needs a species that is not mobile"):
         host_lattice(replace(crystal(rng, 0.1), mobile=()))
+
+
+def test_neighbours_are_found_however_far_they_are(rng):
+    """A cube of 64 ions 2 Å apart and one ion 17 Å from it, almost twice as far as if all were spread evenly."""
+    cube = 2.0 * np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    sites = np.concatenate((cube, [[23.0, 0.0, 0.0], [10.0, 10.0, 10.0]]))
+    amplitude = 0.02
+    positions = sites + amplitude * rng.normal(size=(400, 66, 3))
+    trajectory = Trajectory(("I",) * 65 + ("Ag",), positions, 40.0 * np.eye(3), 0.1, np.ones(66), mobile=("Ag",))
+    # The centre of mass takes 1/65 of ⟨u²⟩; mean squares of 3·64·400 numbers are known to sqrt(2/76 800). Mean places
+    # scatter by 0.02/20 Å, and the nearest of six is nearer by 1.3 times sqrt(2) of that.
+    expected = np.sqrt(3 * amplitude**2 * (1 - 1 / 65) * (1 - 1 / 400)) / ((64 * 2.0 + 17.0) / 65)
+    tolerance = 2.5 * np.sqrt(2 / 76_800) + 1.3 * 0.0014 / 2.0 * 1.5
+    assert host_lattice(trajectory).scalars["lindemann_ratio_I"].value == pytest.approx(expected, rel=tolerance)

@@ -8,8 +8,9 @@ import pytest
 
 from aiida_superionic.analysis.observables.diffusion import diffusion
 from aiida_superionic.analysis.observables.jumps import jumps, occupancy
+from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.results import NotConverged
-from aiida_superionic.analysis.sites import tetrahedral_interstices
+from aiida_superionic.analysis.sites import find_interstices
 from aiida_superionic.analysis.trajectory import Trajectory
 
 A, RATE, TIMESTEP = 5.0, 2.0, 0.05  # Å, 1/ps, ps
@@ -22,7 +23,7 @@ def hopping(rate=RATE, n_frames=4000, n_ions=40, seed=0, jitter=0.15):
     cells = np.array(list(product(range(2), repeat=3)))
     hosts = (cells[:, None] + [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]]).reshape(-1, 3) * A
     cell = np.eye(3) * 2.0 * A
-    sites = tetrahedral_interstices(hosts, cell).centres
+    sites = find_interstices(hosts, cell).centres
     vectors = sites[None] - sites[:, None]
     vectors -= 2.0 * A * np.rint(vectors / (2.0 * A))
     distances = np.linalg.norm(vectors, axis=-1)
@@ -54,7 +55,7 @@ def crystal():
 
 def test_poisson_hopping_gives_k_a_squared_over_6(crystal):
     result = jumps(crystal, dwell=0.0).scalars
-    assert result["interstices"].value == 96
+    assert result["sites"].value == 96
     exact = -np.expm1(-RATE * TIMESTEP) / TIMESTEP  # jumps per frame seen, over its time
     events = exact * 200.0 * 40
     frequency = result["jump_frequency_Ag"]
@@ -116,6 +117,35 @@ def test_ions_that_stay_occupy_their_own_sites():
     curve = result.curves["occupancy_Ag"]
     assert np.all(curve.y == np.rint(curve.y))
     assert curve.y.sum() == 6.0
+
+
+def test_sites_that_are_given_are_those_of_the_first_frame(crystal):
+    """The same sites by their coordinates, in another order, and shifted as the whole crystal is."""
+    cells = np.array(list(product(range(2), repeat=3)))
+    lattice = (cells[:, None] + [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]]).reshape(-1, 3) * A
+    places = find_interstices(lattice, crystal.cell).centres[::-1]
+    # The first frame is shaken: 16 host ions hold the frame, and it is moved back by what they are off.
+    off = (crystal.positions[0, 40:] - lattice).mean(axis=0)
+    given = tuple(((places + off) @ np.linalg.inv(crystal.cell)).ravel().tolist())
+    found, told = jumps(crystal).scalars, jumps(crystal, sites=given).scalars
+    assert told["sites"].value == 96
+    events = found["jump_frequency_Ag"].value * 1e-3 * 200.0 * 40
+    assert told["jump_frequency_Ag"].value == pytest.approx(found["jump_frequency_Ag"].value, rel=2.0 / np.sqrt(events))
+    curve, sorted_curve = (
+        occupancy(crystal, sites=given).curves["occupancy_Ag"],
+        occupancy(crystal).curves["occupancy_Ag"],
+    )
+    assert curve.x_label == "site, as given"
+    np.testing.assert_allclose(np.sort(curve.y), sorted_curve.y, atol=0.02)
+    with pytest.raises(ParameterError, match="sites has 4 coordinates where three for each site"):
+        occupancy(crystal, sites=(0.0, 0.0, 0.0, 0.5))
+
+
+def test_one_ion_in_one_of_two_given_sites():
+    still = hopping(rate=0.0, n_frames=50, n_ions=1, seed=4, jitter=0.0)
+    place = still.positions[0, 0] @ np.linalg.inv(still.cell)
+    curve = occupancy(still, sites=(*(place + np.array([0.5, 0.0, 0.0])), *place)).curves["occupancy_Ag"]
+    assert curve.y.tolist() == [0.0, 1.0]
 
 
 def test_a_crystal_without_interstices_says_so(crystal):

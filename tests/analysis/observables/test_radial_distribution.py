@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.io import read
 
 from aiida_superionic.analysis.observables.radial_distribution import first_minimum, radial_distribution
 from aiida_superionic.analysis.registry import ParameterError
@@ -54,6 +56,29 @@ def test_an_equivalent_sheared_cell_gives_the_same(rng):
         np.testing.assert_allclose(other[name].y, curve.y, rtol=1e-12)
 
 
+def test_centres_are_counted_with_the_ions_that_own_them():
+    """Within 1 Å an iodide has its own four centres and silver its five, and none of the other's."""
+    atoms = read(Path(__file__).parents[2] / "fixtures" / "cp2k" / "agi32_dzvp_loc.wannier.xyz", format="xyz")
+    positions = np.repeat(atoms.positions[None], 10, axis=0)
+    trajectory = Trajectory(
+        tuple(atoms.get_chemical_symbols()), positions, np.eye(3) * 10.171, 1.0, np.ones(len(atoms)), mobile=("Ag",)
+    )
+    curves = radial_distribution(trajectory, bin_width=0.1, r_max=5.0).curves
+    ions = {"radial_distribution_Ag_Ag", "radial_distribution_Ag_I", "radial_distribution_I_I"}
+    pairs = {"Ag_Ag": (5, 5 * 16), "Ag_I": (0, 4 * 16), "I_Ag": (0, 5 * 16), "I_I": (4, 4 * 16)}
+    assert set(curves) == ions | {f"radial_distribution_centres_{pair}" for pair in pairs}
+    for pair, (own, n_centres) in pairs.items():
+        curve = curves[f"radial_distribution_centres_{pair}"]
+        shells = 4.0 / 3.0 * np.pi * ((curve.x + 0.05) ** 3 - (curve.x - 0.05) ** 3)
+        running = np.cumsum(curve.y * shells) * n_centres / 10.171**3
+        assert running[curve.x < 1.0][-1] == pytest.approx(own, abs=1e-9)
+        assert running[-1] > own + 1.0
+    bare = replace(trajectory, species=tuple(np.where(np.array(trajectory.species) == "X", "Xe", trajectory.species)))
+    without = radial_distribution(bare, bin_width=0.1, r_max=5.0).curves
+    for name in ions:
+        np.testing.assert_array_equal(curves[name].y, without[name].y)
+
+
 def test_simple_cubic_shells_hold_6_12_and_8():
     grid = np.array(list(product(range(5), repeat=3)), dtype=float) * 2.0
     trajectory = Trajectory(("I",) * 125, np.repeat(grid[None], 5, axis=0), np.eye(3) * 10.0, 1.0, np.ones(125))
@@ -94,15 +119,6 @@ def test_the_first_minimum_of_an_empty_valley_is_its_middle():
     g = np.where(np.abs(r - 2.0) < 0.4, 5.0, 0.0) + np.where(r > 5.0, 1.0, 0.0)
     # Between the smoothed edges at 2.4 and 5.0 Å.
     assert first_minimum(r, g) == pytest.approx(3.7, abs=0.1)
-
-
-def test_a_gas_has_no_first_minimum_to_speak_of_and_says_so_without_a_number(rng):
-    positions = np.zeros((10, 2, 3))
-    positions[:, 1] = 3.0
-    trajectory = Trajectory(("Ag", "I"), positions, np.eye(3) * 30.0, 1.0, np.ones(2), mobile=("Ag",))
-    scalar = radial_distribution(trajectory, r_max=5.0).scalars["first_minimum_Ag_I"]
-    assert scalar.value is None
-    assert scalar.error is None
 
 
 def test_distances_beyond_the_cell_and_too_few_frames_are_refused(rng):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from aiida_superionic.analysis.observables.radial_distribution import pair_distribution
-from aiida_superionic.analysis.observables.van_hove import halved_lags, van_hove
+from aiida_superionic.analysis.observables.van_hove import lags_of, van_hove
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.results import NotConverged
 from aiida_superionic.analysis.trajectory import Trajectory
@@ -23,15 +23,15 @@ def edges_of(surface):
     return np.append(surface.x - 0.5 * width, surface.x[-1] + 0.5 * width)
 
 
-def test_lags_are_halves_of_the_longest_and_none_twice():
-    np.testing.assert_array_equal(halved_lags(8.0, 4, 0.5), [0, 2, 4, 8, 16])
-    np.testing.assert_array_equal(halved_lags(2.0, 6, 0.5), [0, 1, 2, 4])
+def test_lags_are_in_order_and_none_twice():
+    np.testing.assert_array_equal(lags_of((8.0, 1.0, 3.9), 0.5), [0, 2, 8, 16])
+    np.testing.assert_array_equal(lags_of((2.0, 1.9, 0.4), 0.5), [0, 1, 4])
 
 
 def test_self_part_of_brownian_walkers_is_gaussian(brownian):
     diffusion, timestep, n_frames, n_atoms = 0.35, 0.05, 4000, 40
     trajectory = brownian(n_frames, n_atoms, diffusion, timestep, seed=5)
-    options = {"longest_lag": 3.2, "n_times": 5, "r_max": 9.0, "bin_width": 0.2, "max_origins": EVERY}
+    options = {"times": (3.2, 1.6, 0.8, 0.4, 0.2), "r_max": 9.0, "bin_width": 0.2, "max_origins": EVERY}
     surface = van_hove(trajectory, **options).surfaces["van_hove_self_Ag"]
     np.testing.assert_allclose(surface.y, [0.2, 0.4, 0.8, 1.6, 3.2])
     edges = edges_of(surface)
@@ -53,7 +53,7 @@ def test_distinct_part_of_a_brownian_lattice_is_its_g_of_r_convolved_with_a_gaus
     positions = np.concatenate((sites + walk, np.zeros((n_frames, 1, 3))), axis=1)
     masses = np.array([1.0] * 64 + [1e12])
     trajectory = Trajectory(("Ag",) * 64 + ("I",), positions, np.eye(3) * 12.0, timestep, masses, mobile=("Ag",))
-    options = {"longest_lag": 0.16, "n_times": 3, "r_max": 5.8, "bin_width": 0.2, "max_origins": EVERY}
+    options = {"times": (0.16, 0.08, 0.04), "r_max": 5.8, "bin_width": 0.2, "max_origins": EVERY}
     surface = van_hove(trajectory, **options).surfaces["van_hove_distinct_Ag_Ag"]
     np.testing.assert_allclose(surface.y, [0.0, 0.04, 0.08, 0.16])
     edges = edges_of(surface)
@@ -84,7 +84,7 @@ def test_ideal_gas_is_1_at_every_time(rng):
     masses = np.array([1e-9] * 6 + [1.0])
     species = ("Ag",) * 3 + ("Na",) * 3 + ("I",)
     trajectory = Trajectory(species, positions, cell, 0.1, masses, mobile=("Ag", "Na"))
-    surfaces = van_hove(trajectory, longest_lag=0.4, n_times=2, bin_width=0.5, max_origins=EVERY).surfaces
+    surfaces = van_hove(trajectory, times=(0.4, 0.2), bin_width=0.5, max_origins=EVERY).surfaces
     n_origins = 4000 - 4
     for name, n_pairs in (("Ag_Ag", 6), ("Ag_Na", 9), ("Na_Na", 6), ("Ag_I", 3)):
         surface = surfaces[f"van_hove_distinct_{name}"]
@@ -112,7 +112,7 @@ def test_distinct_part_at_time_0_is_g_of_r_and_lattice_translations_change_nothi
     fractional = rng.random((1, 12, 3)) + 0.05 * rng.normal(size=(40, 12, 3))
     species = ("Ag",) * 6 + ("I",) * 6
     trajectory = Trajectory(species, fractional @ cells, cell, 0.1, np.ones(12), mobile=("Ag",))
-    options = {"longest_lag": 0.5, "n_times": 2, "r_max": 3.0, "bin_width": 0.25, "max_origins": stride}
+    options = {"times": (0.5, 0.25), "r_max": 3.0, "bin_width": 0.25, "max_origins": stride}
     surfaces = van_hove(trajectory, **options).surfaces
     origins = trajectory.frames(0, 35).every(1 if stride == EVERY else 5)
     for first, second in (("Ag", "Ag"), ("Ag", "I"), ("I", "I")):
@@ -132,7 +132,7 @@ def test_a_crystal_that_only_breathes_looks_the_same_at_every_time(rng):
     fractional = rng.random((1, 20, 3)) + rng.integers(-8, 8, size=(1, 20, 3))
     species = ("Ag",) * 10 + ("I",) * 10
     trajectory = Trajectory(species, fractional @ cells, cells, 0.1, np.ones(20), mobile=("Ag",))
-    surface = van_hove(trajectory, longest_lag=0.8, bin_width=0.25).surfaces["van_hove_distinct_Ag_Ag"]
+    surface = van_hove(trajectory, times=(0.1, 0.3, 0.8), bin_width=0.25).surfaces["van_hove_distinct_Ag_Ag"]
     assert surface.z[:, 0].sum() > 1.0
     for k in range(1, len(surface.y)):
         np.testing.assert_allclose(surface.z[:, k], surface.z[:, 0], rtol=1e-9)
@@ -146,7 +146,7 @@ def test_flight_at_constant_velocity_arrives_at_its_time(rng):
     positions = times[:, None, None] * (velocities + np.array([1.0, 0.0, 0.0]))
     masses = np.array([1e-12] * 30 + [1.0])
     trajectory = Trajectory(("Ag",) * 30 + ("I",), positions, np.eye(3) * 12.0, 0.1, masses, mobile=("Ag",))
-    surface = van_hove(trajectory, longest_lag=2.0, n_times=3, r_max=6.0, bin_width=0.1).surfaces["van_hove_self_Ag"]
+    surface = van_hove(trajectory, times=(2, 1, 0.5), r_max=6.0, bin_width=0.1).surfaces["van_hove_self_Ag"]
     for k, time in enumerate(surface.y):
         arrived = np.abs(surface.x - 2.03 * time) < 0.051
         assert surface.z[arrived, k].sum() * 0.1 == pytest.approx(1.0)
@@ -155,11 +155,12 @@ def test_flight_at_constant_velocity_arrives_at_its_time(rng):
 
 def test_what_cannot_be_is_refused(brownian):
     trajectory = brownian(100, 3, 0.1, 0.1, seed=1)
-    with pytest.raises(NotConverged, match="run longer or shorten longest_lag"):
-        van_hove(trajectory, longest_lag=5.0)
+    with pytest.raises(NotConverged, match="run longer or shorten the longest time"):
+        van_hove(trajectory, times=(5.0,))
     with pytest.raises(ParameterError, match=r"up to 10\.0000 Å"):
-        van_hove(trajectory, longest_lag=1.0, r_max=10.5)
-    with pytest.raises(ParameterError, match="n_times is 0 and must be positive"):
-        van_hove(trajectory, longest_lag=1.0, n_times=0)
+        van_hove(trajectory, times=(1.0,), r_max=10.5)
+    for times in ((), (1.0, 0.04), (1.0, -1.0)):
+        with pytest.raises(ParameterError, match="times is"):
+            van_hove(trajectory, times=times)
     with pytest.raises(ParameterError, match="max_origins is 0 and must be positive"):
-        van_hove(trajectory, longest_lag=1.0, max_origins=0)
+        van_hove(trajectory, times=(1.0,), max_origins=0)

@@ -265,6 +265,16 @@ def test_given_masses_are_those_of_the_kinds():
     assert trajectory.masses.tolist() == [10.0, 20.0, 10.0, 20.0, 20.0]
 
 
+def test_a_wannier_centre_has_no_mass(tmp_path):
+    file = tmp_path / "centres.xyz"
+    frame = '3\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\nX 0 0 0.6\nI 0 0 0\nX 0 0 -0.6\n'
+    file.write_text(2 * frame)
+    for given in ({}, {"masses": [126.90447]}):
+        trajectory = read_trajectory([file], md_timestep=0.01, **given)
+        assert trajectory.masses == pytest.approx([0.0, 126.90447, 0.0])
+        assert trajectory.kinds == ("I",)
+
+
 def test_extended_xyz_round_trip_through_ase(tmp_path):
     """ASE counts time in Å sqrt(amu/eV); a velocity of 1 there is sqrt(eV/amu)."""
     import ase

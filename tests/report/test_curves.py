@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,23 +12,9 @@ from matplotlib.figure import Figure
 
 from aiida_superionic.analysis.results import Curve, Surface
 from aiida_superionic.campaigns.results import PointResult, conditions
-from aiida_superionic.report import plots
-from aiida_superionic.report.plots import comparison_plot, curve_families, curve_plots, surface_plots
-from aiida_superionic.report.table import rows
-
-
-@pytest.fixture
-def figures(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
-    """Keep each figure that is drawn, by its name."""
-    drawn: dict[str, Figure] = {}
-    write = plots._svg
-
-    def keep(figure: Figure, name: str) -> str:
-        drawn[name] = figure
-        return write(figure, name)
-
-    monkeypatch.setattr(plots, "_svg", keep)
-    return drawn
+from aiida_superionic.report.curves import curve_plots, surface_plots
+from aiida_superionic.report.figures import MOST_LINES, MOST_PANELS
+from aiida_superionic.report.looks import families
 
 
 def only(point: PointResult, *names: str) -> PointResult:
@@ -35,9 +22,15 @@ def only(point: PointResult, *names: str) -> PointResult:
 
 
 def test_curves_are_grouped_by_what_stands_before_the_species(study: list[PointResult]) -> None:
-    families = curve_families(conditions(study))
-    assert families["radial_distribution"] == [f"radial_distribution_{pair}" for pair in ("Ag_Ag", "Ag_I", "I_I")]
-    assert families["friction_integral"] == ["friction_integral_Ag"]
+    found = families(name for condition in conditions(study) for name in condition.curves)
+    assert found["radial_distribution"] == [f"radial_distribution_{pair}" for pair in ("Ag_Ag", "Ag_I", "I_I")]
+    assert found["friction_integral"] == ["friction_integral_Ag"]
+
+
+def test_routine_curves_come_first_and_unknown_ones_last() -> None:
+    names = ["rotor_angle_a_PS4", "new_thing_Ag", "cage_residence_Ag", "rotor_angle_b_PS4", "radial_distribution_Ag_I"]
+    assert list(families(names)) == ["radial_distribution", "cage_residence", "rotor_angle", "new_thing"]
+    assert families(names)["rotor_angle"] == ["rotor_angle_a_PS4", "rotor_angle_b_PS4"]
 
 
 @pytest.mark.parametrize("points", ["study", "scan"])
@@ -46,20 +39,26 @@ def test_every_curve_is_drawn_with_labels_and_units(
 ) -> None:
     grouped = conditions(request.getfixturevalue(points))
     curve_plots(grouped)
-    for family, names in curve_families(grouped).items():
+    for family, names in families(name for condition in grouped for name in condition.curves).items():
         axes = figures[family].axes
         curve = grouped[0].curves[names[0]]
         for axis in axes:
             assert axis.get_xlabel() == f"{curve.x_label} ({curve.x_unit})"
             unit = curve.y_unit.replace("^2", "²")
             assert axis.get_ylabel() if unit == "1" else axis.get_ylabel().endswith(f"({unit})")
-        drawn = [line.get_ydata() for axis in axes for line in axis.lines]
+        drawn = [set(zip(*line.get_data(), strict=True)) for axis in axes for line in axis.lines]
         for condition in grouped:
             for name in names:
-                y = condition.curves[name].y
-                assert any(np.array_equal(data, y) for data in drawn), (condition.label, name)
-                for replica in condition.finished:
-                    assert any(np.array_equal(data, replica.curves[name].y) for data in drawn)
+                # The noise after the end of a correlation is not drawn.
+                points = [*zip(condition.curves[name].x, condition.curves[name].y, strict=True)][20:40]
+                assert any(set(points) <= line for line in drawn), (condition.label, name)
+
+
+def test_replicas_are_drawn_where_there_is_one_condition(study: list[PointResult], figures: dict[str, Figure]) -> None:
+    curve_plots(conditions(study))
+    drawn = [line.get_ydata() for line in figures["radial_distribution"].axes[0].lines]
+    for replica in study:
+        assert any(np.array_equal(y, replica.curves["radial_distribution_Ag_I"].y) for y in drawn)
 
 
 def test_curve_of_a_new_observable_appears(make_point: Callable[..., PointResult], figures: dict[str, Figure]) -> None:
@@ -72,7 +71,7 @@ def test_curve_of_a_new_observable_appears(make_point: Callable[..., PointResult
     assert figures["angle_distribution"].axes[0].get_xlabel() == "angle (°)"
 
 
-def test_species_that_name_their_axes_apart_share_the_name_of_the_family(
+def test_species_that_name_their_axes_apart_share_what_stands_before_the_species(
     make_point: Callable[..., PointResult], figures: dict[str, Figure]
 ) -> None:
     x = np.linspace(0, 1, 5)
@@ -80,7 +79,7 @@ def test_species_that_name_their_axes_apart_share_the_name_of_the_family(
         f"velocity_autocorrelation_{s}": Curve(x, x, "time", "ps", f"autocorrelation of {s}", "1") for s in ("Ag", "I")
     }
     curve_plots(conditions([make_point(1, curves=curves)]))
-    assert figures["velocity_autocorrelation"].axes[0].get_ylabel() == "velocity autocorrelation"
+    assert figures["velocity_autocorrelation"].axes[0].get_ylabel() == "autocorrelation"
     curve_plots(conditions([make_point(1, curves=curves), make_point(1, 600.0, curves=curves)]))
     labels = [axis.get_ylabel() for axis in figures["velocity_autocorrelation"].axes]
     assert labels == ["autocorrelation of Ag", "autocorrelation of I"]
@@ -119,13 +118,115 @@ def test_error_bands_are_one_standard_error(study: list[PointResult], figures: d
     assert set(zip(curve.x, curve.y - curve.error, strict=True)) <= edges
 
 
-def test_many_conditions_have_many_colours(make_point: Callable[..., PointResult], figures: dict[str, Figure]) -> None:
-    points = [only(make_point(1, float(t)), "mean_squared_displacement_Ag") for t in range(500, 1000, 50)]
-    curve_plots(conditions(points))
-    colours = [
-        line.get_color() for line in figures["mean_squared_displacement"].axes[0].lines if len(line.get_xdata()) > 2
+def test_many_conditions_are_a_few_lines_that_differ(
+    make_point: Callable[..., PointResult], figures: dict[str, Figure]
+) -> None:
+    points = [only(make_point(1, float(t)), "cage_residence_Ag") for t in range(500, 1000, 10)]
+    [plot] = curve_plots(conditions(points))
+    lines = [line for line in figures["cage_residence"].axes[0].lines if len(line.get_xdata()) > 2]
+    labels = [line.get_label() for line in lines]
+    assert len(lines) == MOST_LINES
+    assert (labels[0], labels[-1]) == ("500 K", "990 K")
+    assert len({line.get_color() for line in lines}) == MOST_LINES
+    assert all(one.get_linestyle() != next_.get_linestyle() for one, next_ in pairwise(lines))
+    assert f"{MOST_LINES} of 50 conditions are drawn" in plot.description
+
+
+def test_many_species_are_a_few_lines_to_a_panel(
+    make_point: Callable[..., PointResult], figures: dict[str, Figure]
+) -> None:
+    curve = make_point(1).curves["radial_distribution_Ag_I"]
+    kinds = ["Li", "P", "S", "B", "H"]
+    names = [f"radial_distribution_{a}_{b}" for i, a in enumerate(kinds) for b in kinds[i:]]
+    curve_plots(conditions([make_point(1, curves=dict.fromkeys(names, curve))]))
+    axes = figures["radial_distribution"].axes
+    legends = [[text.get_text() for text in axis.get_legend().get_texts()] for axis in axes if axis.get_legend()]
+    assert legends[:2] == [["Li–Li", "Li–P", "Li–S", "Li–B", "Li–H"], ["P–P", "P–S", "P–B", "P–H"]]
+    assert axes[-1].get_title(loc="left") == "H–H"
+
+
+def test_panels_are_capped_and_the_caption_says_so(
+    make_point: Callable[..., PointResult], figures: dict[str, Figure]
+) -> None:
+    curve = make_point(1).curves["cage_residence_Ag"]
+    curves = {f"cage_residence_Ag_{k}": curve for k in "ABCDEFGHIJKLMNOPQRST"}
+    [plot] = curve_plots(conditions([make_point(1, t, curves=curves) for t in (600.0, 700.0)]))
+    assert len(figures["cage_residence"].axes) == MOST_PANELS
+    assert f"{MOST_PANELS} of 20 panels are drawn" in plot.description
+
+
+def test_size_of_a_figure_does_not_grow_with_the_length_of_its_curve(make_point: Callable[..., PointResult]) -> None:
+    rng = np.random.default_rng(0)
+
+    def size(n: int) -> int:
+        noise = Curve(np.arange(float(n)), rng.normal(size=n), "frame", "1", "noise", "1", np.ones(n))
+        [plot] = curve_plots(conditions([make_point(1, curves={"noise_Ag": noise})]))
+        return len(plot.svg)
+
+    assert size(200_000) < 1.2 * size(2_000)
+
+
+def test_the_extremes_of_a_long_curve_are_drawn(
+    make_point: Callable[..., PointResult], figures: dict[str, Figure]
+) -> None:
+    y = np.random.default_rng(0).normal(size=20_000)
+    y[[7_777, 12_345]] = 50.0, -50.0
+    curve_plots(conditions([make_point(1, curves={"noise_Ag": Curve(np.arange(2e4), y, "frame", "1", "y", "1")})]))
+    drawn = figures["noise"].axes[0].lines[0].get_ydata()
+    assert (drawn.max(), drawn.min(), drawn[0], drawn[-1]) == (50.0, -50.0, y[0], y[-1])
+
+
+def test_correlation_ends_where_its_noise_begins(
+    make_point: Callable[..., PointResult], figures: dict[str, Figure]
+) -> None:
+    t = np.linspace(0.0, 10.0, 1001)
+    curve = Curve(t, np.where(t <= 2.0, np.cos(t), 1e-3 * np.sin(50 * t)), "time", "ps", "C", "1")
+    curve_plots(conditions([make_point(1, curves={"c_Ag": curve})]))
+    [axis] = figures["c"].axes
+    assert axis.get_xlim() == pytest.approx((0.0, 2.5))
+    assert axis.lines[0].get_xdata()[-1] == pytest.approx(2.5)
+
+
+def test_displacement_is_on_logarithmic_axes_beside_a_line_of_slope_one(
+    make_point: Callable[..., PointResult], figures: dict[str, Figure]
+) -> None:
+    t = np.linspace(0.0, 10.0, 101)
+    label = "time", "ps", "mean squared displacement", "Å^2"
+    curves = {"mean_squared_displacement_Ag": Curve(t, 2.0 * t, *label)}
+    curve_plots(conditions([make_point(1, curves=curves)]))
+    [axis] = figures["mean_squared_displacement"].axes
+    assert (axis.get_xscale(), axis.get_yscale()) == ("log", "log")
+    x, y = axis.lines[-1].get_data()
+    assert np.log(y[1] / y[0]) == pytest.approx(np.log(x[1] / x[0]))
+    curves = {"mean_squared_displacement_I": Curve(t, 1.0 - np.exp(-9.0 * t), *label)}
+    curve_plots(conditions([make_point(1, curves=curves)]))
+    assert len(figures["mean_squared_displacement"].axes[0].lines) == 1
+
+
+def test_trace_of_one_polyanion_is_not_averaged(
+    make_point: Callable[..., PointResult], figures: dict[str, Figure]
+) -> None:
+    t = np.linspace(0.0, 1.0, 50)
+    points = [
+        make_point(seed, curves={"rotor_angle_a_PS4": Curve(t, np.sin(9 * seed * t), "time", "ps", "angle", "degree")})
+        for seed in (1, 2)
     ]
-    assert len(set(colours)) == len(points)
+    curve_plots(conditions(points))
+    [axis] = figures["rotor_angle"].axes
+    [trace] = [line for line in axis.lines if len(line.get_xdata()) == 50]
+    np.testing.assert_array_equal(trace.get_ydata(), np.sin(9 * t))
+    assert not axis.collections
+    assert (axis.get_title(loc="left"), axis.get_ylabel()) == ("PS₄, axis a", "angle (°)")
+
+
+def test_bond_does_not_hide_the_rest_of_the_distribution(
+    make_point: Callable[..., PointResult], figures: dict[str, Figure]
+) -> None:
+    curve = make_point(1).curves["radial_distribution_Ag_I"]
+    bonded = replace(curve, y=np.where(np.abs(curve.x - 2.0) < 0.1, 80.0, curve.y))
+    [plot] = curve_plots(conditions([make_point(1, curves={"radial_distribution_P_S": bonded})]))
+    assert figures["radial_distribution"].axes[0].get_ylim() == (0.0, 10.0)
+    assert "higher than 10 is cut off" in plot.description
 
 
 def test_legend_lies_within_the_figure(make_point: Callable[..., PointResult], figures: dict[str, Figure]) -> None:
@@ -139,30 +240,6 @@ def test_legend_lies_within_the_figure(make_point: Callable[..., PointResult], f
         box = figure.legends[0].get_window_extent()
         assert 0 <= box.x0 < box.x1 <= figure.bbox.width, name
         assert box.y0 >= 0, name
-
-
-def test_published_and_measured_numbers_stand_side_by_side(
-    study: list[PointResult], figures: dict[str, Figure]
-) -> None:
-    [condition] = conditions(study)
-    assert comparison_plot(rows([condition])) is not None
-    axes = figures["comparison"].axes
-    assert [axis.get_title() for axis in axes] == [
-        "Friction coefficient (Ag)",
-        "Memory time (Ag)",
-        "Cage residence time (Ag)",
-    ]
-    assert axes[0].get_xlabel() == "10⁻¹² kg/s"
-    drawn = {round(float(x), 6) for line in axes[0].lines for x in line.get_xdata()}
-    assert {3.3, 2.2, 2.5} <= drawn
-    value = condition.observables["friction_coefficient_Ag"].value
-    assert value is not None
-    assert round(value * 1e12, 6) in drawn
-
-
-def test_nothing_published_is_no_comparison(make_point: Callable[..., PointResult]) -> None:
-    assert comparison_plot(rows(conditions([make_point(1, 623.0)]))) is None
-    assert comparison_plot([]) is None
 
 
 def test_svg_is_well_formed_the_same_every_time_and_in_the_colour_of_the_page(study: list[PointResult]) -> None:
@@ -203,7 +280,7 @@ def test_surface_of_few_values_is_lines_with_their_errors(
     surface = some_surface(5)
     [plot] = surface_plots(conditions([make_point(1, surfaces={"van_hove_self_Ag": surface})]))
     [axis] = figures["van_hove_self"].axes
-    assert (plot.title, axis.get_title(loc="left")) == ("Van hove self", "Ag")
+    assert (plot.title, axis.get_title(loc="left")) == ("Self part of the van Hove function", "Ag")
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("distance (Å)", "density (1/Å³)")
     lines = [line for line in axis.get_lines() if len(line.get_xdata()) == 40]
     for k, line in enumerate(lines):

@@ -1,0 +1,148 @@
+"""The forces that a potential gives on the frames of a trajectory, whatever potential made them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from typing import Any
+
+from aiida import orm
+from aiida.common.datastructures import CalcInfo, CodeInfo, CodeRunMode
+from aiida.common.folders import Folder
+from aiida.engine import CalcJobProcessSpec
+
+from aiida_superionic.calculations import usage
+from aiida_superionic.calculations.keeping import KeepingCalcJob
+from aiida_superionic.calculations.lammps import DIGEST_FILE, data_file, kinds_of
+from aiida_superionic.calculations.lammps_script import DATA_FILE, rerun_script, trajectory_file
+from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.data.trajectory import TrajectoryData
+from aiida_superionic.potentials import LammpsPotential
+
+CONVERSION_FILE = "conversion.json"
+CONVERSION_OUTPUT = "conversion.out"
+FRAMES_FILE = "frames.lammpstrj"
+
+
+class RerunCalculation(KeepingCalcJob):
+    """Evaluate a potential on a trajectory: its positions and velocities, with new forces, as a new trajectory.
+
+    LAMMPS' ``rerun`` reads no binary dump, so ``superionic-convert`` first writes the frames as text where they lie.
+    The text is exact, and is removed in the end. The potential that made the frames gives their forces again to
+    rounding; where the box changed, to the accuracy of its Coulomb sum, whose split follows the structure's box here
+    and followed that of each segment of the run there.
+    """
+
+    CACHE_VERSION = 1
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Declare the ports and exit codes."""
+        super().define(spec)
+        options = spec.inputs["metadata"]["options"]
+        options["parser_name"].default = "superionic.lammps_rerun"
+        options["input_filename"].default = "input.in"
+        options["output_filename"].default = "lammps.out"
+        options["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+        spec.inputs.validator = cls.validate_inputs
+
+        spec.input("code", valid_type=orm.AbstractCode, help="LAMMPS.")
+        spec.input("conversion_code", valid_type=orm.AbstractCode, help="superionic-convert, on the same computer.")
+        spec.input("trajectory", valid_type=TrajectoryData, help="The frames, left on the computer.")
+        spec.input("structure", valid_type=orm.StructureData, help="The atoms of the trajectory, in its order.")
+        spec.input("potential", valid_type=PotentialData, help="What gives the forces.")
+
+        spec.output("trajectory", valid_type=TrajectoryData, required=False, help="The frames with the new forces.")
+        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
+
+        spec.exit_code(
+            300, "ERROR_ENGINE_DID_NOT_START", message="LAMMPS wrote nothing: {error}", invalidates_cache=True
+        )
+        spec.exit_code(301, "ERROR_LAMMPS", message="LAMMPS stopped: {error}")
+        spec.exit_code(
+            302,
+            "ERROR_TRAJECTORY_UNUSABLE",
+            message="The trajectory is missing, changed or damaged: {error}",
+            invalidates_cache=True,
+        )
+        spec.exit_code(
+            303, "ERROR_CONVERSION", message="The frames were not written as text: {error}", invalidates_cache=True
+        )
+        spec.exit_code(320, "ERROR_TRAJECTORY_MISSING", message="LAMMPS ended well but left no readable trajectory.")
+        spec.exit_code(401, "ERROR_INTERRUPTED", message="The output breaks off without its closing line.")
+
+    @classmethod
+    def validate_inputs(cls, value: Any, _: Any) -> str | None:
+        """Check that trajectory, structure and potential fit together."""
+        if not {"trajectory", "structure", "potential"} <= set(value):
+            return None  # a missing input has its own message
+        kinds = kinds_of(value["structure"])
+        if kinds != value["trajectory"].kinds:
+            return (
+                f"the structure holds {', '.join(kinds)} where the trajectory holds"
+                f" {', '.join(value['trajectory'].kinds)}"
+            )
+        try:
+            cls._lammps(value["structure"], value["potential"])
+        except ValueError as error:
+            return str(error)
+        return None
+
+    @staticmethod
+    def _lammps(structure: orm.StructureData, potential: PotentialData) -> LammpsPotential:
+        return potential.potential.lammps(kinds_of(structure), len(structure.sites))
+
+    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
+        """Write the two scripts, the structure and the files of the potential."""
+        options = self.inputs.metadata.options
+        trajectory = self.inputs.trajectory
+        potential = self._lammps(self.inputs.structure, self.inputs.potential)
+        # Under names of their own: LAMMPS would write its dump through a link that bears its name.
+        links = {f"source.{name}": name for name in trajectory.files}
+        conversion = {
+            "trajectory": {
+                "files": {link: trajectory.files[name] for link, name in links.items()},
+                "format": "lammps-binary",
+                "kinds": trajectory.kinds,
+                "md_timestep": trajectory.md_timestep,
+            },
+            "to": "lammps-text",
+            "output": FRAMES_FILE,
+        }
+        files = {
+            options.input_filename: rerun_script(potential, FRAMES_FILE),
+            CONVERSION_FILE: json.dumps(conversion, indent=1),
+            DATA_FILE: data_file(
+                self.inputs.structure.get_ase(), trajectory.kinds, potential.charges, potential.atom_style
+            ),
+            **potential.files,
+        }
+        for name, content in files.items():
+            with folder.open(name, "w") as handle:
+                handle.write(content)
+
+        convert = CodeInfo()
+        convert.code_uuid = self.inputs.conversion_code.uuid
+        convert.cmdline_params = ["--job", CONVERSION_FILE]
+        convert.stdout_name = CONVERSION_OUTPUT
+        convert.join_files = True
+        convert.withmpi = False
+
+        rerun = CodeInfo()
+        rerun.code_uuid = self.inputs.code.uuid
+        rerun.cmdline_params = ["-in", options.input_filename]
+        rerun.stdout_name = options.output_filename
+
+        info = CalcInfo()
+        info.codes_info = [convert, rerun]
+        info.codes_run_mode = CodeRunMode.SERIAL
+        info.prepend_text = usage.PREPEND
+        info.append_text = f"rm -f {FRAMES_FILE}\nsha256sum {trajectory_file(None)} > {DIGEST_FILE}\n{usage.APPEND}"
+        folder_of_frames = PurePosixPath(trajectory.get_remote_path())
+        info.remote_symlink_list = [
+            (trajectory.computer.uuid, str(folder_of_frames / name), link) for link, name in links.items()
+        ]
+        info.retrieve_list = [options.output_filename, CONVERSION_OUTPUT, usage.FILE, DIGEST_FILE]
+        # The files of a potential follow from its node; the repository need not hold them once more for every job.
+        info.provenance_exclude_list = list(potential.files)
+        return info

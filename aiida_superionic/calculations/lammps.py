@@ -13,6 +13,7 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 from aiida_lammps.calculations.raw import LammpsRawCalculation
 from ase import Atoms
+from ase.calculators.lammps import Prism
 from ase.geometry import get_distances
 from ase.io.lammpsdata import write_lammps_data
 
@@ -20,6 +21,8 @@ from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.lammps_script import DATA_FILE, START_FILE, lammps_script, trajectory_file
 from aiida_superionic.calculations.resumable import ResumableCalcJob
 from aiida_superionic.calculations.settings import MdSettings, Start
+from aiida_superionic.constraints.eckart import eckart_frames
+from aiida_superionic.constraints.lammps import LammpsConstraint
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.data.trajectory import TrajectoryData
 
@@ -38,6 +41,29 @@ def nearest_neighbour_distance(atoms: Atoms) -> float:
         return float(reach)
     _, distances = get_distances(atoms.positions[:1], atoms.positions[1:], cell=atoms.cell, pbc=True)
     return float(min(distances.min(), reach))
+
+
+def oriented_atoms(structure: orm.StructureData) -> Atoms:
+    """Return the atoms of a structure, the cell turned as LAMMPS wants it: a along x, b in the xy plane."""
+    atoms = structure.get_ase()
+    turned = Prism(atoms.cell).lammps_tilt
+    if not np.array_equal(turned, atoms.cell):
+        atoms.set_cell(turned, scale_atoms=True)
+    return atoms
+
+
+def constraint_on(atoms: Atoms, settings: MdSettings) -> LammpsConstraint | None:
+    """Return the constraint of a stage on the atoms, as they are turned for LAMMPS; None where there is none.
+
+    Raises
+    ------
+    aiida_superionic.constraints.constraint.ConstraintError
+        If the atoms lack what the constraint names.
+    """
+    if settings.constraint is None:
+        return None
+    frames = eckart_frames(atoms, settings.mobile, settings.constraint)
+    return LammpsConstraint(settings.constraint, frames, settings.timestep)
 
 
 class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
@@ -76,6 +102,7 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
         spec.exit_code(301, "ERROR_LAMMPS", message="LAMMPS stopped: {error}")
         spec.exit_code(302, "ERROR_CHECKPOINT_MISSING", message="The checkpoint to start from is gone: {error}")
         spec.exit_code(310, "ERROR_HOST_LATTICE_MOLTEN", message="The host lattice did not stay intact: {error}")
+        spec.exit_code(311, "ERROR_CONSTRAINT_VIOLATED", message="The constraint did not hold: {error}")
         spec.exit_code(320, "ERROR_TRAJECTORY_MISSING", message="LAMMPS ended well but left no readable trajectory.")
         spec.exit_code(400, "ERROR_OUT_OF_WALLTIME", message="The job ran out of walltime at step {step} of {total}.")
         spec.exit_code(401, "ERROR_INTERRUPTED", message="The output breaks off without its closing line.")
@@ -115,7 +142,7 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
     ) -> str:
         """Return the input script that these inputs make."""
         settings = MdSettings.model_validate(parameters.get_dict())
-        atoms = structure.get_ase()
+        atoms = oriented_atoms(structure)
         kinds = kinds_of(structure)
         host = atoms[[atom.index for atom in atoms if atom.symbol not in settings.mobile]]
         return lammps_script(
@@ -124,6 +151,7 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
             kinds,
             seed=seed.value,
             host_spacing=nearest_neighbour_distance(host) if len(host) else 1.0,
+            constraint=constraint_on(atoms, settings),
             start=Start.model_validate(start.get_dict()) if start is not None else None,
             walltime=walltime,
         )
@@ -131,7 +159,7 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the script, the structure and the files of the potential."""
         options = self.inputs.metadata.options
-        atoms = self.inputs.structure.get_ase()
+        atoms = oriented_atoms(self.inputs.structure)
         kinds = kinds_of(self.inputs.structure)
         start = Start.model_validate(self.inputs.start.get_dict()) if "start" in self.inputs else None
         potential = self.inputs.potential.potential.lammps(kinds, len(atoms))
@@ -163,7 +191,8 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
         info.provenance_exclude_list = list(potential.files)
         if start is None:
             with folder.open(DATA_FILE, "w") as handle:
-                handle.write(_data_file(atoms, kinds, potential.charges, potential.atom_style))
+                constraint = constraint_on(atoms, MdSettings.model_validate(self.inputs.parameters.get_dict()))
+                handle.write(_data_file(atoms, kinds, potential.charges, potential.atom_style, constraint))
         else:
             # The checkpoint is read once, so a link will do; under a name of its own, for LAMMPS would write its own
             # checkpoints through a link that bears their name. The parts of the trajectory are copied: the last folder
@@ -198,9 +227,18 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
         return cleaned == 0
 
 
-def _data_file(atoms: Atoms, kinds: list[str], charges: tuple[float, ...], atom_style: str) -> str:
+def _data_file(
+    atoms: Atoms,
+    kinds: list[str],
+    charges: tuple[float, ...],
+    atom_style: str,
+    constraint: LammpsConstraint | None = None,
+) -> str:
     charge = dict(zip(kinds, charges, strict=True))
     atoms.set_initial_charges([charge[symbol] for symbol in atoms.get_chemical_symbols()])
+    # A body is written whole, so that LAMMPS' count of images joins it across the boundaries.
+    for frame in constraint.frames if constraint else ():
+        atoms.positions[frame.atoms] = frame.start
     text = io.StringIO()
     write_lammps_data(text, atoms, specorder=kinds, units="metal", atom_style=atom_style, masses=True)
-    return text.getvalue()
+    return text.getvalue() + (constraint.data_sections(len(atoms)) if constraint else "")

@@ -13,6 +13,7 @@ from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.lammps import DIGEST_FILE, kinds_of
 from aiida_superionic.calculations.lammps_script import START_FILE, trajectory_file
 from aiida_superionic.calculations.settings import MdSettings, Start
+from aiida_superionic.constraints import lammps as constraints
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output
 
@@ -56,6 +57,8 @@ class LammpsParser(Parser):
             return codes.ERROR_NON_NUMERIC.format(when=f"step {broken}" if broken is not None else "an unknown step")
         if output.molten:
             return codes.ERROR_HOST_LATTICE_MOLTEN.format(error=output.error)
+        if output.constraint_violated:
+            return codes.ERROR_CONSTRAINT_VIOLATED.format(error=output.error)
         if output.lost_atoms:
             return codes.ERROR_LOST_ATOMS.format(error=output.error)
         if output.error is not None:
@@ -79,7 +82,8 @@ class LammpsParser(Parser):
             thermo.base.attributes.set(
                 "units",
                 {"temperature": "K", "pressure": "bar", "volume": "Å^3", "host_displacement": "nearest neighbours"}
-                | {name: "eV" for name in output.thermo if name.endswith("energy")},
+                | {name: "eV" for name in output.thermo if name.endswith("energy")}
+                | {name: unit for name, unit in constraints.UNITS.items() if name in output.thermo},
             )
             self.out("thermo", thermo)
         if output.checkpoint is not None:

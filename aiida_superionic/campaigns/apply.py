@@ -138,6 +138,7 @@ def _submit(status: PointStatus, group: CampaignGroup, codes: dict[str, orm.Abst
         temperature=specification.temperature,
         mobile=list(materials()[specification.material].mobile),
         seed=specification.seed,
+        constraint=specification.held,
         observables=specification.observables,
         version=code_version(codes["analysis"]),
         overrides=dict(specification.md),

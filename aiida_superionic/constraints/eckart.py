@@ -84,8 +84,8 @@ class EckartFrame:
 def eckart_frames(atoms: Atoms, mobile: Sequence[str], constraint: Constraint) -> list[EckartFrame]:
     """Return the Eckart frame of every body that a constraint holds.
 
-    The reference of a polyanion is the mean geometry of the polyanions of its formula, equal atoms in the order that
-    fits best; the reference of a group chosen by hand is its own geometry at the start.
+    The reference of a polyanion is the mean geometry of the polyanions of its formula over the orders of their equal
+    atoms; the reference of a group chosen by hand is its own geometry at the start.
 
     Parameters
     ----------
@@ -141,10 +141,21 @@ def _polyanions(atoms: Atoms, mobile: Sequence[str], rotors: Sequence[str]) -> l
 
 
 def _frames_of(polyanions: Polyanions, structure: Trajectory) -> list[EckartFrame]:
-    geometry = polyanions.reference(structure)
+    geometry = _over_symmetry(polyanions.reference(structure), polyanions)
     frames = []
     for indices, relative in zip(polyanions.atoms, polyanions.positions(structure)[0], strict=True):
         # The first atom stays where it is, so that the body is where the structure has it.
         start = structure.positions[0, indices[0]] + relative - relative[0]
         frames.append(EckartFrame.aligned(indices, polyanions.masses, start, geometry))
     return frames
+
+
+def _over_symmetry(geometry: Array, polyanions: Polyanions) -> Array:
+    """Return the mean of a geometry over the rotations that bring it onto itself but for the names of equal atoms.
+
+    Which of its equivalent orders each polyanion is listed in follows the distortion of the first one; the mean does
+    not.
+    """
+    turned = geometry @ polyanions.symmetry(geometry).transpose(0, 2, 1)
+    nearest = np.linalg.norm(geometry[:, None] - turned[:, None], axis=-1).argmin(axis=-1)
+    return np.asarray(np.take_along_axis(turned, nearest[..., None], axis=1).mean(axis=0))

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from aiida_superionic.calculations.functions import begin_production
 from aiida_superionic.calculations.settings import MdSettings
+from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.lammps import LammpsBaseWorkChain
 from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings
@@ -20,8 +21,13 @@ _SHARED = ("structure", "potential", "seed")
 _SET_HERE = ("parent_folder", "start")
 
 
-def stage_settings(times: Mapping[str, float], temperature: float, mobile: Sequence[str]) -> dict[str, MdSettings]:
+def stage_settings(
+    times: Mapping[str, float], temperature: float, mobile: Sequence[str], constraint: Constraint | None = None
+) -> dict[str, MdSettings]:
     """Return the settings of each stage of :class:`MdWorkChain`.
+
+    Where motions are held, the first half of the equilibration is Langevin dynamics: a Nosé–Hoover chain alone does
+    not bring the few motions that are left to one temperature.
 
     Parameters
     ----------
@@ -31,6 +37,8 @@ def stage_settings(times: Mapping[str, float], temperature: float, mobile: Seque
         In K.
     mobile
         The species meant to diffuse.
+    constraint
+        The motions held fixed; None where there are none.
 
     Raises
     ------
@@ -39,7 +47,7 @@ def stage_settings(times: Mapping[str, float], temperature: float, mobile: Seque
     """
     own = ("equilibration", "production", "sampling_interval")
     common: dict[str, Any] = {key: value for key, value in times.items() if key not in own}
-    common |= {"temperature": temperature, "mobile": tuple(mobile)}
+    common |= {"temperature": temperature, "mobile": tuple(mobile), "constraint": constraint}
     stages = {
         "equilibration": {**common, "ensemble": "nvt", "duration": times["equilibration"]},
         "production": {
@@ -49,6 +57,9 @@ def stage_settings(times: Mapping[str, float], temperature: float, mobile: Seque
             "sampling_interval": times["sampling_interval"],
         },
     }
+    if constraint is not None:
+        half = round(times["equilibration"] / times["timestep"]) // 2 * times["timestep"]
+        stages["equilibration"]["langevin_duration"] = half
     settings = {}
     for stage, given in stages.items():
         try:
@@ -88,6 +99,7 @@ class MdWorkChain(WorkChain):
         temperature: float,
         mobile: list[str],
         seed: int,
+        constraint: Constraint | None = None,
         protocol: str = "balanced",
         overrides: dict[str, Any] | None = None,
         options: dict[str, Any] | None = None,
@@ -106,6 +118,8 @@ class MdWorkChain(WorkChain):
             The species meant to diffuse.
         seed
             Of the starting velocities.
+        constraint
+            The motions held fixed; None where there are none.
         protocol
             ``fast``, ``balanced`` or ``precise``.
         overrides
@@ -121,7 +135,7 @@ class MdWorkChain(WorkChain):
         times = protocol_settings("md", protocol, overrides)
         builder = cls.get_builder()
         builder.structure, builder.potential, builder.seed = structure, potential, orm.Int(seed)
-        for stage, settings in stage_settings(times, temperature, mobile).items():
+        for stage, settings in stage_settings(times, temperature, mobile, constraint).items():
             lammps = builder[stage]["lammps"]
             lammps["code"] = code
             lammps["parameters"] = orm.Dict(settings.model_dump(mode="json"))

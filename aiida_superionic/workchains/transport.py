@@ -10,6 +10,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_superionic.analysis.registry import routine_observables
 from aiida_superionic.calculations.analyse import AnalyseCalculation
+from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.data.point import PointData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.md import MdWorkChain
@@ -48,6 +49,7 @@ class TransportWorkChain(WorkChain):
         temperature: float,
         mobile: list[str],
         seed: int,
+        constraint: Constraint | None = None,
         observables: dict[str, dict[str, Any]] | None = None,
         version: str,
         protocol: str = "balanced",
@@ -60,7 +62,7 @@ class TransportWorkChain(WorkChain):
         ----------
         lammps_code, analysis_code
             The executables.
-        structure, potential, temperature, mobile, seed, protocol, overrides, options
+        structure, potential, temperature, mobile, seed, constraint, protocol, overrides, options
             As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
         observables
             Parameters of each observable by its name; the routine ones with their defaults if absent.
@@ -75,6 +77,7 @@ class TransportWorkChain(WorkChain):
             temperature=temperature,
             mobile=mobile,
             seed=seed,
+            constraint=constraint,
             protocol=protocol,
             overrides=overrides,
             options=options,

@@ -135,10 +135,12 @@ REFUSED = [
     ("- 750", "-", 8, "temperatures: null is not valid"),
     ("- 750", "- 600.0", 8, "600.0 is given twice; remove one"),
     # constraints
-    ("[UC]", "[RC]", 9, "the constraint mode RC is not yet available; write UC"),
-    ("[UC]", "[UC, RTVC]", 9, "the constraint mode RTVC is not yet available; write UC"),
+    ("[UC]", "[RC]", 9, "alpha-AgI: the structure holds no polyanions, so there is nothing to constrain"),
+    ("[UC]", "[UC, RTVC]", 9, "alpha-AgI: the structure holds no polyanions"),
+    ("[UC]", "[UC, RTV]", 9, "unknown constraint mode 'RTV'; did you mean"),
+    ("[UC]", "[UC]\nrotors: [PS4]", 9, "rotors are named and nothing is constrained; write RC, RTC, RTVC"),
     ("[UC]", "[uc]", 9, "unknown constraint mode 'uc'; did you mean UC?"),
-    ("[UC]", "[none]", 9, "unknown constraint mode 'none'; write UC"),
+    ("[UC]", "[none]", 9, "unknown constraint mode 'none'; write RC or RTC or RTVC or UC"),
     # replicas and seed
     ("replicas: 5", "replicas: 0", 10, "replicas: 0 is not valid; write a whole number from 1 to 10000"),
     ("replicas: 5", "replicas: 10001", 10, "replicas: 10001 is not valid"),
@@ -199,8 +201,36 @@ def test_a_section_that_is_no_mapping_is_refused(load, section):
         load(text)
 
 
+PHOSPHATE = GOOD.replace("alpha-AgI", "gamma-Na3PO4").replace("[3, 3, 3]", "[2, 2, 2]")
+
+
+def test_the_polyanions_of_a_material_are_constrained(load):
+    campaign = load(PHOSPHATE.replace("[UC]", "[UC, RC, RTC, RTVC]\nrotors: [PO4]"))
+    assert campaign.constraints == ("UC", "RC", "RTC", "RTVC")
+    points = [point for point in expand(campaign) if (point.temperature, point.seed) == (600, 1)]
+    assert [point.held and (point.held.mode, point.held.rotors) for point in points] == [
+        None,
+        ("RC", ("PO4",)),
+        ("RTC", ("PO4",)),
+        ("RTVC", ("PO4",)),
+    ]
+    # What is not constrained does not depend on the choice of rotors, and without it all polyanions are constrained.
+    whole = {point.hash: point for point in expand(load(PHOSPHATE.replace("[UC]", "[UC, RC]")))}
+    assert points[0].hash in whole
+    assert points[1].hash not in whole
+    assert {point.held.rotors for point in whole.values() if point.held} == {()}
+
+
+def test_a_rotor_that_the_material_lacks_is_refused(load):
+    with pytest.raises(CampaignFileError) as error:
+        load(PHOSPHATE.replace("[UC]", "[RC]\nrotors: [PS4]"))
+    (problem,) = error.value.problems
+    assert problem.line == 10
+    assert problem.sentence == "gamma-Na3PO4: no polyanion PS4 in the structure; it holds PO4"
+
+
 def test_every_fault_of_a_file_is_told_once_and_in_order(load):
-    text = GOOD.replace("alpha-AgI", "beta-AgI").replace("750", "-750").replace("[UC]", "[RC]")
+    text = GOOD.replace("alpha-AgI", "beta-AgI").replace("750", "-750").replace("[UC]", "[RX]")
     with pytest.raises(CampaignFileError) as error:
         load(text.replace("3}", "x, fit_strt: 1}").replace("agi-friction", "a b"))
     assert [problem.line for problem in error.value.problems] == [1, 3, 8, 9, 17, 17]

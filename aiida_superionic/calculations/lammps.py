@@ -144,13 +144,13 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
         settings = MdSettings.model_validate(parameters.get_dict())
         atoms = oriented_atoms(structure)
         kinds = kinds_of(structure)
-        host = atoms[[atom.index for atom in atoms if atom.symbol not in settings.mobile]]
+        host = [symbol for symbol in kinds if symbol not in settings.mobile]
         return lammps_script(
             settings,
             potential.potential.lammps(kinds, len(atoms)),
             kinds,
             seed=seed.value,
-            host_spacing=nearest_neighbour_distance(host) if len(host) else 1.0,
+            host_spacing={symbol: nearest_neighbour_distance(atoms[atoms.symbols == symbol]) for symbol in host},
             constraint=constraint_on(atoms, settings),
             start=Start.model_validate(start.get_dict()) if start is not None else None,
             walltime=walltime,

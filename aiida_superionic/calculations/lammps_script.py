@@ -10,7 +10,7 @@ unbroken one. Two restart files take turns: a job killed while it writes one lea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.constraints.lammps import TEMPERATURE, LammpsConstraint
@@ -49,7 +49,7 @@ def lammps_script(
     species: Sequence[str],
     *,
     seed: int,
-    host_spacing: float,
+    host_spacing: Mapping[str, float],
     constraint: LammpsConstraint | None = None,
     start: Start | None = None,
     walltime: int | None = None,
@@ -67,7 +67,8 @@ def lammps_script(
     seed
         Of the starting velocities, 1 to 900 000 000.
     host_spacing
-        Nearest-neighbour distance of the host lattice, Å.
+        Nearest-neighbour distance within each host species, Å. The one with the longest tells whether the host has
+        molten: the outer atoms of polyanions that turn leave their places in an intact crystal.
     constraint
         What is held fixed; None where nothing is.
     start
@@ -82,12 +83,13 @@ def lammps_script(
     """
     if not _FIRST_SEED <= seed <= _LAST_SEED:
         raise ValueError(f"the seed is {seed}; LAMMPS takes {_FIRST_SEED} to {_LAST_SEED}")
-    host = [str(index) for index, symbol in enumerate(species, start=1) if symbol not in settings.mobile]
+    host = [symbol for symbol in species if symbol not in settings.mobile]
     if not host or len(host) == len(species):
         raise ValueError(
             f"mobile is {', '.join(settings.mobile)} in a structure of {', '.join(species)}:"
             " one species at least must move and one must stay as the host lattice"
         )
+    lattice = max(host, key=lambda symbol: host_spacing[symbol])
     thermo = settings.steps("thermo_interval")
     columns = ["step temp pe ke etotal press vol v_host_displacement", *(constraint.columns if constraint else [])]
     lines = [
@@ -98,9 +100,9 @@ def lammps_script(
         *potential.commands,
         "neighbor 1.0 bin",
         f"timestep {settings.timestep!r}",
-        f"group host type {' '.join(host)}",
+        f"group host type {species.index(lattice) + 1}",
         "compute host_msd host msd com yes",
-        f"variable host_displacement equal sqrt(c_host_msd[4])/{host_spacing!r}",
+        f"variable host_displacement equal sqrt(c_host_msd[4])/{host_spacing[lattice]!r}",
         *(constraint.definitions() if constraint else []),
         *_integrator(settings, constraint, start),
         *(constraint.forces() if constraint else []),

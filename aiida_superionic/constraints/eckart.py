@@ -117,8 +117,14 @@ def _chosen(atoms: Atoms, group: Sequence[int]) -> EckartFrame:
     indices = np.array(group, dtype=np.intp)
     masses = atoms.get_masses()[indices]
     first = atoms.positions[indices[0]]
-    start = first + minimum_image(atoms.positions[indices] - first, np.asarray(atoms.cell))
+    places = first + minimum_image(atoms.positions[indices] - first, np.asarray(atoms.cell))
+    start = _images_near(places, atoms.positions[indices], np.asarray(atoms.cell))
     return EckartFrame(indices, masses, start, start - masses @ start / masses.sum())
+
+
+def _images_near(places: Array, positions: Array, cell: Array) -> Array:
+    """Return the images of positions that lie at the places; a position that does is returned to its last bit."""
+    return np.asarray(positions + np.rint((places - positions) @ np.linalg.inv(cell)) @ cell)
 
 
 def _polyanions(atoms: Atoms, mobile: Sequence[str], rotors: Sequence[str]) -> list[EckartFrame]:
@@ -145,7 +151,8 @@ def _frames_of(polyanions: Polyanions, structure: Trajectory) -> list[EckartFram
     frames = []
     for indices, relative in zip(polyanions.atoms, polyanions.positions(structure)[0], strict=True):
         # The first atom stays where it is, so that the body is where the structure has it.
-        start = structure.positions[0, indices[0]] + relative - relative[0]
+        positions = structure.positions[0, indices]
+        start = _images_near(positions[0] + relative - relative[0], positions, structure.cell)
         frames.append(EckartFrame.aligned(indices, polyanions.masses, start, geometry))
     return frames
 

@@ -6,7 +6,6 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 import rotor_crystal
 
@@ -27,10 +26,7 @@ class Run:
     timestep: float
 
     def trajectory(self, *before) -> Trajectory:
-        files = [
-            *(run.folder / trajectory_file(run.start) for run in before),
-            self.folder / trajectory_file(self.start),
-        ]
+        files = [run.folder / trajectory_file(run.start) for run in (*before, self)]
         return read_trajectory(files, kinds=rotor_crystal.KINDS, md_timestep=self.timestep, mobile=rotor_crystal.MOBILE)
 
 
@@ -67,14 +63,10 @@ def run_rotors(lammps_executable, tmp_path):
         if wrap:
             atoms.wrap()
         constraint = rotor_crystal.lammps_constraint(atoms, settings)
+        kinds = rotor_crystal.KINDS
+        spacing = dict.fromkeys(kinds, rotor_crystal.SPACING)
         script = lammps_script(
-            settings,
-            field,
-            rotor_crystal.KINDS,
-            seed=11,
-            host_spacing=dict.fromkeys(rotor_crystal.KINDS, 8.0),
-            constraint=constraint,
-            start=start,
+            settings, field, kinds, seed=11, host_spacing=spacing, constraint=constraint, start=start
         )
         if until is not None:
             script = script[: script.index(until) + len(until)] + "\n"
@@ -99,20 +91,3 @@ def run_rotors(lammps_executable, tmp_path):
         return Run(read_lammps_output(result.stdout), folder, frames, start, settings.timestep)
 
     return run
-
-
-def turns_and_shifts(run, trajectory):
-    """Return the largest turn of a body from its reference, in rad, and shift of a centre, in Å, frame by frame."""
-    from aiida_superionic.analysis.orientation import best_rotation
-
-    turns, shifts = [], []
-    for frame in run.frames:
-        positions = np.asarray(trajectory.positions[:, frame.atoms])
-        centres = np.einsum("n,tnx->tx", frame.masses, positions) / frame.masses.sum()
-        rotations = best_rotation(frame.reference, positions - centres[:, None], frame.masses)
-        turns.append(np.linalg.norm(rotations - np.eye(3), axis=(1, 2)) / np.sqrt(2.0))
-        # A body that is cut by the boundary may be written in another image.
-        box = np.diag(trajectory.cell)
-        away = centres - frame.centre
-        shifts.append(np.linalg.norm(away - box * np.rint(away[:1] / box), axis=1))
-    return np.max(turns, axis=0), np.max(shifts, axis=0)

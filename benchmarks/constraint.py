@@ -23,7 +23,7 @@ from aiida_superionic.structures import materials
 from aiida_superionic.structures.supercell import make_supercell
 
 MATERIAL, POTENTIAL = "gamma-Na3PO4", "pedone"
-REPEATS = (8, 8, 8)
+REPEATS = (5, 5, 5)
 STEPS = 100
 ROUNDS = 4
 LOOP = re.compile(r"^Loop time of (\S+) on .* for (\d+) steps with (\d+) atoms", re.MULTILINE)

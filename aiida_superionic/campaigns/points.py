@@ -97,7 +97,7 @@ def expand(campaign: Campaign) -> list[PointSpecification]:
             constraint=constraint,
             rotors=() if constraint == UNCONSTRAINED else tuple(sorted(campaign.rotors)),
             seed=campaign.seed + replica,
-            md=campaign.md.settings,
+            md=campaign.md_settings,
             observables={request.name: request.parameters for request in requests},
         )
         for potential, temperature, constraint, replica in conditions

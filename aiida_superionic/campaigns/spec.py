@@ -154,19 +154,6 @@ class MolecularDynamics(_Section):
     timestep: Time = Field(default=None, description="the time of one MD step", examples=["0.5 fs"])
     sampling_interval: Time = Field(default=None, description="the time between two frames", examples=["5 fs"])
 
-    @property
-    def settings(self) -> dict[str, float]:
-        """The settings of the protocol with the given times in their place, in ps."""
-        return protocol_settings("md", self.protocol, self.model_dump(exclude={"protocol"}, exclude_none=True))
-
-    @model_validator(mode="after")
-    def _fits(self) -> MolecularDynamics:
-        try:
-            stage_settings(self.settings, temperature=1.0, mobile=["Ag"])  # neither decides whether times fit
-        except ProtocolError as error:
-            raise _fault(f"the times do not fit together: {error}") from None
-        return self
-
 
 class ObservableRequest(_Section):
     """An observable, and those of its parameters that do not keep their defaults.
@@ -285,6 +272,20 @@ class Campaign(_Section):
         description="a list of observables, each a name or a name with parameters; the routine ones if absent",
         examples=[["diffusion", {"friction": {"longest_lag": 3.0}}]],
     )
+
+    @property
+    def md_settings(self) -> dict[str, float]:
+        """The settings of the protocol, in ps, with the material's own and then the given times in their place."""
+        given = self.md.model_dump(exclude={"protocol"}, exclude_none=True)
+        return protocol_settings("md", self.md.protocol, {**materials()[self.structure.material].md, **given})
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> Campaign:
+        try:
+            stage_settings(self.md_settings, temperature=1.0, mobile=["Ag"])  # neither decides whether times fit
+        except ProtocolError as error:
+            raise _fault(f"the times do not fit together: {error}", "md") from None
+        return self
 
     @model_validator(mode="after")
     def _not_too_large(self) -> Campaign:

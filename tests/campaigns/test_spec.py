@@ -62,7 +62,7 @@ def test_a_campaign_is_read_with_times_in_ps(load):
     assert campaign.structure.material == "alpha-AgI"
     assert campaign.structure.supercell == (3, 3, 3)
     assert campaign.temperatures == (600.0, 750.0)
-    assert campaign.md.settings | {"production": 100.0, "timestep": 0.0005} == campaign.md.settings
+    assert campaign.md_settings | {"production": 100.0, "timestep": 0.0005} == campaign.md_settings
     assert [(request.name, request.parameters) for request in campaign.observables] == [
         ("diffusion", {}),
         ("friction", {"longest_lag": 3.0}),
@@ -74,8 +74,15 @@ def test_what_is_left_out_has_its_default(load):
     campaign = load(GOOD[: GOOD.index("seed:")])
     assert campaign.seed == 1
     assert campaign.md.protocol == "balanced"
-    assert campaign.md.settings == protocols("md")["balanced"]
+    assert campaign.md_settings == protocols("md")["balanced"]
     assert [request.name for request in campaign.observables] == routine_observables()
+
+
+def test_a_material_sets_the_timestep_that_a_file_leaves_out(load):
+    thiophosphate = changed("alpha-AgI", "alpha-Li3PS4")
+    assert load(thiophosphate).md_settings["timestep"] == 0.002
+    given = thiophosphate.replace("  protocol: balanced", "  protocol: balanced\n  timestep: 1 fs")
+    assert load(given).md_settings["timestep"] == 0.001
 
 
 def test_the_example_is_a_campaign_of_four_points_with_what_the_paper_prints():

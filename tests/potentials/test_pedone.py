@@ -13,7 +13,7 @@ from aiida_superionic.structures import materials
 from aiida_superionic.structures.supercell import make_supercell
 
 _CUTOFF = 7.5
-# Depth in eV, steepness in 1/Å, distance in Å and the coefficient of 1/r^12 in eV Å^12, as the paper prints them.
+# Depth in eV, steepness in 1/Å, distance in Å and the coefficient of 1/r^12 in eV Å^12.
 _FORMULA = {
     ("Li", "O"): (0.001114, 3.429506, 2.681360, 1.0),
     ("Na", "O"): (0.023363, 1.763867, 3.006315, 5.0),

@@ -57,7 +57,7 @@ def orient(ions: tuple[Atoms, list[str]], contacts: Sequence[Contact], generator
         start = len(atoms)
         atoms += Atoms(molecule.species, positions=place + shape @ Rotation.random(rng=generator).as_matrix().T)
         rotors.append((place, shape, slice(start, len(atoms))))
-    if rotors:
+    if rotors and contacts:
         _turn_apart(atoms, rotors, contacts, generator)
     return atoms
 
@@ -74,7 +74,7 @@ def _turn_apart(
         owner[members] = number
         centres[members] = place
     largest = max(np.linalg.norm(shape, axis=1).max() for _, shape, _ in rotors)
-    reach = 2.0 * largest + max((length for *_, length in contacts), default=0.0)
+    reach = 2.0 * largest + max(length for *_, length in contacts)
     around = _images_around(np.array([place for place, _, _ in rotors]), centres, atoms, reach)
     around = [
         (others[apart], shifts[apart])

@@ -162,9 +162,14 @@ def test_sodium_of_the_decaborate_divides_as_refined():
     assert np.abs(counts - expected).max() < 1.0
 
 
-def test_tungsten_takes_a_sodium_ion_each():
-    counts = make_supercell(materials()["tungsten-Na3SbS4"], (4, 2, 2), 3).symbols.formula.count()
-    assert counts == {"Na": 94, "Sb": 30, "W": 2, "S": 128}
+def test_tungsten_takes_a_sodium_ion_each_from_both_sites():
+    atoms = make_supercell(materials()["tungsten-Na3SbS4"], (4, 4, 2), 3)
+    assert atoms.symbols.formula.count() == {"Na": 188, "Sb": 60, "W": 4, "S": 256}
+    # 2a and 4d hold one and two thirds of the sodium: of four vacancies one and three.
+    in_cell = atoms[atoms.symbols == "Na"].get_scaled_positions() * [4, 4, 2] % 1.0
+    on_2a = np.abs(in_cell[:, 0] - np.round(in_cell[:, 0])) + np.abs(in_cell[:, 1] - np.round(in_cell[:, 1])) < 0.1
+    on_2a |= np.abs(in_cell[:, :2] - 0.5).max(axis=1) < 0.1
+    assert (on_2a.sum(), (~on_2a).sum()) == (63, 125)
 
 
 def test_supercell_without_whole_ions_is_refused():
@@ -188,10 +193,12 @@ def test_contacts_that_cannot_be_kept_are_told(monkeypatch):
 
 
 def test_orientations_are_spread_over_the_sphere():
-    # The second moments of a direction that is uniform are 1/3, with a standard deviation of sqrt(4/45 / n).
-    atoms = make_supercell(materials()["cubic-Na3OBH4"], (5, 5, 5), 1)
-    boron = np.flatnonzero(atoms.symbols == "B")
-    nearest = [atoms.get_distances(b, np.flatnonzero(atoms.symbols == "H"), mic=True, vector=True) for b in boron[:125]]
-    directions = np.array([vectors[np.argmin(np.linalg.norm(vectors, axis=1))] for vectors in nearest]) / 1.222
-    moments = (directions**2).mean(axis=0)
-    np.testing.assert_allclose(moments, 1 / 3, atol=5 * np.sqrt(4 / 45 / len(directions)))
+    free = Material.model_validate({**materials()["cubic-Na3OBH4"].model_dump(), "contacts": []})
+    atoms = make_supercell(free, (6, 6, 6), 1)
+    first = atoms.positions[atoms.symbols == "H"][::4]
+    directions = (first - atoms.positions[atoms.symbols == "B"]) / 1.222
+    np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1.0, rtol=1e-3)
+    # A uniform direction has <x> = 0, <x²> = 1/3 and <x⁴> = 1/5, with variances of 1/3, 4/45 and 1/9 - 1/25.
+    for power, mean, variance in [(1, 0.0, 1 / 3), (2, 1 / 3, 4 / 45), (4, 1 / 5, 1 / 9 - 1 / 25)]:
+        moments = (directions**power).mean(axis=0)
+        np.testing.assert_allclose(moments, mean, atol=5 * np.sqrt(variance / len(directions)))

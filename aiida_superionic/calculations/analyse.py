@@ -85,6 +85,7 @@ class AnalyseCalculation(ResumableCalcJob):
                 "format": "lammps-binary",
                 "kinds": trajectory.kinds,
                 "mobile": trajectory.mobile,
+                "charges": trajectory.formal_charges,
                 "md_timestep": trajectory.md_timestep,
             },
             "observables": self.inputs.observables.get_dict(),

@@ -18,7 +18,13 @@ from ase.geometry import get_distances
 from ase.io.lammpsdata import write_lammps_data
 
 from aiida_superionic.calculations import usage
-from aiida_superionic.calculations.lammps_script import DATA_FILE, START_FILE, lammps_script, trajectory_file
+from aiida_superionic.calculations.lammps_script import (
+    DATA_FILE,
+    FINAL_FILE,
+    START_FILE,
+    lammps_script,
+    trajectory_file,
+)
 from aiida_superionic.calculations.resumable import ResumableCalcJob
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.constraints.eckart import eckart_frames
@@ -52,17 +58,19 @@ def oriented_atoms(structure: orm.StructureData) -> Atoms:
     return atoms
 
 
-def constraint_on(atoms: Atoms, settings: MdSettings) -> LammpsConstraint | None:
+def constraint_on(atoms: Atoms, settings: MdSettings, crystal: Atoms | None = None) -> LammpsConstraint | None:
     """Return the constraint of a stage on the atoms, as they are turned for LAMMPS; None where there is none.
+
+    Polyanions are found in the crystal, where one is given.
 
     Raises
     ------
     aiida_superionic.constraints.constraint.ConstraintError
-        If the atoms lack what the constraint names.
+        If the atoms lack what the constraint names, or a polyanion of the crystal came apart in them.
     """
     if settings.constraint is None:
         return None
-    frames = eckart_frames(atoms, settings.mobile, settings.constraint)
+    frames = eckart_frames(atoms, settings.mobile, settings.constraint, crystal)
     return LammpsConstraint(settings.constraint, frames, settings.timestep)
 
 
@@ -70,7 +78,7 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
     """One stage of molecular dynamics: typed inputs, a generated script, a trajectory that stays."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
-    CACHE_VERSION = 1
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -88,10 +96,17 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
         spec.input("potential", valid_type=PotentialData, help="What gives the forces.")
         spec.input("parameters", valid_type=orm.Dict, validator=cls.validate_parameters, help="An MdSettings.")
         spec.input("seed", valid_type=orm.Int, help="Of the starting velocities.")
+        spec.input(
+            "crystal",
+            valid_type=orm.StructureData,
+            required=False,
+            help="The same atoms in their crystal, in which polyanions to constrain are found; structure if absent.",
+        )
         spec.input("parent_folder", valid_type=orm.RemoteData, required=False, help="Folder that holds the checkpoint.")
         spec.input("start", valid_type=orm.Dict, required=False, help="The checkpoint to start from: a Start.")
 
         spec.output("thermo", valid_type=orm.ArrayData, required=False, help="Thermodynamic output, an array a column.")
+        spec.output("structure", valid_type=orm.StructureData, required=False, help="The last frame.")
         spec.output("trajectory", valid_type=TrajectoryData, required=False, help="The frames, left on the computer.")
         spec.output("checkpoint", valid_type=orm.Dict, required=False, help="The last checkpoint written: a Start.")
         spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
@@ -126,7 +141,8 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
         if ("start" in value) != ("parent_folder" in value):
             return "start and parent_folder are given together or not at all"
         try:
-            cls.script(**{key: value.get(key) for key in ("structure", "potential", "parameters", "seed", "start")})
+            ports = ("structure", "potential", "parameters", "seed", "start", "crystal")
+            cls.script(**{port: value.get(port) for port in ports})
         except ValueError as error:
             return str(error)
         return None
@@ -138,6 +154,7 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
         parameters: orm.Dict,
         seed: orm.Int,
         start: orm.Dict | None = None,
+        crystal: orm.StructureData | None = None,
         walltime: int | None = None,
     ) -> str:
         """Return the input script that these inputs make."""
@@ -151,7 +168,7 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
             kinds,
             seed=seed.value,
             host_spacing={symbol: nearest_neighbour_distance(atoms[atoms.symbols == symbol]) for symbol in host},
-            constraint=constraint_on(atoms, settings),
+            constraint=constraint_on(atoms, settings, crystal.get_ase() if crystal else None),
             start=Start.model_validate(start.get_dict()) if start is not None else None,
             walltime=walltime,
         )
@@ -169,6 +186,7 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
             self.inputs.parameters,
             self.inputs.seed,
             self.inputs.get("start"),
+            self.inputs.get("crystal"),
             options.get("max_wallclock_seconds"),
         )
         with folder.open(options.input_filename, "w") as handle:
@@ -187,11 +205,14 @@ class LammpsCalculation(ResumableCalcJob, LammpsRawCalculation):
         info.prepend_text = usage.PREPEND
         info.append_text = usage.APPEND
         info.retrieve_list = [options.output_filename, usage.FILE]
+        # A job that is cut off has no last frame; AiiDA warns of a missing file unless it is a pattern.
+        info.retrieve_list.append((f"{FINAL_FILE}*", ".", 0))
         # The files of a potential follow from its node; the repository need not hold them once more for every job.
         info.provenance_exclude_list = list(potential.files)
         if start is None:
             with folder.open(DATA_FILE, "w") as handle:
-                constraint = constraint_on(atoms, MdSettings.model_validate(self.inputs.parameters.get_dict()))
+                crystal = self.inputs.crystal.get_ase() if "crystal" in self.inputs else None
+                constraint = constraint_on(atoms, MdSettings.model_validate(self.inputs.parameters.get_dict()), crystal)
                 handle.write(_data_file(atoms, kinds, potential.charges, potential.atom_style, constraint))
         else:
             # The checkpoint is read once, so a link will do; under a name of its own, for LAMMPS would write its own

@@ -17,6 +17,7 @@ from aiida_superionic.constraints.lammps import TEMPERATURE, LammpsConstraint
 from aiida_superionic.potentials import LammpsPotential
 
 DATA_FILE = "structure.data"
+FINAL_FILE = "final.lammpstrj"
 START_FILE = "start.restart"
 CHECKPOINT_LINE = "superionic: checkpoint {file} at step {step}"
 MOLTEN_FIX = "host_lattice_intact"
@@ -122,7 +123,9 @@ def lammps_script(
             f" {_TRAJECTORY_COLUMNS}",
             "dump_modify trajectory sort id flush yes",
         ]
-    return "\n".join([*lines, *_segments(settings, constraint, start, seed), f"label {_END}"]) + "\n"
+    lines += _segments(settings, constraint, start, seed)
+    lines.append(f"write_dump all custom {FINAL_FILE} id type xu yu zu modify sort id format float %.17g")
+    return "\n".join([*lines, f"label {_END}"]) + "\n"
 
 
 def _read(constraint: LammpsConstraint | None, start: Start | None) -> list[str]:

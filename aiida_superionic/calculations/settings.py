@@ -46,6 +46,9 @@ class MdSettings(BaseModel):
     mobile: Annotated[tuple[ChemicalSymbol, ...], AfterValidator(_distinct)] = Field(
         min_length=1, description="The species meant to diffuse; the others are the host lattice"
     )
+    formal_charges: dict[ChemicalSymbol, float] = Field(
+        default={}, description="Of species, in elementary charges, whatever charge the force field gives them"
+    )
     host_displacement_limit: float = Field(
         default=0.3,
         gt=0.0,

@@ -130,13 +130,15 @@ def _submit(status: PointStatus, group: CampaignGroup, codes: dict[str, orm.Abst
         group.add_nodes([node])
     else:
         node = orm.load_node(status.node_pk)
+    material = materials()[specification.material]
     builder = TransportWorkChain.get_builder_from_protocol(
         codes["lammps"],
         codes["analysis"],
         _structure(specification),
         _potential(specification.potential),
         temperature=specification.temperature,
-        mobile=list(materials()[specification.material].mobile),
+        mobile=list(material.mobile),
+        formal_charges={species: material.formal_charges[species] for species in material.mobile},
         seed=specification.seed,
         constraint=specification.held,
         observables=specification.observables,

@@ -13,17 +13,20 @@ from functools import cached_property
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers, covalent_radii
 from numpy.typing import NDArray
 
 from aiida_superionic.analysis.orientation import best_rotation
 from aiida_superionic.analysis.periodic import minimum_image
-from aiida_superionic.analysis.polyanions import Polyanions, find_polyanions
+from aiida_superionic.analysis.polyanions import BOND_TOLERANCE, Polyanions, find_polyanions
 from aiida_superionic.analysis.results import NotConverged
 from aiida_superionic.analysis.trajectory import Array, Trajectory
 from aiida_superionic.constraints.constraint import Constraint, ConstraintError
 
 _VANISHING = 1e-6
 """A moment of inertia below this part of the largest is none: the body is a line or a point."""
+_BROKEN = 1.25
+"""A bond longer than this times the length up to which atoms count as bonded is broken; vibrations do not reach it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +84,9 @@ class EckartFrame:
         return np.asarray(np.einsum("xz,nyz->nxy", inverse, crosses))
 
 
-def eckart_frames(atoms: Atoms, mobile: Sequence[str], constraint: Constraint) -> list[EckartFrame]:
+def eckart_frames(
+    atoms: Atoms, mobile: Sequence[str], constraint: Constraint, crystal: Atoms | None = None
+) -> list[EckartFrame]:
     """Return the Eckart frame of every body that a constraint holds.
 
     The reference of a polyanion is the mean geometry of the polyanions of its formula over the orders of their equal
@@ -95,16 +100,25 @@ def eckart_frames(atoms: Atoms, mobile: Sequence[str], constraint: Constraint) -
         The species that diffuse, in no polyanion.
     constraint
         What is held.
+    crystal
+        The same atoms in their crystal, in which the polyanions are found: in a hot frame a bond may be stretched so
+        far that it does not look like one. The structure itself if absent.
 
     Raises
     ------
     ConstraintError
-        If the structure lacks what the constraint names, or a body has no motion that it could hold.
+        If the structure lacks what the constraint names, is not of the crystal's atoms, or has broken a bond of a
+        polyanion; or if a body has no motion that it could hold.
     """
+    crystal = atoms if crystal is None else crystal
+    if crystal.get_chemical_symbols() != atoms.get_chemical_symbols():
+        raise ConstraintError(
+            f"the structure is {atoms.symbols} and the crystal {crystal.symbols}; both must list the same atoms"
+        )
     if constraint.atoms:
         frames = [_chosen(atoms, group) for group in constraint.atoms]
     else:
-        frames = _polyanions(atoms, mobile, constraint.rotors)
+        frames = _polyanions(atoms, mobile, constraint.rotors, crystal)
     for frame in frames:
         if constraint.mode == "RC" and frame.n_rotations == 0:
             raise ConstraintError(f"atom {frame.atoms[0]} alone has no rotation to hold; choose groups of atoms")
@@ -127,8 +141,8 @@ def _images_near(places: Array, positions: Array, cell: Array) -> Array:
     return np.asarray(positions + np.rint((places - positions) @ np.linalg.inv(cell)) @ cell)
 
 
-def _polyanions(atoms: Atoms, mobile: Sequence[str], rotors: Sequence[str]) -> list[EckartFrame]:
-    structure = Trajectory(
+def _one_frame(atoms: Atoms, mobile: Sequence[str]) -> Trajectory:
+    return Trajectory(
         species=tuple(atoms.get_chemical_symbols()),
         positions=atoms.positions[None],
         cell=np.asarray(atoms.cell),
@@ -136,8 +150,12 @@ def _polyanions(atoms: Atoms, mobile: Sequence[str], rotors: Sequence[str]) -> l
         masses=atoms.get_masses(),
         mobile=tuple(mobile),
     )
+
+
+def _polyanions(atoms: Atoms, mobile: Sequence[str], rotors: Sequence[str], crystal: Atoms) -> list[EckartFrame]:
+    structure = _one_frame(atoms, mobile)
     try:
-        found = find_polyanions(structure)
+        found = find_polyanions(_one_frame(crystal, mobile))
     except NotConverged:
         raise ConstraintError("the structure holds no polyanions, so there is nothing to constrain") from None
     absent = sorted(set(rotors) - set(found))
@@ -146,7 +164,23 @@ def _polyanions(atoms: Atoms, mobile: Sequence[str], rotors: Sequence[str]) -> l
     return [frame for formula in rotors or found for frame in _frames_of(found[formula], structure)]
 
 
+def _check_whole(polyanions: Polyanions, structure: Trajectory) -> None:
+    radii = np.array([covalent_radii[atomic_numbers[kind]] for kind in polyanions.species])
+    longest = _BROKEN * BOND_TOLERANCE * (radii[:, None] + radii)
+    positions = polyanions.positions(structure)[0]
+    lengths = np.linalg.norm(positions[:, :, None] - positions[:, None], axis=-1)
+    broken = np.argwhere(polyanions.bonded & (lengths > longest))
+    if len(broken):
+        unit, i, j = broken[0]
+        first, second = polyanions.atoms[unit, [i, j]]
+        raise ConstraintError(
+            f"{polyanions.formula} came apart: its atoms {first} and {second} are {lengths[unit, i, j]:.2f} Å from each"
+            " other in the structure that the constraint starts from"
+        )
+
+
 def _frames_of(polyanions: Polyanions, structure: Trajectory) -> list[EckartFrame]:
+    _check_whole(polyanions, structure)
     geometry = _over_symmetry(polyanions.reference(structure), polyanions)
     frames = []
     for indices, relative in zip(polyanions.atoms, polyanions.positions(structure)[0], strict=True):

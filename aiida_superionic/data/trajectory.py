@@ -26,6 +26,8 @@ class TrajectoryData(RemoteData):
         Number of frames, and the time between two of them in ps.
     fields
         What the frames hold: positions, velocities, forces.
+    formal_charges
+        Formal charge of each species in elementary charges; empty where they are not known.
 
     Notes
     -----
@@ -46,6 +48,7 @@ class TrajectoryData(RemoteData):
         n_frames: int | None = None,
         sampling_interval: float | None = None,
         fields: Sequence[str] = ("positions", "velocities", "forces"),
+        formal_charges: Mapping[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(remote_path, **kwargs)
@@ -59,6 +62,7 @@ class TrajectoryData(RemoteData):
                 "n_frames": n_frames,
                 "sampling_interval": sampling_interval,
                 "fields": list(fields),
+                "formal_charges": dict(formal_charges or {}),
             }
         )
 
@@ -87,3 +91,8 @@ class TrajectoryData(RemoteData):
     def md_timestep(self) -> float:
         """Time per MD step in ps."""
         return float(self.base.attributes.get("md_timestep"))
+
+    @property
+    def formal_charges(self) -> dict[str, float]:
+        """Formal charge of each species in elementary charges."""
+        return dict(self.base.attributes.get("formal_charges", {}))

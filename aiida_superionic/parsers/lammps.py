@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
+from ase import Atoms
+from ase.io.lammpsrun import read_lammps_dump_text
 
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.lammps import DIGEST_FILE, kinds_of
-from aiida_superionic.calculations.lammps_script import START_FILE, trajectory_file
+from aiida_superionic.calculations.lammps_script import FINAL_FILE, START_FILE, trajectory_file
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.constraints import lammps as constraints
 from aiida_superionic.data.trajectory import TrajectoryData
@@ -39,6 +42,8 @@ class LammpsParser(Parser):
             first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
             return self.exit_codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
         self._store(output)
+        if output.complete and self._text(FINAL_FILE):
+            self._store_structure()
         failure = self._failure(output)
         if failure is not None:
             return failure
@@ -91,6 +96,14 @@ class LammpsParser(Parser):
             checkpoint = Start(file=file, step=step, trajectory=tuple(self._parts()))
             self.out("checkpoint", orm.Dict(checkpoint.model_dump(mode="json")))
 
+    def _store_structure(self) -> None:
+        given = self.node.inputs.structure
+        text = io.StringIO(self._text(FINAL_FILE))
+        frame = read_lammps_dump_text(text, index=-1, specorder=kinds_of(given), units="metal")
+        structure = orm.StructureData(ase=Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=True))
+        structure.label = f"{given.label}, last frame" if given.label else "last frame"
+        self.out("structure", structure)
+
     def _parts(self) -> list[str]:
         if self.settings.sampling_interval is None:
             return []
@@ -110,6 +123,7 @@ class LammpsParser(Parser):
             md_timestep=self.settings.timestep,
             n_frames=self.settings.steps("duration") // self.settings.steps("sampling_interval") + 1,
             sampling_interval=self.settings.sampling_interval,
+            formal_charges=self.settings.formal_charges,
         )
 
     def _text(self, name: str) -> str | None:

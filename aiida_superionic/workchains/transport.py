@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
@@ -31,7 +32,7 @@ class TransportWorkChain(WorkChain):
         spec.input(
             "clean_workdir", valid_type=orm.Bool, default=lambda: orm.Bool(False), help="Clean the folders of the jobs."
         )
-        spec.expose_outputs(MdWorkChain, include=["trajectory", "thermo", "results"])
+        spec.expose_outputs(MdWorkChain, include=["trajectory", "thermo", "structure", "results"])
         spec.expose_outputs(AnalyseCalculation, include=["observables", "curves", "report"])
         spec.outline(cls.run_dynamics, cls.analyse, cls.finish)
         spec.exit_code(401, "ERROR_DYNAMICS_FAILED", message="{reason}")
@@ -50,6 +51,8 @@ class TransportWorkChain(WorkChain):
         mobile: list[str],
         seed: int,
         constraint: Constraint | None = None,
+        crystal: orm.StructureData | None = None,
+        formal_charges: Mapping[str, float] | None = None,
         observables: dict[str, dict[str, Any]] | None = None,
         version: str,
         protocol: str = "balanced",
@@ -62,7 +65,9 @@ class TransportWorkChain(WorkChain):
         ----------
         lammps_code, analysis_code
             The executables.
-        structure, potential, temperature, mobile, seed, constraint, protocol, overrides, options
+        structure, potential, temperature, mobile, seed, constraint, crystal, formal_charges
+            As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
+        protocol, overrides, options
             As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
         observables
             Parameters of each observable by its name; the routine ones with their defaults if absent.
@@ -78,6 +83,8 @@ class TransportWorkChain(WorkChain):
             mobile=mobile,
             seed=seed,
             constraint=constraint,
+            crystal=crystal,
+            formal_charges=formal_charges,
             protocol=protocol,
             overrides=overrides,
             options=options,

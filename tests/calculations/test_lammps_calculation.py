@@ -41,7 +41,7 @@ def test_a_new_run_writes_structure_table_and_script(prepare, md_inputs, tmp_pat
     assert info.provenance_exclude_list == ["pair_functions.table"]
     assert not info.remote_symlink_list
     assert not info.remote_copy_list
-    assert set(info.retrieve_list) == {"lammps.out", "usage.txt"}
+    assert set(info.retrieve_list) == {"lammps.out", "usage.txt", ("final.lammpstrj*", ".", 0)}
     assert "read_data structure.data" in (tmp_path / "input.in").read_text()
     assert "32 atoms" in (tmp_path / "structure.data").read_text()
 

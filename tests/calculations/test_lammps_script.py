@@ -91,6 +91,7 @@ _LINES = [
     r'if "\$\(step\) < N" then "jump SELF end_of_stage"',
     r"write_restart checkpoint\.[01]\.restart",
     r'print "superionic: checkpoint checkpoint\.[01]\.restart at step N"',
+    r"write_dump all custom final\.lammpstrj id type xu yu zu modify sort id format float %\.17g",
     "label end_of_stage",
 ]
 _EXPECTED = re.compile("|".join(f"({line.replace('N', _NUMBER)})" for line in _LINES), re.ASCII)

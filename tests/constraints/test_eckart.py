@@ -140,3 +140,32 @@ def test_a_structure_without_polyanions_is_refused():
 def test_a_constraint_that_means_nothing_is_refused(given, told):
     with pytest.raises(ValueError, match=told):
         Constraint.model_validate(given)
+
+
+def _stretched(factor):
+    """Return a crystal of PS4, the same with one bond longer by a factor, and the atoms of that bond."""
+    atoms, units = crystal(("PS4",))
+    hot = atoms.copy()
+    centre, outer = units[3][0], units[3][1]
+    hot.positions[outer] += (factor - 1.0) * (hot.positions[outer] - hot.positions[centre])
+    return atoms, hot, units
+
+
+def test_a_stretched_bond_keeps_its_polyanion_whole_where_the_crystal_tells_it():
+    atoms, hot, units = _stretched(1.3)
+    assert len(eckart_frames(hot, MOBILE, Constraint(mode="RC", rotors=("PS4",)))) == len(units) - 1
+    frames = eckart_frames(hot, MOBILE, RC, atoms)
+    assert sorted(sorted(frame.atoms) for frame in frames) == [list(unit) for unit in units]
+    assert all(np.abs(residual(frame, frame.start)).max() < 1e-11 for frame in frames)
+
+
+def test_a_polyanion_that_came_apart_is_refused():
+    atoms, hot, units = _stretched(1.7)
+    with pytest.raises(ConstraintError, match=rf"PS4 came apart: its atoms {units[3][0]} and {units[3][1]} are 3\.4"):
+        eckart_frames(hot, MOBILE, RC, atoms)
+
+
+def test_a_structure_of_other_atoms_than_the_crystal_is_refused():
+    atoms, _ = crystal(("PS4",))
+    with pytest.raises(ConstraintError, match="both must list the same atoms"):
+        eckart_frames(atoms[:-1], MOBILE, RC, atoms)

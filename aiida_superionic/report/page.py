@@ -14,7 +14,9 @@ from uuid import UUID
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from aiida_superionic import __version__
+from aiida_superionic.campaigns.coupling import couplings
 from aiida_superionic.campaigns.results import FINISHED, Condition, PointResult
+from aiida_superionic.report.coupling import coupling_headings, coupling_plots, typeset_rows
 from aiida_superionic.report.formatting import heading, measurement, percent, plain, typeset, unit_label
 from aiida_superionic.report.plots import comparison_plot, curve_plots, surface_plots
 from aiida_superionic.report.table import (
@@ -98,6 +100,7 @@ def render_report(
     unit_of = units(conditions)
     per_point = list(dict.fromkeys([TEMPERATURE, *(headline_quantities(conditions) if columns is None else columns)]))
     _, short = split_labels(conditions)
+    coupled = couplings(conditions)
     shared, own = _shared_and_own([point.provenance for point in points])
     environment = Environment(
         loader=PackageLoader("aiida_superionic.report"),
@@ -129,7 +132,9 @@ def render_report(
         comparison=comparison_plot(table),
         per_point=[(name, column_title(name, unit_of.get(name, ""))) for name in per_point],
         everything=rows(conditions, quantities(conditions)),
-        plots=[*curve_plots(conditions), *surface_plots(conditions)],
+        coupling_headings=coupling_headings(coupled) if coupled else [],
+        coupling_rows=typeset_rows(coupled),
+        plots=[*coupling_plots(coupled), *curve_plots(conditions), *surface_plots(conditions)],
         points=points,
         unfinished=[point for point in points if point.state != FINISHED],
         shared_provenance=[_node(what, text) for what, text in shared.items()],

@@ -6,12 +6,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from aiida_superionic.analysis.mode_comparison import CONDUCTIVITY, usable
 from aiida_superionic.analysis.motion_contributions import CONSTRAINT_MODES, motion_contributions
 from aiida_superionic.analysis.results import Scalar
 from aiida_superionic.campaigns.results import Condition
-
-CONDUCTIVITY = "conductivity_nernst_einstein"
-"""That of independent ions: the study compares it, and one run determines it many times better than the other."""
 
 _HELD = ("constraint", "rotors")
 
@@ -65,7 +63,7 @@ def couplings(conditions: Iterable[Condition]) -> list[Coupling]:
         conductivities = {
             mode: condition.observables[CONDUCTIVITY]
             for mode, condition in ordered.items()
-            if _usable(condition.observables.get(CONDUCTIVITY))
+            if usable(condition.observables.get(CONDUCTIVITY))
         }
         if len(conductivities) > 1:
             first = next(iter(ordered.values()))
@@ -79,9 +77,3 @@ def couplings(conditions: Iterable[Condition]) -> list[Coupling]:
                 )
             )
     return found
-
-
-def _usable(scalar: Scalar | None) -> bool:
-    """Return whether a scalar has a number or an upper bound, above zero, to take the logarithm of."""
-    number = None if scalar is None else scalar.upper_bound if scalar.value is None else scalar.value
-    return number is not None and number > 0.0

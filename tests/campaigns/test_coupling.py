@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from aiida_superionic.campaigns.coupling import CONDUCTIVITY, couplings
+from aiida_superionic.analysis.mode_comparison import CONDUCTIVITY
+from aiida_superionic.campaigns.coupling import couplings
 from aiida_superionic.campaigns.results import PointResult, conditions
 
 

@@ -3,7 +3,8 @@
 import pytest
 from rich.console import Console
 
-from aiida_superionic.campaigns.coupling import CONDUCTIVITY, couplings
+from aiida_superionic.analysis.mode_comparison import CONDUCTIVITY
+from aiida_superionic.campaigns.coupling import couplings
 from aiida_superionic.campaigns.results import PointResult, conditions
 from aiida_superionic.report.coupling import coupling_plots, coupling_table
 from aiida_superionic.report.page import render_report

@@ -140,6 +140,7 @@ def _submit(status: PointStatus, group: CampaignGroup, codes: dict[str, orm.Abst
         mobile=list(material.mobile),
         formal_charges=material.formal_charges,
         seed=specification.seed,
+        constraint=specification.held,
         observables=specification.observables,
         version=code_version(codes["analysis"]),
         overrides=dict(specification.md),

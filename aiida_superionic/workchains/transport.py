@@ -11,6 +11,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_superionic.analysis.needs import routine_observables
 from aiida_superionic.calculations.analyse import AnalyseCalculation, what_dynamics_hold
+from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.data.point import PointData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.md import MdWorkChain
@@ -31,7 +32,7 @@ class TransportWorkChain(WorkChain):
         spec.input(
             "clean_workdir", valid_type=orm.Bool, default=lambda: orm.Bool(False), help="Clean the folders of the jobs."
         )
-        spec.expose_outputs(MdWorkChain, include=["trajectory", "thermo", "results"])
+        spec.expose_outputs(MdWorkChain, include=["trajectory", "thermo", "structure", "results"])
         spec.expose_outputs(AnalyseCalculation, include=["observables", "curves", "files", "report"])
         spec.outline(cls.run_dynamics, cls.analyse, cls.finish)
         spec.exit_code(210, "ERROR_IMPOSSIBLE_REQUEST", message="{reason}")
@@ -50,6 +51,8 @@ class TransportWorkChain(WorkChain):
         temperature: float,
         mobile: list[str],
         seed: int,
+        constraint: Constraint | None = None,
+        crystal: orm.StructureData | None = None,
         formal_charges: Mapping[str, float] | None = None,
         observables: dict[str, dict[str, Any]] | None = None,
         version: str,
@@ -63,7 +66,9 @@ class TransportWorkChain(WorkChain):
         ----------
         lammps_code, analysis_code
             The executables.
-        structure, potential, temperature, mobile, seed, formal_charges, protocol, overrides, options
+        structure, potential, temperature, mobile, seed, constraint, crystal, formal_charges
+            As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
+        protocol, overrides, options
             As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
         observables
             Parameters of each observable by its name; with their defaults the routine ones that the trajectory
@@ -79,6 +84,8 @@ class TransportWorkChain(WorkChain):
             temperature=temperature,
             mobile=mobile,
             seed=seed,
+            constraint=constraint,
+            crystal=crystal,
             formal_charges=formal_charges,
             protocol=protocol,
             overrides=overrides,

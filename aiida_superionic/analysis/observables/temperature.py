@@ -5,46 +5,56 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_superionic.analysis.reference_frame import velocities_without_drift
-from aiida_superionic.analysis.registry import observable
+from aiida_superionic.analysis.registry import ParameterError, observable
 from aiida_superionic.analysis.results import Result, Scalar
 from aiida_superionic.analysis.statistics import block_statistics
 from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
 from aiida_superionic.units import BOLTZMANN, KINETIC_ENERGY
 
 
-def kinetic_temperature(trajectory: Trajectory) -> Array:
+def kinetic_temperature(trajectory: Trajectory, held: int = 0, *, conserves_momentum: bool = True) -> Array:
     """Return the temperature of each frame in K, shape (T,).
 
-    Σ m v² /((3N − 3) k_B), with velocities relative to the centre of mass of all atoms, whose three degrees of freedom
-    an unconstrained run conserves.
+    Σ m v² /((3N − 3 − held) k_B), with velocities relative to the centre of mass of all atoms, whose three degrees of
+    freedom are conserved. Where bodies are held in place and take up momentum, the velocities are taken as they are
+    and the three count.
     """
-    velocities = velocities_without_drift(trajectory)
-    twice_kinetic = np.empty(len(velocities))
-    for part in frame_batches(*velocities.shape[:2]):
+    velocities = velocities_without_drift(trajectory) if conserves_momentum else trajectory.velocities
+    if velocities is None:
+        raise ParameterError("temperature needs velocities, which the trajectory does not hold")
+    twice_kinetic = np.empty(trajectory.n_frames)
+    for part in frame_batches(trajectory.n_frames, len(trajectory.species)):
         v = velocities[part, :]
         twice_kinetic[part] = np.einsum("i,tix,tix->t", trajectory.masses, v, v) * KINETIC_ENERGY
-    return twice_kinetic / ((3 * len(trajectory.species) - 3) * BOLTZMANN)
+    freedom = 3 * len(trajectory.species) - 3 * conserves_momentum - held
+    if held < 0 or freedom < 1:
+        raise ParameterError(f"held is {held} of the {freedom + held} degrees of freedom")
+    return np.asarray(twice_kinetic / (freedom * BOLTZMANN))
 
 
 @observable(
     needs=("velocities",),
-    equation="T = ⟨Σ m v²⟩ / ((3N − 3) k_B)",
+    equation="T = ⟨Σ m v²⟩ / ((3N − 3 − held) k_B)",
     source="equipartition",
 )
-def temperature(trajectory: Trajectory) -> Result:
+def temperature(trajectory: Trajectory, *, held: int = 0, conserves_momentum: bool = True) -> Result:
     """Kinetic temperature of all atoms, the centre of mass at rest.
 
     Parameters
     ----------
     trajectory
         With velocities.
+    held
+        Degrees of freedom that the dynamics held fixed; a constrained point fills them in.
+    conserves_momentum
+        Whether the dynamics conserves the total momentum, as all does that holds no body in its place.
 
     Returns
     -------
     Result
         Scalar ``temperature`` in K.
     """
-    temperatures = kinetic_temperature(trajectory)
+    temperatures = kinetic_temperature(trajectory, held, conserves_momentum=conserves_momentum)
     estimate = block_statistics(
         lambda start, stop: {"temperature": temperatures[start:stop].mean()}, trajectory.n_frames
     )

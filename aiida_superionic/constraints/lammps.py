@@ -79,6 +79,13 @@ class LammpsConstraint:
         return "moving" if self.constraint.holds_atoms else "all"
 
     @property
+    def n_held(self) -> int:
+        """The degrees of freedom that are held fixed."""
+        if self.constraint.holds_atoms:
+            return sum(3 * len(frame.atoms) for frame in self.frames)
+        return sum(frame.n_rotations + 3 * self.constraint.holds_centre for frame in self.frames)
+
+    @property
     def keeps_momentum(self) -> bool:
         """Whether the total momentum is conserved, as it is where no body is held in its place."""
         return not (self.constraint.holds_centre or self.constraint.holds_atoms)
@@ -138,8 +145,7 @@ class LammpsConstraint:
                 f"variable drift_{axis} atom {_MASS}*({damping!r}*v{axis}+{stiffness!r}*{shift})",
             ]
         lines += [*self._normal_part("force"), *self._normal_part("drift"), *self._monitors()]
-        removed = sum(frame.n_rotations + 3 * self.constraint.holds_centre for frame in self.frames)
-        return [*lines, *self._thermometer(removed + 3 * self.keeps_momentum)]
+        return [*lines, *self._thermometer(self.n_held + 3 * self.keeps_momentum)]
 
     def forces(self) -> list[str]:
         """Return the lines that act on the forces, behind whatever else does."""

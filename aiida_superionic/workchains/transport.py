@@ -10,8 +10,12 @@ from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_superionic.analysis.needs import routine_observables
+from aiida_superionic.analysis.registry import observables as known_observables
 from aiida_superionic.calculations.analyse import AnalyseCalculation, what_dynamics_hold
+from aiida_superionic.calculations.lammps import constraint_on
+from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.constraints.constraint import Constraint
+from aiida_superionic.constraints.lammps import LammpsConstraint
 from aiida_superionic.data.point import PointData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.md import MdWorkChain
@@ -95,8 +99,12 @@ class TransportWorkChain(WorkChain):
         builder.analyse.code = analysis_code
         builder.analyse.version = orm.Str(version)
         if observables is None:
-            held = what_dynamics_hold(structure.get_ase(), mobile, formal_charges or {})
-            observables = {name: {} for name in routine_observables(held)}
+            there = what_dynamics_hold(structure.get_ase(), mobile, formal_charges or {})
+            observables = {name: {} for name in routine_observables(there)}
+        if constraint is not None:
+            settings = MdSettings.model_validate(builder.md.production["lammps"]["parameters"].get_dict())
+            held = constraint_on((structure if crystal is None else crystal).get_ase(), settings)
+            observables = _with_held_motions(observables, held, temperature)
         builder.analyse.observables = orm.Dict(observables)
         return builder
 
@@ -133,3 +141,19 @@ class TransportWorkChain(WorkChain):
             for node in self.node.called_descendants:
                 if isinstance(node, orm.CalcJobNode) and "remote_folder" in node.outputs:
                     node.outputs.remote_folder._clean()
+
+
+def _with_held_motions(
+    observables: Mapping[str, Mapping[str, Any]], held: LammpsConstraint | None, temperature: float
+) -> dict[str, dict[str, Any]]:
+    """Return the parameters of the observables of a constrained run, which its velocities alone do not tell.
+
+    The kinetic temperature counts what is held; observables that would take it from all velocities get that of the run.
+    """
+    filled = {name: dict(given) for name, given in observables.items()}
+    for name, given in filled.items():
+        if any(parameter.name == "temperature" for parameter in known_observables()[name].parameters):
+            given.setdefault("temperature", temperature)
+    if held is not None and "temperature" in filled:
+        filled["temperature"] = {"held": held.n_held, "conserves_momentum": held.keeps_momentum}
+    return filled

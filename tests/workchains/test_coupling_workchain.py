@@ -30,7 +30,8 @@ def coupling(lammps_code, analysis_code, md_inputs):
             "n_orientations": 2,
             "seed": 5,
             "overrides": _SHORT,
-            "observables": {"conductivity": {"fit_start": 0.05, "fit_end": 0.1}, "vibrations": {"longest_lag": 0.1}},
+            "observables": {"conductivity": {"fit_start": 0.05, "fit_end": 0.1}, "vibrations": {"longest_lag": 0.1}}
+            | {"temperature": {}},
             **changes,
         }
         return CouplingWorkChain.get_builder_from_protocol(
@@ -62,6 +63,17 @@ def test_the_modes_of_two_orientations(coupling):
     assert found["conductivity_nernst_einstein_RTC_600K"]["value"] == pytest.approx(sum(values) / 2)
     assert found["log_conductivity_decrease_vibration_600K"]["error"] > 0.0
     assert "band_centre_shift_Ag_600K" in found
+    for label, child in children.items():
+        asked = child.inputs.analyse.observables.get_dict()
+        if label.startswith("UC"):
+            assert (asked["temperature"], "temperature" in asked["conductivity"]) == ({}, False)
+        else:
+            # Five atoms: two bodies of three motions of the whole each, two or three turns; or all fifteen.
+            n_held = {"RTC ": 3 + 2 + 3 + 3, "RTVC": 15}[label[:4]]
+            assert asked["temperature"] == {"held": n_held, "conserves_momentum": False}
+            assert asked["conductivity"]["temperature"] == 600.0
+            # 0.6 ps of some eighty degrees of freedom, at the mean energy of 0.2 ps: within a fifth.
+            assert child.outputs.observables["temperature"]["value"] == pytest.approx(600.0, rel=0.2)
     assert not any("." in name for name in found)
     assert "compute reorientations" in node.outputs.report["warnings"][0]
 

@@ -138,7 +138,7 @@ def _submit(status: PointStatus, group: CampaignGroup, codes: dict[str, orm.Abst
         _potential(specification.potential),
         temperature=specification.temperature,
         mobile=list(material.mobile),
-        formal_charges=material.formal_charges,
+        formal_charges=material.charges_of_atoms,
         seed=specification.seed,
         constraint=specification.held,
         observables=specification.observables,

@@ -238,7 +238,7 @@ def _in_words(kind: Any) -> str:
 def _trajectory_of(material: str) -> Trajectory:
     """Return what the dynamics of a material hold, as one frame of a supercell large enough to show its bonds."""
     crystal = materials()[material]
-    return what_dynamics_hold(make_supercell(crystal, (2, 2, 2), seed=1), crystal.mobile, crystal.formal_charges)
+    return what_dynamics_hold(make_supercell(crystal, (2, 2, 2), seed=1), crystal.mobile, crystal.charges_of_atoms)
 
 
 def _routine_observables(given: dict[str, Any]) -> tuple[ObservableRequest, ...]:

@@ -128,6 +128,11 @@ class Material(BaseModel):
         ]
         return tuple(dict.fromkeys(symbols))
 
+    @property
+    def charges_of_atoms(self) -> dict[str, int]:
+        """Formal charges of the ions that are single atoms; a molecule's says nothing of its atoms."""
+        return {ion: charge for ion, charge in self.formal_charges.items() if ion not in molecules()}
+
     def positions(self, site: Site) -> NDArray[np.float64]:
         """Return every position of a site in one cell, fractional, shape (n, 3)."""
         if site.orbit is None:

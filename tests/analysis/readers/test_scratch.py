@@ -31,12 +31,10 @@ def files_in(folder):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Return the folder of temporary files; two frames of five atoms are read at a time."""
+    """Return the folder of temporary files."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(part, "_BATCH_ATOMS", 10)
-    monkeypatch.setattr("aiida_superionic.analysis.trajectory._BATCH_BYTES", 2 * 24 * 5)
     return folder
 
 
@@ -83,12 +81,15 @@ MAKERS = {
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_every_format_is_the_same_on_disk(tmp_path, folder, walk, monkeypatch, name):
-    monkeypatch.setattr(lammps_binary, "_BATCH_BYTES", 1000)
     reading = {**READING, "kinds": ["Ag", "I"] if "lammps" in name else None}
     path = MAKERS[name](tmp_path, walk)
     arrays = read_trajectory([path], **reading)
     assert not files_in(folder)
-    # Half of what there is, so that the first batches were in memory.
+    # Two frames at a time, where all were read at once before.
+    monkeypatch.setattr(part, "_BATCH_ATOMS", 10)
+    monkeypatch.setattr("aiida_superionic.analysis.trajectory._BATCH_BYTES", 2 * 24 * 5)
+    monkeypatch.setattr(lammps_binary, "_BATCH_BYTES", 1000)
+    # Half of the positions, so that the first batches are in memory.
     monkeypatch.setattr(part, "MEMORY_BYTES", 80 * 5 * 24 // 2)
     fields = read_trajectory([path], **reading)
     assert {str(file).endswith("(deleted)") for file in files_in(folder)} == {True}
@@ -126,6 +127,7 @@ def test_parts_that_are_stored_differently_are_joined(tmp_path, folder, walk, mo
 
 def test_a_file_that_is_damaged_far_behind_leaves_nothing(tmp_path, folder, walk, monkeypatch):
     monkeypatch.setattr(part, "MEMORY_BYTES", 1)
+    monkeypatch.setattr(part, "_BATCH_ATOMS", 10)
     walk[0][70, 2, 1] = np.nan
     path = written("lammps-text", tmp_path / "run.lammpstrj", walk)
     with pytest.raises(TrajectoryError, match="MD step 70: xu yu zu are not finite"):

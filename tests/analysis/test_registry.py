@@ -34,7 +34,7 @@ def test_defaults_are_filled_in_and_whole_numbers_are_numbers():
     ("name", "given", "message"),
     [
         ("diffusion", {"fit_stat": 1.0}, "diffusion has no parameter 'fit_stat'; did you mean 'fit_start'"),
-        ("temperature", {"fit": 1.0}, "temperature has no parameter 'fit'; there are: none"),
+        ("temperature", {"fit": 1.0}, "temperature has no parameter 'fit'; there are: held, conserves_momentum"),
         ("diffusion", {"fit_start": "2"}, "diffusion: fit_start is '2' where float is expected"),
         ("diffusion", {"fit_start": True}, "fit_start is True where float is expected"),
         ("diffusion", {"fit_start": float("nan")}, "fit_start is nan where a finite number is expected"),

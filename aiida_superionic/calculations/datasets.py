@@ -23,9 +23,11 @@ _ERROR_INVALID_REQUEST = 210
 def import_dataset(file: orm.SinglefileData, declared: orm.Dict) -> DatasetData | ExitCode:
     """Make a dataset of a file of extended XYZ and of what the file does not say itself.
 
-    ``declared`` holds the parameters of :class:`aiida_superionic.datasets.extxyz.Declared`.
+    ``declared`` holds the parameters of :class:`aiida_superionic.datasets.extxyz.Declared` but for the origin, which is
+    the name of the file.
     """
-    return _made(lambda: read_extxyz(file.get_content(), file.filename, Declared(**declared.get_dict())))
+    said = Declared(origin=file.filename, **declared.get_dict())
+    return _made(lambda: read_extxyz(file.get_content(), file.filename, said))
 
 
 @calcfunction

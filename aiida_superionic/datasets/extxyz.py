@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ class Declared:
     ----------
     level_of_theory, source, licence, temperature
         As :class:`Dataset` and :class:`Frame` have them.
+    origin
+        Of all frames together: the number of each is added.
     units
         By quantity: length, energy, force and stress.
     keys
@@ -38,6 +40,7 @@ class Declared:
     level_of_theory: str | None = None
     source: str = ""
     licence: str = ""
+    origin: str = ""
     temperature: float | None = None
     units: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -75,7 +78,7 @@ def read_extxyz(text: str, name: str, declared: Declared | None = None) -> Datas
     text
         What the file holds.
     name
-        Of the file, for messages and for the origin of frames that do not say theirs.
+        Of the file, for messages.
     declared
         What the file does not say itself.
 
@@ -92,7 +95,8 @@ def read_extxyz(text: str, name: str, declared: Declared | None = None) -> Datas
     for number, (comment, rows) in enumerate(_blocks(text, name)):
         where = f"{name}, frame {number}"
         try:
-            frame, level = _frame(comment, rows, declared, origin=f"{name}, frame {number}")
+            origin = declared.origin and f"{declared.origin}, frame {number}"
+            frame, level = _frame(comment, rows, replace(declared, origin=origin))
         except DatasetError as error:
             raise DatasetError(f"{where}: {error}") from None
         frames.append(frame)
@@ -132,7 +136,8 @@ def _numbers(array: Array) -> str:
 def _quoted(key: str, text: str) -> str:
     quoted = f'"{text}"'
     # A number, a list or a truth value would come back as one; quotes and line ends would break the line.
-    if not text.isprintable() or _comment(f"{key}={quoted}") != {key: text}:
+    read = _comment(f"{key}={quoted}")
+    if not text.isprintable() or list(read) != [key] or not isinstance(read[key], str) or read[key] != text:
         raise DatasetError(f"the {key.replace('_', ' ')} {text!r} cannot be written in a line of extended XYZ")
     return quoted
 
@@ -159,7 +164,7 @@ def _blocks(text: str, name: str) -> Iterator[tuple[str, list[list[str]]]]:
         at = end
 
 
-def _frame(line: str, rows: list[list[str]], declared: Declared, origin: str) -> tuple[Frame, str | None]:
+def _frame(line: str, rows: list[list[str]], declared: Declared) -> tuple[Frame, str | None]:
     """Return one frame in Å and eV, and its level of theory."""
     comment = _comment(line)
     columns = _columns(str(comment.get("Properties", "species:S:1:pos:R:3")), rows)
@@ -172,7 +177,10 @@ def _frame(line: str, rows: list[list[str]], declared: Declared, origin: str) ->
     length = factor(units, "length")
     # ASE reads the vectors as columns.
     cell = np.asarray(comment["Lattice"], dtype=np.float64).T * length
-    texts = {key: str(comment.get(key, getattr(declared, key, ""))) for key in _TEXTS}
+    defaults = {"origin": declared.origin}
+    if "source" not in comment:
+        defaults |= {"source": declared.source, "licence": declared.licence}
+    texts = {key: str(comment.get(key, defaults.get(key, ""))) for key in _TEXTS}
     frame = Frame(
         species=tuple(kind.capitalize() for kind in _column(columns, "species").ravel().tolist()),
         positions=_floats(_column(columns, "pos")) * length,
@@ -180,7 +188,7 @@ def _frame(line: str, rows: list[list[str]], declared: Declared, origin: str) ->
         temperature=_number(comment, "temperature") if "temperature" in comment else declared.temperature,
         source=texts["source"],
         licence=texts["licence"],
-        origin=texts["origin"] or origin,
+        origin=texts["origin"],
         subset=texts["subset"] or None,
         **({} if declared.unlabelled else _labels(comment, columns, declared.keys, units, cell)),
     )
@@ -233,7 +241,7 @@ def _column(columns: dict[str, np.ndarray[Any, Any]], name: str) -> np.ndarray[A
 
 def _floats(column: np.ndarray[Any, Any]) -> Array:
     try:
-        return column.astype(np.float64)
+        return np.array(column.tolist(), dtype=np.float64)
     except ValueError as error:
         raise DatasetError(f"{error}, where a number is expected") from None
 

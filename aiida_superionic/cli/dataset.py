@@ -81,14 +81,14 @@ def cmd_show(dataset: DatasetData) -> None:
     from aiida_superionic.datasets.duplicates import duplicates
 
     about = dataset.base.attributes.all
-    temperatures = about["temperatures"]
+    ends = about["temperatures"] and [f"{about['temperatures'][end]:g}" for end in ("lowest", "highest")]
     rows = {
         "node": f"{dataset.pk} {dataset.uuid} {dataset.label}".rstrip(),
         "frames": str(about["n_frames"]),
         "compositions": ", ".join(about["formulas"]),
         "labels": ", ".join(about["fields"]) or "none",
         "level of theory": about["level_of_theory"] or "-",
-        "temperatures": f"{temperatures['lowest']:g} to {temperatures['highest']:g} K" if temperatures else "not known",
+        "temperatures": f"{' to '.join(dict.fromkeys(ends))} K" if ends else "not known",
         "split": _sizes(about["split"]),
         "repeated": str(len(duplicates(dataset.dataset.frames))),
         "sources": "; ".join(

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from aiida import orm
 
+from aiida_superionic.cli.dataset import cmd_export, cmd_select
 from aiida_superionic.data.dataset import DatasetData
-from aiida_superionic.datasets import Dataset, Frame
+from aiida_superionic.datasets import SUBSETS, Dataset, Frame
 from aiida_superionic.datasets.extxyz import read_extxyz, write_extxyz
+from aiida_superionic.datasets.selection import SELECTIONS
 
 FRAME = """\
 2
@@ -46,7 +48,7 @@ def imported(pk, file):
 def test_import_show_split_select_merge_export(invoke, pk, imported, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
     shown = invoke("dataset", "show", imported).output
-    for word in ("agi", "18", "Ag1I1", "energy, forces", "PBE", "750 to 750 K", "10.1/a (CC0-1.0)"):
+    for word in ("agi", "18", "Ag1I1", "energy, forces", "PBE", " 750 K", "10.1/a (CC0-1.0)"):
         assert word in shown
     divided = pk("split", imported, "--seed", 3)
     assert orm.load_node(int(divided)).base.attributes.get("split") == {"train": 10, "validation": 5, "test": 3}
@@ -119,6 +121,12 @@ def test_what_cannot_be_done_is_told(invoke, imported, file, words, message):
     result = invoke("dataset", *[given.get(word, word) for word in words], status=2)
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_every_way_to_select_and_every_subset_can_be_named():
+    choices = {parameter.name: parameter.type for command in (cmd_select, cmd_export) for parameter in command.params}
+    assert tuple(choices["method"].choices) == tuple(SELECTIONS)
+    assert tuple(choices["subset"].choices) == SUBSETS
 
 
 def test_only_datasets_are_taken(invoke, aiida_profile):

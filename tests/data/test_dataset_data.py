@@ -66,6 +66,11 @@ def test_what_is_not_known_is_not_said(aiida_profile, dataset):
     assert (about["fields"], about["level_of_theory"], about["temperatures"]) == ([], None, None)
 
 
+def test_a_range_of_temperatures_is_said_only_where_all_are_known(aiida_profile, dataset):
+    frames = (replace(dataset.frames[0], temperature=None), *dataset.frames[1:])
+    assert DatasetData(replace(dataset, frames=frames)).base.attributes.get("temperatures") is None
+
+
 @pytest.mark.parametrize(
     ("filters", "found"),
     [

@@ -36,6 +36,20 @@ def test_what_differs_by_more_than_the_tolerance_is_no_copy(rng, make_frame):
     assert duplicates([frame, replace(frame, species=("Ag", "Ag", "Br", "I"))]) == {}
 
 
+def test_a_cell_that_differs_makes_another_configuration_of_the_same_fractional_coordinates(rng, make_frame):
+    frame = make_frame(rng)
+    near_origin = replace(frame, positions=0.01 * frame.positions)
+    cell = _with(frame.cell, 2, 2, change=2e-3)
+    strained = near_origin.positions @ np.linalg.inv(frame.cell) @ cell
+    assert duplicates([near_origin, replace(near_origin, positions=strained, cell=cell)]) == {}
+
+
+def test_a_copy_between_two_is_of_the_first(rng, make_frame):
+    frame = make_frame(rng)
+    apart, between = (replace(frame, positions=_with(frame.positions, 0, 0, change=x)) for x in (1.5e-3, 0.75e-3))
+    assert duplicates([frame, apart, between]) == {2: 0}
+
+
 def test_copies_at_a_wider_tolerance(rng, make_frame):
     frame = make_frame(rng)
     copy = replace(frame, positions=_with(frame.positions, 0, 0, change=0.05))

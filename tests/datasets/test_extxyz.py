@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import constants
 
+from aiida_superionic.analysis.trajectory import Trajectory
+from aiida_superionic.analysis.writers import WRITERS
 from aiida_superionic.datasets import Dataset, DatasetError, Frame
 from aiida_superionic.datasets.declared_units import OURS, parse_units
 from aiida_superionic.datasets.extxyz import Declared, read_extxyz, write_extxyz
@@ -144,6 +146,16 @@ def test_labels_under_other_names():
 def test_labels_are_left_out_on_demand():
     dataset = read_extxyz(text_of(), "a", Declared(units={"length": "Angstrom"}, unlabelled=True))
     assert (dataset.frames[0].labelled, dataset.level_of_theory) == (False, None)
+
+
+def test_a_converted_trajectory_becomes_frames_without_labels(rng, tmp_path):
+    positions, velocities, forces = rng.normal(size=(3, 4, 2, 3))
+    trajectory = Trajectory(("Ag", "I"), positions, 9 * np.eye(3), 0.01, np.array([107.0, 127.0]), velocities, forces)
+    WRITERS["extxyz"](tmp_path / "run.xyz", trajectory, ("Ag", "I"), 1)
+    declared = Declared(temperature=750.0, units={"length": "Angstrom"}, unlabelled=True)
+    read = read_extxyz((tmp_path / "run.xyz").read_text(), "run.xyz", declared)
+    np.testing.assert_array_equal([frame.positions for frame in read.frames], positions)
+    assert {frame.temperature for frame in read.frames} == {750.0}
 
 
 def test_atoms_are_put_into_the_order_of_the_first_frame(rng, make_frame):

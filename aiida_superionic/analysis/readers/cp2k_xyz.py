@@ -14,7 +14,7 @@ from aiida_superionic.units import FORCE_FROM_ATOMIC, VELOCITY_FROM_ATOMIC
 _FIELDS = {"velocities": ("vel", VELOCITY_FROM_ATOMIC), "forces": ("frc", FORCE_FROM_ATOMIC)}
 
 
-class _CutOffError(Exception):
+class CutOffError(Exception):
     """The file ends inside a frame."""
 
 
@@ -68,39 +68,49 @@ def _read_xyz(path: Path) -> tuple[tuple[str, ...], np.ndarray, Array, str]:
     damage = ""
     try:
         with path.open(encoding="ascii") as lines:
-            for step, names, numbers in _frames(lines):
+            for comment, names, numbers in xyz_frames(lines):
+                entries = comment.replace(",", " ").split()
+                if entries[:2] != ["i", "="] or len(entries) < 3:
+                    raise ValueError(f"{comment[:40]!r} is no comment line of CP2K, which begins with i =")
+                if not np.isfinite(numbers).all():
+                    raise ValueError("a number is not finite")
                 species = species or names
                 if names != species:
                     raise ValueError("the atoms are not those of the first frame")
-                steps.append(step)
+                steps.append(int(entries[2]))
                 vectors.append(numbers)
     except OSError as error:
         raise TrajectoryError(f"{path} cannot be read: {error.strerror}") from error
-    except _CutOffError:
+    except CutOffError:
         damage = f"{path} is cut off inside frame {len(steps)}"
     except ValueError as error:
         raise TrajectoryError(f"{path}, frame {len(steps)}: {error}") from error
     return species, np.array(steps, np.int64), np.array(vectors).reshape(len(steps), len(species), 3), damage
 
 
-def _frames(lines: Iterator[str]) -> Iterator[tuple[int, tuple[str, ...], Array]]:
+def xyz_frames(lines: Iterator[str]) -> Iterator[tuple[str, tuple[str, ...], Array]]:
+    """Yield comment, names of the atoms and their vectors, shape (N, 3), of each frame of an XYZ file.
+
+    Raises
+    ------
+    CutOffError
+        If the file ends inside a frame.
+    ValueError
+        If something else is in it than frames. Numbers need not be finite.
+    """
     for first in lines:
         n_atoms = int(first)
         frame = []
         for _ in range(n_atoms + 1):
             line = next(lines, "")
             if not line.endswith("\n"):
-                raise _CutOffError
-            frame.append(line.split())
-        entries = " ".join(frame[0]).replace(",", " ").split()
-        if entries[:2] != ["i", "="]:
-            raise ValueError(f"{' '.join(frame[0])[:40]!r} is no comment line of CP2K, which begins with i =")
-        if any(len(words) != 4 for words in frame[1:]):
+                raise CutOffError
+            frame.append(line)
+        atoms = [line.split() for line in frame[1:]]
+        if any(len(words) != 4 for words in atoms):
             raise ValueError("an atom is not a name and three numbers")
-        numbers = np.array([words[1:] for words in frame[1:]], dtype=np.float64)
-        if not np.isfinite(numbers).all():
-            raise ValueError("a number is not finite")
-        yield int(entries[2]), tuple(words[0] for words in frame[1:]), numbers
+        vectors = np.array([words[1:] for words in atoms], dtype=np.float64).reshape(-1, 3)
+        yield " ".join(frame[0].split()), tuple(words[0] for words in atoms), vectors
 
 
 def _cells(path: Path, steps: np.ndarray) -> Array:

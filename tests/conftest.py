@@ -1,6 +1,7 @@
 """What the tests of the graph floor share: a profile that needs no service, the real LAMMPS, and α-AgI for it."""
 
 import os
+import shutil
 import subprocess
 
 import hypothesis
@@ -26,8 +27,9 @@ hypothesis.settings.load_profile("patient")
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "lammps_installation" in getattr(item, "fixturenames", ()):
-            item.add_marker("lammps")
+        for fixture, marker in (("lammps_installation", "lammps"), ("cp2k_executable", "cp2k")):
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +40,15 @@ def lammps_installation():
         reason = f"LAMMPS is neither in {default_prefix()} nor on PATH"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     return found[0]
+
+
+@pytest.fixture(scope="session")
+def cp2k_executable():
+    """Return the CP2K on PATH; without one a test is skipped, but fails where CI is set."""
+    found = next(filter(None, map(shutil.which, ("cp2k.psmp", "cp2k.ssmp"))), None)
+    if found is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no CP2K on PATH: apt-get install cp2k")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,8 @@ _SAME = 1e-5
 
 _SAME_ENERGY = 1e-6
 """eV by which an energy of ten decimals in Hartree may differ from that of more."""
+_SAME_FORCE = 1e-6
+"""eV/Å by which forces of ten decimals in atomic units may differ from those of eight."""
 _T = TypeVar("_T")
 
 
@@ -180,12 +182,14 @@ class _Files:
         return vectors
 
     def _forces(self, k: int) -> Array:
+        printed = self.output.frames[k].forces
         if not self.request.batch:
-            printed = self.output.frames[k].forces
             if printed is None or len(printed) != self.n_atoms:
                 raise _FailedFrameError(Failure.MISSING, "forces missing")
             return printed
         forces = self._vectors(k, self.forces, "forces") * FORCE_FROM_ATOMIC
+        if printed is not None and (printed.shape != forces.shape or np.abs(printed - forces).max() > _SAME_FORCE):
+            raise _FailedFrameError(Failure.MISSING, "forces missing: the file and the output hold others")
         # A single point in a symmetric crystal may have none; those of a batch are printed to more decimals.
         if not forces.any():
             raise _FailedFrameError(Failure.ZERO_FORCES, "all forces are zero")

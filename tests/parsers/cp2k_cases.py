@@ -44,7 +44,7 @@ def lii8(n_frames):
     return frames
 
 
-def methane(edge=8.0):
+def methane(edge=6.0):
     """Return methane in a cubic box, its bonds along the diagonals."""
     atoms = molecule("CH4", cell=[edge] * 3, pbc=True)
     atoms.center()

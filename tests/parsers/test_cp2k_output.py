@@ -167,12 +167,12 @@ def test_a_batch_that_was_cut_off_keeps_its_beginning(name):
 
 
 def test_other_frames_than_were_given():
-    request = CASES["lii8_batch"].request()
+    request = CASES["lii8_xtb_batch"].request()
     moved, strained = request.positions.copy(), request.cells.copy()
     moved[1, 3, 0] += 1e-3
     strained[2] *= 1.001
     for changes, bad in (({"positions": moved}, 1), ({"cells": strained}, 2)):
-        failures = read("lii8_batch", **changes).failures
+        failures = read("lii8_xtb_batch", **changes).failures
         assert {k: kind for k, (kind, _) in failures.items()} == {bad: Failure.OTHER_FRAME}
 
 
@@ -192,6 +192,30 @@ def test_centres_that_are_misplaced_or_missing():
     for changed in (moved, fewer):
         frames = read_frames({**files, "wannier.xyz": "".join(changed)}, output, CASES["lii8_batch"].request())
         assert {k: kind for k, (kind, _) in frames.failures.items()} == {0: Failure.WRONG_CENTRES}
+
+
+def test_as_many_centres_as_occupied_orbitals():
+    files, output = read_files(FIXTURES / "lii8_batch")
+    more = output.replace(
+        "occupied orbitals:                                                 20", f"{'occupied orbitals:':66} 21"
+    )
+    frames = read_frames(files, more, replace(CASES["lii8_batch"].request(), centres_per_ion=None))
+    assert [kind for kind, _ in frames.failures.values()] == [Failure.WRONG_CENTRES] * 3
+
+
+def test_an_energy_that_breaks_off_is_none():
+    text = (FIXTURES / "agi4_xtb" / "aiida.out").read_text()
+    line = text.index(" ENERGY|")
+    end = text.index("\n", line)
+    assert all(read_cp2k_output(text[:cut]).frames == () for cut in range(line, end + 1))
+    assert len(read_cp2k_output(text[: end + 1]).frames) == 1
+
+
+def test_a_frame_of_another_energy_is_another_frame():
+    files, output = read_files(FIXTURES / "lii8_xtb_batch")
+    files["aiida-pos-1.xyz"] = files["aiida-pos-1.xyz"].replace("E =       -17.", "E =       -18.", 1)
+    frames = read_frames(files, output, CASES["lii8_xtb_batch"].request())
+    assert list(frames.failures) == [0]
 
 
 @pytest.mark.parametrize("word", ["NaN", "*" * 20, "Infinity"])

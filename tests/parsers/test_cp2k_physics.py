@@ -85,7 +85,7 @@ def test_centres_of_methane_lie_on_its_bonds(frames_of):
     bonds = atoms.positions[1:] - atoms.positions[0]
     lengths = np.linalg.norm(bonds, axis=1)
     centres = wannier["centres"][0] - atoms.positions[0]
-    centres -= 8.0 * np.rint(centres / 8.0)
+    centres -= 6.0 * np.rint(centres / 6.0)
     along = centres @ bonds.T / lengths**2
     owners = along.argmax(axis=1)
     assert sorted(owners) == [0, 1, 2, 3]

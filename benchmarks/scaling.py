@@ -15,7 +15,7 @@ from verdicts import Verdicts
 
 from aiida_superionic.analysis.correlation import autocorrelation
 from aiida_superionic.analysis.observables.cage_residence import cage_residence
-from aiida_superionic.analysis.observables.tetrahedral_rotor import tetrahedral_rotor_functions
+from aiida_superionic.analysis.observables.tetrahedral_rotor import rotor_functions_of_frames
 from aiida_superionic.analysis.trajectory import Trajectory
 
 FEW, MANY = 10_000, 100_000
@@ -30,7 +30,7 @@ def bonds(n_frames: int) -> np.ndarray:
 
 
 def rotor_correlation(vectors: np.ndarray) -> Callable[[], Any]:
-    return lambda: autocorrelation(tetrahedral_rotor_functions(vectors))
+    return lambda: autocorrelation(rotor_functions_of_frames(vectors))
 
 
 def residence_correlation(run: Trajectory) -> Callable[[], Any]:

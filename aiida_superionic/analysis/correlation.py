@@ -43,8 +43,8 @@ def autocorrelation(x: Field, n_lags: int | None = None) -> Array:
         If there are more lags than frames.
     """
     sums = _SumOfCorrelations(len(x), n_lags)
-    for columns in _chunks(x.shape, sums.length):
-        sums.add(_rows(x, columns))
+    for frames, columns in sums.pieces(x.shape):
+        sums.add(frames, _rows(x, frames, columns))
     return sums.average()
 
 
@@ -74,8 +74,8 @@ def cross_correlation(x: Field, y: Field, n_lags: int | None = None) -> Array:
     if x.shape != y.shape:
         raise ValueError(f"x has shape {x.shape} and y {y.shape}; they must be equal")
     sums = _SumOfCorrelations(len(x), n_lags)
-    for columns in _chunks(x.shape, sums.length):
-        sums.add(_rows(x, columns), _rows(y, columns))
+    for frames, columns in sums.pieces(x.shape):
+        sums.add(frames, _rows(x, frames, columns), _rows(y, frames, columns))
     return sums.average()
 
 
@@ -100,12 +100,12 @@ def mean_squared_displacement(positions: Field, n_lags: int | None = None) -> Ar
     n_frames, n_atoms = positions.shape[:2]
     sums = _SumOfCorrelations(n_frames, n_lags)
     squares = np.zeros(n_frames)
-    for columns in _chunks(positions.shape, sums.length):
-        displacements = _rows(positions, columns)
-        displacements -= displacements[:, :1].copy()
-        sums.add(displacements)
+    for frames, columns in sums.pieces(positions.shape):
+        displacements = _rows(positions, frames, columns)
+        displacements -= _rows(positions, slice(1), columns)
+        sums.add(frames, displacements)
         np.multiply(displacements, displacements, out=displacements)
-        squares += displacements.sum(axis=0)
+        squares[frames] += displacements.sum(axis=0)
     correlation = sums.average()
     running = np.concatenate(([0.0], np.cumsum(squares)))
     lags = np.arange(len(correlation))
@@ -149,8 +149,9 @@ def lag_times(n_lags: int, timestep: float) -> Array:
 class _SumOfCorrelations:
     """The correlations of many columns, summed as spectra and transformed back once.
 
-    Columns are cut into segments. Those are correlated by themselves, zero-padded so that nothing wraps around; what
-    is correlated across the end of each comes from the last and first frames beside it.
+    Columns are cut into segments, which are read and correlated one after the other, zero-padded so that nothing wraps
+    around; what is correlated across the start of each comes from the last frames before it and its first. So the cost
+    at a given longest lag grows as the number of frames.
     """
 
     def __init__(self, n_frames: int, n_lags: int | None) -> None:
@@ -160,62 +161,58 @@ class _SumOfCorrelations:
         self._n_lags = n_frames if n_lags is None else n_lags
         if not 1 <= self._n_lags <= n_frames:
             raise ValueError(f"{self._n_lags} lags asked of {n_frames} frames")
-        self._n_segments = max(1, n_frames // max(_SEGMENT, _SEGMENT_PER_LAG * self._n_lags))
-        self._segment = -(-n_frames // self._n_segments)
-        self.length = int(fft.next_fast_len(self._segment + self._n_lags - 1, real=True))
-        self._inside = np.zeros(self.length // 2 + 1, dtype=np.complex128)
+        n_segments = max(1, n_frames // max(_SEGMENT, _SEGMENT_PER_LAG * self._n_lags))
+        self._segment = -(-n_frames // n_segments)
+        self._length = int(fft.next_fast_len(self._segment + self._n_lags - 1, real=True))
+        self._inside = np.zeros(self._length // 2 + 1, dtype=np.complex128)
         self._edge_length = int(fft.next_fast_len(max(1, 2 * self._n_lags - 2), real=True))
         self._across = np.zeros(self._edge_length // 2 + 1, dtype=np.complex128)
+        self._before: Array | None = None
 
-    def add(self, x: Array, y: Array | None = None) -> None:
-        """Add the correlation of rows of shape (n, T), with others or with themselves."""
+    def pieces(self, shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
+        """Yield slices of the first axis, in order, for each of the slices of the second."""
+        n = shape[1] if len(shape) > 1 else 1
+        size = max(1, _CHUNK_BYTES // (16 * self._length * prod(shape[2:])))
+        for column in range(0, n, size):
+            for frame in range(0, self._n_frames, self._segment):
+                yield slice(frame, min(frame + self._segment, self._n_frames)), slice(column, column + size)
+
+    def add(self, frames: slice, x: Array, y: Array | None = None) -> None:
+        """Add the correlation of rows of shape (n, frames), with others or with themselves, piece by piece."""
         from scipy import fft  # noqa: PLC0415 - lists and help need no SciPy
 
-        x = self._segments(x)
-        y = x if y is None else self._segments(y)
-        transform = fft.rfft(x, self.length)
-        if y is x:
+        n_edge = self._n_lags - 1
+        after = x if y is None else y
+        if frames.start and self._before is not None:
+            # The first frames lie as far behind the last ones before them as they do in the trajectory.
+            first = np.pad(after[:, :n_edge], ((0, 0), (n_edge, 0)))
+            edges = np.conjugate(fft.rfft(self._before, self._edge_length))
+            edges *= fft.rfft(first, self._edge_length)
+            self._across += edges.sum(axis=0)
+        if frames.stop < self._n_frames and n_edge:
+            self._before = x[:, -n_edge:].copy()
+        transform = fft.rfft(x, self._length)
+        if y is None:
             # Real and imaginary parts squared in place, beside each other: no complex product is formed.
             parts = transform.view(np.float64)
             np.multiply(parts, parts, out=parts)
-            power = parts.reshape(-1, parts.shape[-1]).sum(axis=0)
+            power = parts.sum(axis=0)
             self._inside += power[::2] + power[1::2]
         else:
             np.conjugate(transform, out=transform)
-            transform *= fft.rfft(y, self.length)
-            self._inside += transform.sum(axis=(0, 1))
-        n_edge = self._n_lags - 1
-        if self._n_segments > 1 and n_edge:
-            after = np.zeros((len(y), self._n_segments - 1, 2 * n_edge))
-            after[..., n_edge:] = y[:, 1:, :n_edge]
-            edges = np.conjugate(fft.rfft(x[:, :-1, self._segment - n_edge :], self._edge_length))
-            edges *= fft.rfft(after, self._edge_length)
-            self._across += edges.sum(axis=(0, 1))
+            transform *= fft.rfft(y, self._length)
+            self._inside += transform.sum(axis=0)
 
     def average(self) -> Array:
         """Return the correlation at each lag over the number of its origins, shape (n_lags,)."""
         from scipy import fft  # noqa: PLC0415 - lists and help need no SciPy
 
-        total = fft.irfft(self._inside, self.length)[: self._n_lags]
-        if self._n_segments > 1:
+        total = fft.irfft(self._inside, self._length)[: self._n_lags]
+        if self._before is not None:
             total += fft.irfft(self._across, self._edge_length)[: self._n_lags]
         return np.asarray(total / np.arange(self._n_frames, self._n_frames - self._n_lags, -1))
 
-    def _segments(self, rows: Array) -> Array:
-        """Return rows as segments of equal length, shape (n, number of segments, length), zeros at the end."""
-        missing = self._n_segments * self._segment - self._n_frames
-        rows = np.pad(rows, ((0, 0), (0, missing))) if missing else rows
-        return rows.reshape(len(rows), self._n_segments, self._segment)
 
-
-def _chunks(shape: tuple[int, ...], length: int) -> Iterator[slice]:
-    """Yield slices of the second axis."""
-    n = shape[1] if len(shape) > 1 else 1
-    size = max(1, _CHUNK_BYTES // (16 * max(length, shape[0]) * prod(shape[2:])))
-    for start in range(0, n, size):
-        yield slice(start, start + size)
-
-
-def _rows(x: Field, columns: slice) -> Array:
-    part = x[:, columns] if len(x.shape) > 1 else np.asarray(x)
-    return np.array(part.reshape(len(x), -1).T, dtype=np.float64, order="C")
+def _rows(x: Field, frames: slice, columns: slice) -> Array:
+    part = x[frames, columns] if len(x.shape) > 1 else np.asarray(x[frames])
+    return np.array(part.reshape(len(part), -1).T, dtype=np.float64, order="C")

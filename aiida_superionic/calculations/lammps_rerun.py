@@ -29,8 +29,8 @@ class RerunCalculation(KeepingCalcJob):
 
     LAMMPS' ``rerun`` reads no binary dump, so ``superionic-convert`` first writes the frames as text where they lie.
     The text is exact, and is removed in the end. The potential that made the frames gives their forces again to
-    rounding; where the box changed, to the accuracy of its Coulomb sum, whose split follows the structure's box here and
-    followed that of each segment of the run there.
+    rounding; where the box changed, to the accuracy of its Coulomb sum, whose split follows the structure's box here
+    and followed that of each segment of the run there.
     """
 
     CACHE_VERSION = 1

@@ -189,7 +189,7 @@ def arrhenius_table(found: Sequence[Scan]) -> Table:
     labelled = any(scan.label for scan in found)
     for title in (*(("condition",) if labelled else ()), "quantity"):
         terminal.add_column(title, overflow="fold")
-    for title in ("temperatures", "Eₐ, eV", "prefactor", "χ² per degree of freedom"):
+    for title in ("temperatures", "Eₐ, eV", "prefactor", "χ²/freedom"):
         terminal.add_column(title, justify="right", overflow="fold")
     for scan in found:
         value, low, high = map(measurement, scan.prefactor)

@@ -48,7 +48,7 @@ def arrhenius_plots(found: Sequence[Scan]) -> list[Plot]:
             above.set_xticks([temperatures[k] for k in few], [f"{temperatures[k]:g}" for k in few])
             above.minorticks_off()
             above.set_xlabel("T (K)")
-            axis.legend(loc="best")
+            figures.legend_below(figure, axis)
             plots.append(figures.plot(figure, f"arrhenius-{quantity}", title, description, wide=False))
     return plots
 
@@ -77,7 +77,7 @@ def compensation_plots(found: Sequence[Compensation]) -> list[Plot]:
             axis.set_xlabel("activation energy Eₐ (eV)")
             axis.set_ylabel(f"ln of the prefactor ({unit_label(entry.unit)})")
             axis.margins(0.12)
-            axis.legend(loc="best")
+            figures.legend_below(figure, axis)
             description = f"{title}: prefactors against activation energies. {result}."
             description += figures.and_others(len(drawn), len(entry.scans), "conditions")
             plots.append(figures.plot(figure, f"meyer-neldel-{entry.quantity}", title, description, wide=False))
@@ -116,7 +116,7 @@ def _draw_ellipse(axis: Axes, scan: Scan, stroke: Stroke, marker: str) -> None:
     log, energy = np.linalg.cholesky(scan.fit.covariance) @ np.array([np.cos(angle), np.sin(angle)])
     centre = scan.fit.activation_energy, scan.fit.log_prefactor
     axis.plot(energy + centre[0], log + centre[1], color=stroke.colour, linewidth=0.8)
-    label = plain_text(", ".join(filter(None, (scan.label, scan.title))))
+    label = plain_text(scan.label or scan.title)
     axis.plot(*centre, marker=marker, color=stroke.colour, linestyle="", label=label)
 
 

@@ -38,6 +38,7 @@ _SCALE, _DARKEST, _LIGHTEST = "plasma", 0.0, 0.6
 
 PAGE_COLOUR = "#010203"
 PAGE_WIDTH, _PANEL_HEIGHT = 12.0, (3.9, 3.9, 3.4)
+LEGEND_ROW_HEIGHT = 0.24
 MOST_LINES = 8
 MOST_PANELS = 16
 _MOST_POINTS = 600
@@ -102,11 +103,13 @@ def chosen(n: int, most: int) -> list[int]:
     return list(range(n)) if n <= most else np.linspace(0, n - 1, most).round().astype(int).tolist()
 
 
-def thinned(y: Array) -> slice | Array:
-    """Return which points to draw: all, or of a long curve the lowest and the highest of each stretch."""
+def thinned(x: Array, y: Array, *, logarithmic: bool) -> slice | Array:
+    """Return which points to draw: all, or of a long curve the lowest and the highest of each stretch of the axis."""
     if len(y) <= _MOST_POINTS:
         return slice(None)
-    stretches = np.array_split(np.arange(len(y)), _MOST_POINTS // 2)
+    places = np.log(x.clip(min=x[x > 0.0].min())) if logarithmic else x
+    edges = np.linspace(places[0], places[-1], _MOST_POINTS // 2 + 1)[1:-1]
+    stretches = [stretch for stretch in np.split(np.arange(len(y)), np.searchsorted(places, edges)) if len(stretch)]
     extremes = [stretch[[y[stretch].argmin(), y[stretch].argmax()]] for stretch in stretches]
     return np.unique(np.concatenate([[0], *extremes, [len(y) - 1]]))
 
@@ -121,6 +124,14 @@ def panels(n: int) -> tuple[Figure, list[Axes]]:
     for unused in axes[n:]:
         unused.remove()
     return figure, axes[:n]
+
+
+def legend_below(figure: Figure, axis: Axes) -> None:
+    """Put a legend of one column below the axes, where it hides nothing."""
+    handles, labels = axis.get_legend_handles_labels()
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + LEGEND_ROW_HEIGHT * len(handles))
+    figure.legend(handles, labels, loc="outside lower center")
 
 
 def logarithmic(axis: Axes, which: Literal["x", "y"]) -> None:

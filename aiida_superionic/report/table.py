@@ -15,10 +15,19 @@ from rich.text import Text
 from aiida_superionic.analysis.results import Scalar
 from aiida_superionic.campaigns.results import FINISHED, Condition, PointResult
 from aiida_superionic.campaigns.wording import unknown
-from aiida_superionic.report.formatting import heading, measurement, percent, plain, unit_label
+from aiida_superionic.report.formatting import heading, measurement, percent, plain, split_species, unit_label
 from aiida_superionic.report.literature import Reference, literature, references
 
 TEMPERATURE = "temperature"
+_TRANSPORT = {
+    "diffusion_coefficient",
+    "conductivity",
+    "haven_ratio",
+    "cage_residence_time",
+    "friction_coefficient",
+    "jump_frequency",
+    "reorientation_frequency",
+}
 
 
 @dataclass(frozen=True)
@@ -66,10 +75,14 @@ def quantities(conditions: Iterable[Condition]) -> list[str]:
 
 
 def headline_quantities(conditions: Iterable[Condition]) -> list[str]:
-    """Return the scalars that have been published for some condition; where there is none, all but the temperature."""
+    """Return the scalars that are first asked for: those published for some condition, else those of the transport.
+
+    Where there is neither, all but the temperature.
+    """
     present = quantities(conditions)
     published = [name for name in dict.fromkeys(entry.quantity for entry in literature()) if name in present]
-    return published or [name for name in present if name != TEMPERATURE]
+    transport = [name for name in present if split_species(name)[0] in _TRANSPORT]
+    return published or transport or [name for name in present if name != TEMPERATURE]
 
 
 def rows(conditions: Sequence[Condition], columns: Sequence[str] | None = None) -> list[Row]:

@@ -78,7 +78,9 @@ def wandering(rng):
 
 @pytest.mark.parametrize("target", WRITERS)
 @pytest.mark.parametrize("fields", ["velocities", "forces", "neither"])
-def test_a_cell_in_any_frame_that_changes_and_fields_that_lack(tmp_path, wandering, target, fields):
+def test_a_cell_in_any_frame_that_changes_and_fields_that_lack(tmp_path, wandering, target, fields, monkeypatch):
+    # Two frames at a time.
+    monkeypatch.setattr("aiida_superionic.analysis.trajectory._BATCH_BYTES", 2 * 24 * 3)
     if target == "h5md":
         pytest.importorskip("h5py")
     written = wandering

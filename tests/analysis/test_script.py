@@ -294,21 +294,6 @@ def test_an_observable_without_its_field_and_a_parameter_out_of_range_do_not_los
     assert results["observables"]["temperature"]["value"] > 0
 
 
-def test_a_missing_changed_or_damaged_trajectory_exits_with_3(tmp_path):
-    (tmp_path / "run.bin").write_bytes(DUMP.read_bytes())
-    right, wrong = digest(DUMP), "0" * 64
-    write_job(tmp_path, {"run.bin": wrong}, {"temperature": {}})
-    message = f"run.bin has changed: its SHA-256 is {right} where {wrong} is expected"
-    assert_refused(analyse("--job", "analysis.json", folder=tmp_path), 3, message)
-    write_job(tmp_path, {"gone.bin": right}, {"temperature": {}})
-    message = "gone.bin cannot be read: No such file or directory"
-    assert_refused(analyse("--job", "analysis.json", folder=tmp_path), 3, message)
-    (tmp_path / "run.bin").write_bytes(DUMP.read_bytes()[:-1])
-    write_job(tmp_path, {"run.bin": None}, {"temperature": {}})
-    assert_refused(analyse("--job", "analysis.json", folder=tmp_path), 3, "run.bin is cut off inside frame 5")
-    assert not (tmp_path / "results.json").exists()
-
-
 @pytest.mark.parametrize(
     ("name", "lacking"),
     [
@@ -329,6 +314,21 @@ def test_what_is_asked_for_by_name_says_what_the_trajectory_lacks(tmp_path, text
 def test_charges_make_the_conductivity_routine(tmp_path, text_dump):
     analyse(text_dump.name, *READING, "--charges", "Ag=1,I=-1", folder=tmp_path)
     assert "conductivity" in json.loads((tmp_path / "results.json").read_text())["parameters"]
+
+
+def test_a_missing_changed_or_damaged_trajectory_exits_with_3(tmp_path):
+    (tmp_path / "run.bin").write_bytes(DUMP.read_bytes())
+    right, wrong = digest(DUMP), "0" * 64
+    write_job(tmp_path, {"run.bin": wrong}, {"temperature": {}})
+    message = f"run.bin has changed: its SHA-256 is {right} where {wrong} is expected"
+    assert_refused(analyse("--job", "analysis.json", folder=tmp_path), 3, message)
+    write_job(tmp_path, {"gone.bin": right}, {"temperature": {}})
+    message = "gone.bin cannot be read: No such file or directory"
+    assert_refused(analyse("--job", "analysis.json", folder=tmp_path), 3, message)
+    (tmp_path / "run.bin").write_bytes(DUMP.read_bytes()[:-1])
+    write_job(tmp_path, {"run.bin": None}, {"temperature": {}})
+    assert_refused(analyse("--job", "analysis.json", folder=tmp_path), 3, "run.bin is cut off inside frame 5")
+    assert not (tmp_path / "results.json").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):

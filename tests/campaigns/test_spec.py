@@ -73,6 +73,11 @@ def test_a_campaign_is_read_with_times_in_ps(load):
     ]
 
 
+def test_a_list_of_the_file_is_a_list_of_the_point(load):
+    (request,) = load(GOOD[: GOOD.index("  - diffusion")] + "  - van_hove: {times: [1, 2.5]}\n").observables
+    assert request.parameters == {"times": (1.0, 2.5)}
+
+
 def test_what_is_left_out_has_its_default(load):
     campaign = load(GOOD[: GOOD.index("seed:")])
     assert campaign.seed == 1
@@ -176,11 +181,6 @@ REFUSED = [
     ("- diffusion", "- 5", 16, "5 is not an observable; write a name, or one name with parameters"),
     ("- diffusion", "- {a: 1, b: 2}", 16, "{'a': 1, 'b': 2} is not an observable"),
     ("- diffusion", "- diffusion: 5", 16, "observables: 5 is not valid; write a list of observables, each a name or"),
-    ("longest_lag: 3", "longest_lg: 3", 17, "unknown key 'longest_lg'; did you mean longest_lag?"),
-    ("longest_lag: 3", "longest_lag: '3'", 17, "observables.friction.longest_lag: '3' is not valid; write a finite"),
-    ("longest_lag: 3", "longest_lag: true", 17, "observables.friction.longest_lag: true is not valid"),
-    ("longest_lag: 3", "longest_lag: .inf", 17, "observables.friction.longest_lag: inf is not valid"),
-    ("longest_lag: 3", "longest_lag: null", 17, "observables.friction.longest_lag: null is not valid"),
     ("- diffusion", "- dipoles", 16, "dipoles needs Wannier centres, which the dynamics of alpha-AgI do not have; "),
     ("- diffusion", "- reorientations: {dwell: 1}", 16, "reorientations needs polyanions, which the dynamics of"),
     (
@@ -189,6 +189,13 @@ REFUSED = [
         16,
         "tetrahedral_rotor needs Wannier centres or polyanions AX4, which the dynamics of alpha-AgI do not have",
     ),
+    ("longest_lag: 3", "longest_lg: 3", 17, "unknown key 'longest_lg'; did you mean longest_lag?"),
+    ("longest_lag: 3", "longest_lag: '3'", 17, "observables.friction.longest_lag: '3' is not valid; write a finite"),
+    ("friction: {longest_lag: 3", "van_hove: {times: 3", 17, "van_hove.times: 3 is not valid; write a list of finite"),
+    ("friction: {longest_lag: 3", "van_hove: {times: [3, x]", 17, "van_hove.times: 'x' is not valid; write a list"),
+    ("longest_lag: 3", "longest_lag: true", 17, "observables.friction.longest_lag: true is not valid"),
+    ("longest_lag: 3", "longest_lag: .inf", 17, "observables.friction.longest_lag: inf is not valid"),
+    ("longest_lag: 3", "longest_lag: null", 17, "observables.friction.longest_lag: null is not valid"),
     (
         "- cage_residence",
         '- cage_residence: {neighbour: "I\\nshell ls"}',
@@ -204,13 +211,6 @@ def test_each_fault_is_refused_with_its_line_and_what_would_be_right(load, old, 
         load(changed(old, new))
     messages = [f"line {problem.line}: {problem.sentence}" for problem in error.value.problems]
     assert any(message.startswith(f"line {line}:") and sentence in message for message in messages), messages
-
-
-@pytest.mark.parametrize("section", ["structure", "md"])
-def test_a_section_that_is_no_mapping_is_refused(load, section):
-    text = re.sub(rf"^{section}:\n(  .*\n)+", f"{section}: plain\n", GOOD, flags=re.MULTILINE)
-    with pytest.raises(CampaignFileError, match=f"{section}: 'plain' is not valid; write"):
-        load(text)
 
 
 def test_an_observable_of_charges_is_refused_for_a_material_without(load, monkeypatch):
@@ -229,6 +229,13 @@ def test_without_a_structure_nothing_is_said_of_observables(load):
     with pytest.raises(CampaignFileError) as error:
         load(GOOD[: GOOD.index("seed:")].replace("alpha-AgI", "alpha-AgJ"))
     assert len(error.value.problems) == 1
+
+
+@pytest.mark.parametrize("section", ["structure", "md"])
+def test_a_section_that_is_no_mapping_is_refused(load, section):
+    text = re.sub(rf"^{section}:\n(  .*\n)+", f"{section}: plain\n", GOOD, flags=re.MULTILINE)
+    with pytest.raises(CampaignFileError, match=f"{section}: 'plain' is not valid; write"):
+        load(text)
 
 
 def test_every_fault_of_a_file_is_told_once_and_in_order(load):

@@ -1,14 +1,17 @@
 """The campaign commands on a graph that holds nothing yet."""
 
 import json
+import math
 
 import pytest
 from aiida import orm
 
 from aiida_superionic.campaigns import apply as module
-from aiida_superionic.campaigns import reconcile
+from aiida_superionic.campaigns import collect, reconcile
 from aiida_superionic.campaigns.attempts import State
+from aiida_superionic.campaigns.results import PointResult
 from aiida_superionic.cli.errors import UserError, tells_user_errors
+from aiida_superionic.units import BOLTZMANN
 
 
 def test_plan_shows_every_point_and_stores_nothing(invoke, campaign_file, stored):
@@ -97,3 +100,29 @@ def test_locked_database_is_told_in_a_sentence():
 
     with pytest.raises(UserError, match=r"^the database does not answer \(database is locked\); nothing is lost"):
         command()
+
+
+def test_results_of_several_temperatures_have_activation_energies(invoke, campaign_file, monkeypatch):
+    """D = 10⁻³ exp(−0.1 eV / k_B T), exactly."""
+    points = [
+        PointResult(
+            label=f"alpha-AgI · {temperature:g} K · seed 1",
+            specification={
+                "material": "alpha-AgI", "potential": "vashishta-rahman", "temperature": temperature, "seed": 1
+            },
+            uuid=None, pk=None, state="finished", message="", curves={}, provenance={},
+            observables={
+                "diffusion_coefficient_Ag": {
+                    "value": 1e-3 * math.exp(-0.1 / (BOLTZMANN * temperature)),
+                    "error": 1e-7, "unit": "cm^2/s", "upper_bound": None,
+                }
+            },
+        )
+        for temperature in (500.0, 600.0, 700.0)
+    ]  # fmt: skip
+    monkeypatch.setattr(collect, "collect_results", lambda *_, **__: points)
+    output = invoke("campaign", "results", campaign_file()).output
+    assert "Activation energies" in output
+    assert "0.100" in output.partition("Activation energies")[2]
+    monkeypatch.setattr(collect, "collect_results", lambda *_, **__: points[:2])
+    assert "Activation energies" not in invoke("campaign", "results", campaign_file()).output

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from aiida_superionic.analysis.results import Scalar
-from aiida_superionic.report.formatting import heading, measurement, percent, plain, split_species, typeset, unit_label
+from aiida_superionic.report.formatting import (
+    heading,
+    measurement,
+    percent,
+    plain,
+    species_label,
+    split_species,
+    typeset,
+    unit_label,
+    with_subscripts,
+)
 
 
 @pytest.mark.parametrize(
@@ -90,3 +100,10 @@ def test_specifications_read_like_text() -> None:
     assert plain([3, 3, 3]) == "3 × 3 × 3"
     assert plain({"protocol": "fast", "production": 100.0}) == "protocol: fast, production: 100"
     assert plain({"diffusion": {}, "friction": {"longest_lag": 2.0}}) == "diffusion, friction: longest_lag: 2"
+
+
+def test_names_and_formulae_are_written_as_papers_do() -> None:
+    assert heading("conductivity_nernst_einstein") == "Conductivity by Nernst–Einstein"
+    assert species_label(("Li", "P2S6")) == "Li–P₂S₆"
+    assert with_subscripts("angle in B10H10, 5 of 8 at T2, G_2") == "angle in B₁₀H₁₀, 5 of 8 at T₂, G_2"
+    assert (unit_label("degree"), unit_label("degree/fs"), unit_label("1/degree")) == ("°", "°/fs", "1/°")

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from aiida_superionic.analysis.results import Surface
 from aiida_superionic.campaigns.results import PointResult, conditions
 from aiida_superionic.report.page import render_report, write_report
 
@@ -127,6 +129,19 @@ def test_every_figure_has_a_text_alternative(study_page: tuple[str, Page]) -> No
     assert parsed.labels[0] == "Contents"
     assert parsed.tags.count("figure") == html.count('role="img"') == len(parsed.labels[1:]) == 10
     assert all(parsed.labels)
+
+
+def test_maps_stand_among_the_curves_in_the_order_of_the_page(make_point: Callable[..., PointResult]) -> None:
+    x = np.linspace(0.0, 1.0, 5)
+    surface = Surface(x, x, np.outer(x, x), "distance", "Å", "time", "ps", "4πr² G_s", "1/Å")
+    point = make_point(1, 623.0, surfaces={"van_hove_self_Ag": surface})
+    kept = ("mean_squared_displacement_Ag", "cage_residence_Ag")
+    _, parsed = page([replace(point, curves={name: point.curves[name] for name in kept})])
+    assert [label.partition(" of ")[0] for label in parsed.labels[1:]] == [
+        "Mean squared displacement",
+        "Self part",
+        "Cage residence correlation",
+    ]
 
 
 def test_text_from_people_is_escaped(make_point: Callable[..., PointResult]) -> None:

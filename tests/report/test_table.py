@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from aiida_superionic.campaigns.results import PointResult, conditions
 from aiida_superionic.report.table import (
     csv_text,
+    headline_quantities,
     json_text,
     quantities,
     quantity_table,
@@ -157,3 +158,18 @@ def test_every_quantity_stands_on_a_line_of_its_own_under_each_condition(scan: l
     assert table.row_count == len(quantities(found))
     assert len(table.columns) == 1 + len(found)
     assert "Temperature, K" in shown(table, width=300)
+
+
+def test_without_published_numbers_transport_comes_first(make_point: Callable[..., PointResult]) -> None:
+    number = {"value": 1.0, "error": 0.1, "unit": "1", "upper_bound": None}
+    names = [
+        "angular_velocity_spread_PS4",
+        "cage_cutoff_Li",
+        "haven_ratio",
+        "reorientation_frequency_PS4",
+        "temperature",
+    ]
+    found = conditions([make_point(1, observables=dict.fromkeys(names, number))])
+    assert headline_quantities(found) == ["haven_ratio", "reorientation_frequency_PS4"]
+    found = conditions([make_point(1, observables=dict.fromkeys(["cage_cutoff_Li", "temperature"], number))])
+    assert headline_quantities(found) == ["cage_cutoff_Li"]

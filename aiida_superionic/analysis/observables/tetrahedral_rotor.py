@@ -12,7 +12,7 @@ from aiida_superionic.analysis.polyanions import find_tetrahedra
 from aiida_superionic.analysis.registry import observable
 from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
 from aiida_superionic.analysis.statistics import block_statistics, count_lags
-from aiida_superionic.analysis.trajectory import Array, Trajectory
+from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
 from aiida_superionic.analysis.wannier_centres import anion_of, centre_bonds
 from aiida_superionic.units import TIME_IN_FS
 
@@ -41,6 +41,17 @@ def tetrahedral_rotor_functions(bonds: Array) -> Array:
     difference = np.roll(squares, -1, axis=-1) - np.roll(squares, -2, axis=-1)
     planar = 3.0 * np.sqrt(3.0) / 8.0 * np.sum(unit * difference, axis=-2)
     return np.concatenate((axial, product[..., None], planar), axis=-1)
+
+
+def rotor_functions_of_frames(bonds: Array) -> Array:
+    """Return :func:`tetrahedral_rotor_functions` of shape (T, n, 7), of bonds of shape (T, n, 4, 3).
+
+    A few frames at a time, as intermediate results of all would be several times as large as the bonds.
+    """
+    functions = np.empty((*bonds.shape[:2], 7))
+    for part in frame_batches(len(bonds), 4 * bonds.shape[1]):
+        functions[part] = tetrahedral_rotor_functions(bonds[part])
+    return functions
 
 
 def _tetrahedra(trajectory: Trajectory, anion: str | None, per_anion: int, per_cation: int | None) -> dict[str, Array]:
@@ -104,7 +115,7 @@ def tetrahedral_rotor(
     lags = lag_times(n_lags, trajectory.timestep)
     scalars, curves = {}, {}
     for kind, bonds in _tetrahedra(trajectory, anion, centres_per_anion, centres_per_cation).items():
-        functions = tetrahedral_rotor_functions(bonds)
+        functions = rotor_functions_of_frames(bonds)
         for suffix, part in (("", functions), ("_single", functions[..., :1])):
 
             def estimate(start: int, stop: int, part: Array = part) -> Mapping[str, ArrayLike]:

@@ -125,7 +125,7 @@ def test_arrhenius_plot_has_points_line_and_axes_with_units(
     [axis] = figures["arrhenius-diffusion_coefficient_Ag"].axes
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("1000/T (1/K)", "diffusion coefficient (Ag) (cm²/s)")
     assert axis.get_yscale() == "log"
-    labels = [text.get_text() for text in axis.get_legend().get_texts()]
+    labels = [text.get_text() for text in figures["arrhenius-diffusion_coefficient_Ag"].legends[0].get_texts()]
     assert [label.partition(":")[0] for label in labels] == ["vashishta-rahman", "other"]
     points = [line for line in axis.lines if line.get_marker() in ("o", "s")]
     np.testing.assert_allclose(points[0].get_xdata(), 1000.0 / np.array(TEMPERATURES))

@@ -113,6 +113,36 @@ def make_request(
     )
 
 
+def single_point(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a level of theory as those of energy, forces and stress of one frame."""
+    return _run(parameters, {"GLOBAL": {"RUN_TYPE": "ENERGY_FORCE", "PRINT_LEVEL": "LOW"}})
+
+
+def batch(parameters: Mapping[str, Any], n_frames: int) -> dict[str, Any]:
+    """Return the parameters of a level of theory as those of a REFTRAJ batch; of a batch, for another number of frames.
+
+    Each frame's self-consistent field starts from that of the frame before.
+    """
+    reference = {
+        "EVAL_ENERGY_FORCES": True,
+        "EVAL_FORCES": True,
+        "VARIABLE_VOLUME": True,
+        "TRAJ_FILE_NAME": "aiida-reftraj.xyz",
+        "CELL_FILE_NAME": "aiida-reftraj.cell",
+        "FIRST_SNAPSHOT": 1,
+        "LAST_SNAPSHOT": n_frames,
+    }
+    # CP2K wants a timestep and makes no use of it here.
+    dynamics = {"ENSEMBLE": "REFTRAJ", "STEPS": n_frames, "TIMESTEP": 0.5, "REFTRAJ": reference}
+    return _run(parameters, {"GLOBAL": {"RUN_TYPE": "MD", "PRINT_LEVEL": "LOW"}, "MOTION": {"MD": dynamics}})
+
+
+def _run(parameters: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
+    joined = deepcopy(dict(parameters))
+    merge_dict(joined, deepcopy(dict(run)))
+    return with_printing(joined)
+
+
 def with_printing(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return CP2K's parameters with the sections that print what the parser reads of a single point or a batch.
 

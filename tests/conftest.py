@@ -1,7 +1,6 @@
 """What the tests of the graph floor share: a profile that needs no service, the real LAMMPS, and α-AgI for it."""
 
 import os
-import shutil
 import subprocess
 
 import hypothesis

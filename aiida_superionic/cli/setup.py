@@ -21,7 +21,7 @@ from aiida_superionic.cli.root import cmd_root
 @PREFIX
 @tells_user_errors
 def cmd_setup(profile_name: str | None, slots: int | None, prefix: Path | None) -> None:
-    """Make what is missing: a profile, this machine as a computer, LAMMPS, and the codes.
+    """Make what is missing: a profile, this machine as a computer, LAMMPS, and the codes; CP2K where it is.
 
     Asks nothing, needs no service and no root, and can be repeated: what is there stays.
     """

@@ -63,7 +63,7 @@ class Cp2kBaseWorkChain(BaseRestartWorkChain):
         parameters = self.ctx.inputs.parameters.get_dict()
         seconds = self.ctx.inputs.metadata.options.get("max_wallclock_seconds")
         if seconds is not None and "WALLTIME" not in parameters.get("GLOBAL", {}):
-            parameters.setdefault("GLOBAL", {})["WALLTIME"] = int(_SHARE_OF_WALLTIME * seconds)
+            parameters.setdefault("GLOBAL", {})["WALLTIME"] = max(1, int(_SHARE_OF_WALLTIME * seconds))
             self.ctx.inputs.parameters = orm.Dict(parameters)
         self.ctx.remedies = scf_remedies(parameters)
         given = self.ctx.inputs.get("trajectory")

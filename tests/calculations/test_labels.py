@@ -73,8 +73,8 @@ def test_trajectories_and_structures_become_datasets(aiida_profile, rng):
     np.testing.assert_array_equal([frame.positions for frame in frames.dataset.frames], positions)
     taken = take_batch(frames, orm.List([2, 0]))
     np.testing.assert_array_equal(taken["trajectory"].get_positions(), positions[[2, 0]])
-    np.testing.assert_array_equal(taken["structure"].get_ase().positions, positions[2])
+    # Structures keep fourteen decimals.
+    np.testing.assert_allclose(taken["structure"].get_ase().positions, positions[2], rtol=0, atol=1e-12)
     structures = {name: trajectory.get_step_structure(k).store() for k, name in enumerate("ba")}
-    np.testing.assert_array_equal(
-        [frame.positions for frame in frames_of_structures(**structures).dataset.frames], positions[[1, 0]]
-    )
+    given = [frame.positions for frame in frames_of_structures(**structures).dataset.frames]
+    np.testing.assert_allclose(given, positions[[1, 0]], rtol=0, atol=1e-12)

@@ -19,6 +19,7 @@ WANNIER_FILE = "wannier.xyz"
 SPREADS_FILE = "wannier.spreads"
 MULLIKEN_FILE = "mulliken.out"
 HIRSHFELD_FILE = "hirshfeld.out"
+MATRICES_FILE = "ao_matrices.out"
 FILES = (
     POSITIONS_FILE,
     FORCES_FILE,
@@ -28,7 +29,10 @@ FILES = (
     SPREADS_FILE,
     MULLIKEN_FILE,
     HIRSHFELD_FILE,
+    MATRICES_FILE,
 )
+DENSITY_FILE = "valence_density.cube"
+"""Stays in the folder of the job."""
 
 SINGLE_POINTS = ("ENERGY", "ENERGY_FORCE")
 _MAX_LOCALISATION_ITERATIONS = 10_000
@@ -56,6 +60,8 @@ class Cp2kRequest:
         Where the localisation gives up.
     centres_per_ion
         By species the number of Wannier centres that each ion must have; None where it is not known.
+    bond_orders
+        Whether overlap and density matrix were asked for, of which Mayer's bond orders are made.
     """
 
     species: tuple[str, ...]
@@ -67,6 +73,7 @@ class Cp2kRequest:
     localised: bool
     max_localisation_iterations: int = _MAX_LOCALISATION_ITERATIONS
     centres_per_ion: Mapping[str, int] | None = None
+    bond_orders: bool = False
 
 
 def make_request(
@@ -82,7 +89,8 @@ def make_request(
     ------
     ValueError
         If the parameters ask for something else than a single point or a REFTRAJ batch that holds the cell of each
-        frame, or the number of centres is not that of every species.
+        frame, the number of centres is not that of every species, or bond orders are asked for with spin, k-points
+        or without forces.
     """
     run = str(_section(parameters, "GLOBAL").get("RUN_TYPE", "")).upper()
     dynamics = _section(parameters, "MOTION", "MD")
@@ -97,9 +105,15 @@ def make_request(
         raise ValueError(f"{run} is given {len(positions)} frames where one is expected")
     if centres_per_ion is not None and (missing := sorted(set(species) - set(centres_per_ion))):
         raise ValueError(f"the number of Wannier centres per ion of {', '.join(missing)} is missing")
-    localise = _section(parameters, "FORCE_EVAL", "DFT", "LOCALIZE")
+    dft = _section(parameters, "FORCE_EVAL", "DFT")
+    bond_orders = _is_on_section(_section(dft, "PRINT", "AO_MATRICES"))
+    if bond_orders and (_is_on(dft.get("LSD", dft.get("UKS", False))) or "KPOINTS" in dft):
+        raise ValueError("Mayer bond orders are those of a closed shell at Γ, and AO_MATRICES is asked for with others")
+    localise = _section(dft, "LOCALIZE")
     stress = str(_section(parameters, "FORCE_EVAL").get("STRESS_TENSOR", "NONE")).upper()
     forces = _is_on_section(_section(parameters, "MOTION", "PRINT", "FORCES")) if batch else run == "ENERGY_FORCE"
+    if bond_orders and not forces:
+        raise ValueError("Mayer bond orders need forces: without them CP2K does not mark the last density matrix")
     return Cp2kRequest(
         species=tuple(species),
         positions=positions,
@@ -110,6 +124,7 @@ def make_request(
         localised=_is_on_section(localise),
         max_localisation_iterations=int(localise.get("MAX_ITER", _MAX_LOCALISATION_ITERATIONS)),
         centres_per_ion=centres_per_ion,
+        bond_orders=bond_orders,
     )
 
 
@@ -147,7 +162,8 @@ def with_printing(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return CP2K's parameters with the sections that print what the parser reads of a single point or a batch.
 
     Forces, stress and Wannier centres are printed where they are computed: ``RUN_TYPE ENERGY_FORCE`` or ``REFTRAJ``
-    with ``EVAL_FORCES``, ``STRESS_TENSOR``, ``LOCALIZE``.
+    with ``EVAL_FORCES``, ``STRESS_TENSOR``, ``LOCALIZE``. Where ``DFT/PRINT`` asks for ``AO_MATRICES``, they are those
+    of Mayer's bond orders; where it asks for ``E_DENSITY_CUBE``, it is the whole grid, as DDEC6 needs it.
     """
     printed = deepcopy(dict(parameters))
     evaluation: dict[str, Any] = {"PRINT": {"FORCES": {"_": "ON"}}}
@@ -156,6 +172,12 @@ def with_printing(parameters: Mapping[str, Any]) -> dict[str, Any]:
     dft: dict[str, Any] = {"PRINT": {"MULLIKEN": _to_file(MULLIKEN_FILE)}}
     if "XTB" not in _section(parameters, "FORCE_EVAL", "DFT", "QS"):
         dft["PRINT"]["HIRSHFELD"] = _to_file(HIRSHFELD_FILE)
+    asked = _section(parameters, "FORCE_EVAL", "DFT", "PRINT")
+    if _is_on_section(_section(asked, "AO_MATRICES")):
+        # CP2K prints the density matrix of every step of the self-consistent field, or none.
+        dft["PRINT"]["AO_MATRICES"] = {**_to_file(MATRICES_FILE), "OVERLAP": True, "DENSITY": True, "NDIGITS": 10}
+    if _is_on_section(_section(asked, "E_DENSITY_CUBE")):
+        dft["PRINT"]["E_DENSITY_CUBE"] = {**_to_file(DENSITY_FILE), "STRIDE": 1}
     if _is_on_section(_section(parameters, "FORCE_EVAL", "DFT", "LOCALIZE")):
         centres = {**_to_file(WANNIER_FILE), "IONS+CENTERS": True}
         dft["LOCALIZE"] = {"PRINT": {"WANNIER_CENTERS": centres, "WANNIER_SPREADS": _to_file(SPREADS_FILE)}}

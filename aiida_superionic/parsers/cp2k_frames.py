@@ -18,6 +18,7 @@ from aiida_superionic.calculations.cp2k_input import (
     CELL_FILE,
     FORCES_FILE,
     HIRSHFELD_FILE,
+    MATRICES_FILE,
     MULLIKEN_FILE,
     POSITIONS_FILE,
     SPREADS_FILE,
@@ -35,6 +36,7 @@ from aiida_superionic.parsers.cp2k_output import (
     read_wannier,
     read_xyz,
 )
+from aiida_superionic.parsers.mayer import read_mayer
 from aiida_superionic.units import ENERGY_UNITS, FORCE_FROM_ATOMIC
 
 _SAME = 1e-5
@@ -44,6 +46,8 @@ _SAME_ENERGY = 1e-6
 """eV by which an energy of ten decimals in Hartree may differ from that of more."""
 _SAME_FORCE = 1e-6
 """eV/Å by which forces of ten decimals in atomic units may differ from those of eight."""
+_SAME_ELECTRONS = 1e-4
+"""By which the trace of two matrices of ten decimals may differ from the number of electrons."""
 _T = TypeVar("_T")
 
 
@@ -71,7 +75,8 @@ class Cp2kFrames:
         Indices of the frames that can be trusted, among those that were asked for, shape (T,).
     labels
         Arrays of the good frames: ``energies`` (T,) in eV, ``forces`` (T, N, 3) in eV/Å, ``stress`` (T, 3, 3) in
-        eV/Å³, ``charges_mulliken`` and ``charges_hirshfeld`` (T, N) in e, ``scf_steps`` (T,).
+        eV/Å³, ``charges_mulliken`` and ``charges_hirshfeld`` (T, N) in e, ``bond_orders_mayer`` (T, N, N),
+        ``scf_steps`` (T,).
     wannier
         Arrays of the good frames: ``centres`` (T, M, 3) in Å, ``spreads`` (T, M) in Å², and, where the number of
         centres per ion is known, ``ions`` (M,): the index of the ion of each centre.
@@ -122,6 +127,8 @@ class _Files:
         self.spreads = read_spreads(files.get(SPREADS_FILE, ""))
         printed = "\n".join(files.get(name) or "" for name in (MULLIKEN_FILE, HIRSHFELD_FILE))
         self.charges = read_charges(printed) or read_charges(output)
+        matrices = files.get(MATRICES_FILE, "") if request.bond_orders else ""
+        self.bond_orders = read_mayer(matrices, self.n_atoms)
 
     def read(self) -> Cp2kFrames:
         failures: dict[int, tuple[Failure, str]] = {}
@@ -156,6 +163,8 @@ class _Files:
             labels["forces"] = self._forces(k)
         if self.request.stress:
             labels["stress"] = self._of(k, self.stress, "stress")
+        if self.request.bond_orders:
+            labels["bond_orders_mayer"] = self._bond_orders(k)
         for name, array in labels.items():
             if not np.isfinite(array).all():
                 raise _FailedFrameError(Failure.NON_NUMERIC, f"its {name} are no numbers")
@@ -194,6 +203,20 @@ class _Files:
         if not forces.any():
             raise _FailedFrameError(Failure.ZERO_FORCES, "all forces are zero")
         return forces
+
+    def _bond_orders(self, k: int) -> Array:
+        what = "overlap and density matrix"
+        # The matrices do not say whose they are.
+        if self.output.complete and len(self.bond_orders) != len(self.output.frames):
+            raise _FailedFrameError(Failure.MISSING, f"{what} missing of some frame")
+        orders, electrons = self._of(k, self.bond_orders, what)
+        # Two in each occupied orbital: a matrix of another step, or of another frame, has not the same overlap.
+        if (
+            self.output.occupied_orbitals is None
+            or abs(electrons - 2 * self.output.occupied_orbitals) > _SAME_ELECTRONS
+        ):
+            raise _FailedFrameError(Failure.MISSING, f"{what} hold {electrons:.4f} electrons")
+        return orders
 
     def _check_geometry(self, k: int) -> None:
         positions = self._vectors(k, self.positions, "positions")

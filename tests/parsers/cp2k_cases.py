@@ -20,6 +20,7 @@ _VALENCE = {"Ag": 11, "I": 7, "Li": 3, "C": 4, "H": 1}
 _SCF = {"EPS_SCF": 1e-6, "MAX_SCF": 30, "PRINT": {"RESTART": {"_": "OFF"}}}
 _OUTER = {"OUTER_SCF": {"EPS_SCF": 1e-6, "MAX_SCF": 10}}
 LOCALISE = {"FORCE_EVAL": {"DFT": {"LOCALIZE": {"_": "T", "METHOD": "JACOBI", "EPS_LOCALIZATION": 1e-4}}}}
+BOND_ORDERS = {"FORCE_EVAL": {"DFT": {"PRINT": {"AO_MATRICES": {"_": "ON"}}}}}
 
 
 def agi4():
@@ -229,12 +230,18 @@ def _lithium():
     return Atoms("Li", positions=[[3.0, 3.0, 3.0]], cell=[6.0] * 3, pbc=True)
 
 
+def hydrogen(lengths):
+    """Return hydrogen molecules in a box."""
+    return [Atoms("H2", positions=[[3.0, 3.0, 3.0], [3.0, 3.0, 3.0 + r]], cell=[6.0] * 3, pbc=True) for r in lengths]
+
+
 CASES = {
     "agi4_xtb": Case(single_point(xtb(), LOCALISE), [agi4()]),
     "agi4_pbe": Case(single_point(pbe(species=("Ag", "I")), LOCALISE), [agi4()]),
     "lii8_printed": Case(_printed(), lii8(1)),
     "lii8_batch": Case(batch(pbe(species=("Li", "I")), 3, LOCALISE), lii8(3)),
     "lii8_xtb_batch": Case(batch(xtb(), 4), lii8(4)),
+    "h2_bond_orders": Case(batch(xtb(), 2, BOND_ORDERS), hydrogen([0.74, 0.9])),
     "open_shell": Case(single_point(pbe(species=("Li",)), _OPEN_SHELL), [_lithium()]),
     "scf_failed": Case(_scf_failing(), lii8(3)),
     "zero_forces": Case(with_changes(batch(xtb(), 2, _WITHOUT_FORCES), _FORCES_PRINTED), lii8(2)),

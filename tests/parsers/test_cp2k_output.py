@@ -13,7 +13,7 @@ from aiida_superionic.units import ENERGY_UNITS, FORCE_FROM_ATOMIC, PRESSURE_UNI
 
 # Enough to be sure of the beginning of every file of the batch, few enough for seconds.
 _CUTS = 1000
-_GOOD = ("agi4_xtb", "agi4_pbe", "lii8_printed", "lii8_batch", "lii8_xtb_batch", "open_shell")
+_GOOD = ("agi4_xtb", "agi4_pbe", "lii8_printed", "lii8_batch", "lii8_xtb_batch", "h2_bond_orders", "open_shell")
 
 
 def read(name, **changes):

@@ -30,12 +30,7 @@ def level_of_theory(protocol: str = "balanced", overrides: dict[str, Any] | None
         raise ProtocolError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
 
 
-def cp2k_inputs(
-    code: orm.AbstractCode,
-    species: Iterable[str],
-    level: LevelOfTheory,
-    options: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+def cp2k_inputs(code: orm.AbstractCode, species: Iterable[str], level: LevelOfTheory) -> dict[str, Any]:
     """Return the inputs of CP2K jobs at a level of theory, but for the frames and the run that the parameters lack.
 
     Parameters
@@ -46,15 +41,13 @@ def cp2k_inputs(
         Chemical symbols of the frames.
     level
         The level of theory.
-    options
-        ``metadata.options`` of the jobs: resources, walltime.
 
     Raises
     ------
     aiida_superionic.data.gaussians.GaussianError
         If a species has no basis set or pseudopotential.
     """
-    inputs = {"code": code, "parameters": orm.Dict(level.parameters), "metadata": {"options": dict(options or {})}}
+    inputs: dict[str, Any] = {"code": code, "parameters": orm.Dict(level.parameters)}
     if level.basis is not None:
         folder = code_data_folder(code)
         inputs["basissets"], inputs["pseudos"] = basis_sets_and_pseudopotentials(species, level.basis, folder)

@@ -27,6 +27,8 @@ class LabelWorkChain(WorkChain):
         """Declare the ports, the outline and the exit codes."""
         super().define(spec)
         spec.expose_inputs(Cp2kBaseWorkChain, exclude=_SET_HERE)
+        # Without frames and a run there is nothing to check; each batch is.
+        spec.inputs["cp2k"].validator = None
         spec.input("dataset", valid_type=DatasetData, help="Frames to label; labels that they have are replaced.")
         spec.input("level_of_theory", valid_type=orm.Str, help="In words, of the parameters.")
         spec.input(
@@ -80,7 +82,8 @@ class LabelWorkChain(WorkChain):
         builder = cls.get_builder()
         builder.dataset, builder.batch_size = dataset, orm.Int(batch_size)
         builder.level_of_theory = orm.Str(level.name)
-        builder.cp2k._update(cp2k_inputs(code, dataset.base.attributes.get("species"), level, options))
+        builder.cp2k._update(cp2k_inputs(code, dataset.base.attributes.get("species"), level))
+        builder.cp2k["metadata"]["options"]._update(options or {})
         return builder
 
     def submit_batches(self) -> None:

@@ -46,3 +46,27 @@ VELOCITY_FROM_ATOMIC: float = constants.value("atomic unit of velocity") * _PS /
 
 FORCE_FROM_ATOMIC: float = constants.value("atomic unit of force") * _ANGSTROM / _EV
 """eV/Å per atomic unit of force."""
+
+ENERGY_UNITS: dict[str, float] = {
+    "eV": 1.0,
+    "meV": 1e-3,
+    "Hartree": constants.value("Hartree energy in eV"),
+    "Rydberg": constants.value("Rydberg constant times hc in eV"),
+    "kcal/mol": constants.kilo * constants.calorie / constants.Avogadro / _EV,
+    "kJ/mol": constants.kilo / constants.Avogadro / _EV,
+}
+"""eV per unit of energy, by the name under which data may declare it."""
+
+LENGTH_UNITS: dict[str, float] = {
+    "Angstrom": 1.0,
+    "Bohr": constants.value("Bohr radius") / _ANGSTROM,
+    "nm": constants.nano / _ANGSTROM,
+}
+"""Å per unit of length, by the name under which data may declare it."""
+
+PRESSURE_UNITS: dict[str, float] = {
+    "GPa": constants.giga * _ANGSTROM**3 / _EV,
+    "kbar": constants.kilo * constants.bar * _ANGSTROM**3 / _EV,
+    "bar": constants.bar * _ANGSTROM**3 / _EV,
+}
+"""eV/Å³ per unit of pressure, by the name under which data may declare it."""

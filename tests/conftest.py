@@ -26,8 +26,9 @@ hypothesis.settings.load_profile("patient")
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "lammps_installation" in getattr(item, "fixturenames", ()):
-            item.add_marker("lammps")
+        for fixture, marker in (("lammps_installation", "lammps"), ("cp2k_installation", "cp2k")):
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,21 @@ def lammps_installation():
         reason = f"LAMMPS is neither in {default_prefix()} nor on PATH"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     return found[0]
+
+
+@pytest.fixture(scope="session")
+def cp2k_installation():
+    """Return the CP2K of this machine; without one a test is skipped, but fails where CI is set."""
+    cp2k = engines()["cp2k"]
+    found = find(cp2k, default_prefix())
+    if not found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no CP2K on PATH: {cp2k.how_to_install}")
+    return found[0]
+
+
+@pytest.fixture(scope="session")
+def cp2k_executable(cp2k_installation):
+    return str(cp2k_installation.executable)
 
 
 @pytest.fixture(scope="session")
@@ -116,6 +132,11 @@ def computer(aiida_profile):
 @pytest.fixture
 def lammps_code(computer, lammps_installation):
     return ensure_code(lammps_installation, computer)[0]
+
+
+@pytest.fixture
+def cp2k_code(computer, cp2k_installation):
+    return ensure_code(cp2k_installation, computer)[0]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.integrate import trapezoid
 
 from aiida_superionic.analysis.correlation import autocorrelation, cosine_transform, lag_times
 from aiida_superionic.analysis.reference_frame import RelativeVectors
@@ -71,7 +72,7 @@ def normalised_spectrum(vectors: RelativeVectors, timestep: float, n_lags: int) 
         return {
             "correlation": correlation,
             "spectrum": cosine_transform(correlation, timestep)[1],
-            "integral": np.trapezoid(correlation, lags),
+            "integral": trapezoid(correlation, lags),
             "square": square,
         }
 
@@ -119,7 +120,7 @@ def band_centre(spectrum: Array, frequencies: Array, end: float) -> float:
     inside = frequencies < end
     nu = np.append(frequencies[inside], end)
     s = np.append(spectrum[inside], np.interp(end, frequencies, spectrum))
-    return float(np.trapezoid(nu * s, nu) / np.trapezoid(s, nu))
+    return float(trapezoid(nu * s, nu) / trapezoid(s, nu))
 
 
 def band_edge(spectrum: Array, frequencies: Array, share: float) -> float:

@@ -38,11 +38,13 @@ def cmd_list(prefix: Path | None) -> None:
     for engine in engines().values():
         found = find(engine, prefix or default_prefix())
         for installation in found:
-            table.add_row(
-                engine.name, engine.description, installation.version, installation.origin, str(installation.executable)
-            )
+            executable = str(installation.executable)
+            if engine.data_file is not None:
+                folder = installation.data_folder
+                executable += f"\ndata in {folder}" if folder else f"\nno data: set {engine.name.upper()}_DATA_DIR"
+            table.add_row(engine.name, engine.description, installation.version, installation.origin, executable)
         if not found:
-            table.add_row(engine.name, engine.description, "-", f"aiida-superionic engines install {engine.name}", "-")
+            table.add_row(engine.name, engine.description, "-", engine.how_to_install, "-")
     Console().print(table)
 
 

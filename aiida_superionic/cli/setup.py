@@ -21,7 +21,7 @@ from aiida_superionic.cli.root import cmd_root
 @PREFIX
 @tells_user_errors
 def cmd_setup(profile_name: str | None, slots: int | None, prefix: Path | None) -> None:
-    """Make what is missing: a profile, this machine as a computer, LAMMPS, and the codes.
+    """Make what is missing: a profile, this machine as a computer, LAMMPS, and the codes; CP2K where it is.
 
     Asks nothing, needs no service and no root, and can be repeated: what is there stays.
     """
@@ -36,6 +36,9 @@ def cmd_setup(profile_name: str | None, slots: int | None, prefix: Path | None) 
     folder = prefix or default_prefix()
     for engine in engines().values():
         found = find(engine, folder)
+        if not found and not engine.requirements:
+            click.echo(f"{'code':9} {engine.name} is not on this machine; if you need it: {engine.how_to_install}")
+            continue
         if not found:
             click.echo(f"installing {engine.name} in {folder / engine.environment} ...")
         installation = found[0] if found else install(engine, folder)

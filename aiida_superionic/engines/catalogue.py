@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -36,13 +37,17 @@ class Engine:
     environment
         Name of the environment that it is installed into; engines of one package share it.
     requirements
-        What pip installs into that environment.
+        What pip installs into that environment; nothing where the system's packages have the engine.
     calculation
         Entry point of the calculation that runs it; None where it is only ever a helper of another.
     probe
         Arguments that make it print its version and exit.
     version
         Pattern of the version in what the probe prints.
+    package
+        Of the system, that has the engine where pip has none.
+    data_file
+        A file of the engine's data folder; None where it has no such folder.
     """
 
     name: str
@@ -53,6 +58,22 @@ class Engine:
     calculation: str | None
     probe: tuple[str, ...]
     version: re.Pattern[str]
+    package: str | None = None
+    data_file: str | None = None
+
+    @property
+    def how_to_install(self) -> str:
+        """The command that installs it."""
+        return f"apt-get install {self.package}" if self.package else f"aiida-superionic engines install {self.name}"
+
+    def data_folder(self, executable: Path) -> Path | None:
+        """Return the folder of the data that belong to an executable; None where there is none."""
+        if self.data_file is None:
+            return None
+        given = os.environ.get(f"{self.name.upper()}_DATA_DIR")
+        home = executable.resolve().parent.parent
+        places = [Path(given)] if given else [home / place / self.name for place in ("share", "share/data")]
+        return next((place for place in places if (place / self.data_file).is_file()), None)
 
     def version_of(self, executable: Path) -> str:
         """Return the version that an executable prints.
@@ -103,6 +124,18 @@ def engines() -> dict[str, Engine]:
             calculation="superionic.lammps",
             probe=("-help",),
             version=re.compile(r"Massively Parallel Simulator - (?P<version>.+)"),
+        ),
+        Engine(
+            name="cp2k",
+            description="forces and Wannier centres from electronic structure",
+            executables=("cp2k.psmp", "cp2k.ssmp"),
+            environment="cp2k",
+            requirements=(),
+            calculation="superionic.cp2k",
+            probe=("--version",),
+            version=re.compile(r"CP2K version (?P<version>\S+)"),
+            package="cp2k",
+            data_file="BASIS_MOLOPT",
         ),
         Engine(
             name="analysis",

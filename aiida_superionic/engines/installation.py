@@ -23,6 +23,11 @@ class Installation:
     version: str
     origin: str
 
+    @property
+    def data_folder(self) -> Path | None:
+        """Folder of the data that belong to the executable; None where there is none."""
+        return self.engine.data_folder(self.executable)
+
 
 def default_prefix() -> Path:
     """Return the folder that holds the environments we install: of the user, not of a profile."""
@@ -58,8 +63,10 @@ def install(engine: Engine, prefix: Path) -> Installation:
     Raises
     ------
     EngineError
-        If the environment cannot be made, pip fails, or the executable does not start.
+        If pip does not have the engine, the environment cannot be made, pip fails, or the executable does not start.
     """
+    if not engine.requirements:
+        raise EngineError(f"pip has no {engine.name}; as root: {engine.how_to_install}")
     home = prefix / engine.environment
     try:
         venv.create(home, with_pip=True)

@@ -16,6 +16,7 @@ from aiida_superionic.engines.installation import Installation
 COMPUTER = "superionic-local"
 DEFAULT_PROFILE = "superionic"
 _VERSION_EXTRA = "version"
+_DATA_EXTRA = "data_folder"
 
 # The local scheduler of AiiDA starts every job at once. Jobs take turns here instead: a slot is a lock on a file, and
 # the kernel gives it back when the job ends, however it ends. One job at a time looks for a free slot; the others
@@ -120,7 +121,7 @@ def ensure_code(installation: Installation, computer: orm.Computer) -> tuple[orm
         pass
     else:
         if str(code.filepath_executable) == str(installation.executable):
-            code.base.extras.set(_VERSION_EXTRA, installation.version)
+            _note(code, installation)
             return code, False
         code.label = f"{engine.name}-{code.pk}"
         code.is_hidden = True
@@ -134,10 +135,21 @@ def ensure_code(installation: Installation, computer: orm.Computer) -> tuple[orm
         prepend_text=f"export PATH={shlex.quote(str(installation.executable.parent))}:$PATH",
         with_mpi=False,
     ).store()
-    code.base.extras.set(_VERSION_EXTRA, installation.version)
+    _note(code, installation)
     return code, True
+
+
+def _note(code: orm.InstalledCode, installation: Installation) -> None:
+    folder = installation.data_folder
+    code.base.extras.set_many({_VERSION_EXTRA: installation.version, _DATA_EXTRA: folder and str(folder)})
 
 
 def code_version(code: orm.AbstractCode) -> str:
     """Return the version that a code had when it was registered; empty where it was registered by hand."""
     return str(code.base.extras.get(_VERSION_EXTRA, ""))
+
+
+def code_data_folder(code: orm.AbstractCode) -> Path | None:
+    """Return the folder of the data of a code on this machine; None where it has none or was registered by hand."""
+    folder = code.base.extras.get(_DATA_EXTRA, None)
+    return None if folder is None else Path(folder)

@@ -43,9 +43,11 @@ def test_setup_makes_what_is_missing_and_leaves_what_is_there(run, tmp_path):
     ]
     first = run("aiida-superionic", "setup", "--slots", "2").stdout
     assert all(word in first for word in made)
-    assert first.count(" made\n") == 5
+    # CP2K is registered where it is, and nothing is done about it where it is not.
+    codes = 5 + ("cp2k@superionic-local" in first)
+    assert first.count(" made\n") == codes
     second = run("aiida-superionic", "setup").stdout
-    assert second.count(" there already\n") == 5
+    assert second.count(" there already\n") == codes
     assert " made\n" not in second
     third = run("verdi", "computer", "show", "superionic-local").stdout
     assert "seq 1 2" in third
@@ -75,6 +77,17 @@ def test_engine_that_is_not_there_is_told_how_to_install(invoke, tmp_path, monke
     monkeypatch.setattr("aiida_superionic.engines.installation.own_scripts", lambda: tmp_path)
     output = invoke("engines", "list", "--prefix", tmp_path / "none").output
     assert "aiida-superionic engines install lammps" in output
+    assert "apt-get install cp2k" in output
+
+
+@pytest.mark.usefixtures("cp2k_installation")
+def test_engines_list_shows_the_data_of_cp2k(invoke, cp2k_installation, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
+    output = invoke("engines", "list").output
+    assert str(cp2k_installation.executable) in output
+    assert f"data in {cp2k_installation.data_folder}" in output
+    monkeypatch.setenv("CP2K_DATA_DIR", "/nowhere")
+    assert "no data: set CP2K_DATA_DIR" in invoke("engines", "list").output
 
 
 def test_unknown_engine_is_answered_with_the_nearest_one(invoke, stored):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aiida_superionic.engines.catalogue import EngineError, engines, own_scripts
-from aiida_superionic.engines.installation import default_prefix, find
+from aiida_superionic.engines.installation import default_prefix, find, install
 
 _LAMMPS_HELP = "\nLarge-scale Atomic/Molecular Massively Parallel Simulator - {version}\n\nUsage example: lmp\n"
 
@@ -104,3 +104,36 @@ def test_the_analysis_of_this_environment(analysis_installation):
 def test_the_real_lammps_tells_its_version(lammps_installation):
     assert lammps_installation.version[:1].isdigit()
     assert "20" in lammps_installation.version
+
+
+@pytest.fixture
+def cp2k():
+    return engines()["cp2k"]
+
+
+def test_cp2k_and_its_data_are_found(cp2k, stub, alone, monkeypatch):
+    monkeypatch.delenv("CP2K_DATA_DIR", raising=False)
+    stub(alone / "path/cp2k.psmp", " CP2K version 2023.1\n Source code revision git:b888bd8")
+    (found,) = (one for one in find(cp2k, alone / "prefix") if one.executable.is_relative_to(alone))
+    assert (found.version, found.data_folder) == ("2023.1", None)
+    data = alone / "share/cp2k"
+    data.mkdir(parents=True)
+    (data / "BASIS_MOLOPT").touch()
+    assert found.data_folder == data
+    other = alone / "other"
+    monkeypatch.setenv("CP2K_DATA_DIR", str(other))
+    assert found.data_folder is None
+    other.mkdir()
+    (other / "BASIS_MOLOPT").touch()
+    assert found.data_folder == other
+
+
+def test_pip_is_not_asked_for_cp2k(cp2k, tmp_path):
+    with pytest.raises(EngineError, match="pip has no cp2k; as root: apt-get install cp2k"):
+        install(cp2k, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_real_cp2k_tells_its_version_and_its_data(cp2k_installation):
+    assert cp2k_installation.version[:2] == "20"
+    assert (cp2k_installation.data_folder / "GTH_POTENTIALS").is_file()

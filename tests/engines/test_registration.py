@@ -10,7 +10,7 @@ from aiida import orm
 
 from aiida_superionic.engines.catalogue import engines
 from aiida_superionic.engines.installation import Installation
-from aiida_superionic.engines.registration import COMPUTER, code_version, ensure_code, ensure_computer
+from aiida_superionic.engines.registration import COMPUTER, code_data_folder, code_version, ensure_code, ensure_computer
 
 
 @pytest.fixture
@@ -167,3 +167,14 @@ def test_a_job_that_waits_may_be_killed_too(start_job, tmp_path):
 def test_jobs_use_one_thread(start_job, tmp_path):
     assert start_job("echo $OMP_NUM_THREADS > threads").wait() == 0
     assert (tmp_path / "threads").read_text() == "1\n"
+
+
+@pytest.mark.usefixtures("codes_are_put_back")
+def test_a_code_knows_its_data(computer, installation, tmp_path, monkeypatch):
+    assert code_data_folder(ensure_code(installation, computer)[0]) is None
+    (tmp_path / "BASIS_MOLOPT").touch()
+    monkeypatch.setenv("CP2K_DATA_DIR", str(tmp_path))
+    cp2k = dataclasses.replace(installation, engine=engines()["cp2k"])
+    code = ensure_code(cp2k, computer)[0]
+    assert code_data_folder(code) == tmp_path
+    code.label = f"cp2k-{code.pk}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import trapezoid
 
 from aiida_superionic.analysis.correlation import lag_times
 from aiida_superionic.analysis.observables.radial_distribution import cage_cutoff
@@ -144,7 +145,7 @@ def cage_residence(
 
             def estimate(start: int, stop: int, states: UnchangedStates = states) -> Mapping[str, ArrayLike]:
                 probability = states.probability(start, stop)
-                return {"probability": probability, "time": np.trapezoid(probability, lags)}
+                return {"probability": probability, "time": trapezoid(probability, lags)}
 
             result = block_statistics(estimate, trajectory.n_frames)
             scalars[f"cage_residence_time{suffix}_{kind}"] = Scalar(*result.scalar("time", TIME_IN_FS), "fs")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.integrate import trapezoid
 
 from aiida_superionic.analysis.correlation import autocorrelation, lag_times
 from aiida_superionic.analysis.polyanions import find_tetrahedra
@@ -121,7 +122,7 @@ def tetrahedral_rotor(
             def estimate(start: int, stop: int, part: Array = part) -> Mapping[str, ArrayLike]:
                 correlation = autocorrelation(part[start:stop], n_lags)
                 correlation /= correlation[0]
-                return {"correlation": correlation, "time": np.trapezoid(correlation, lags)}
+                return {"correlation": correlation, "time": trapezoid(correlation, lags)}
 
             result = block_statistics(estimate, trajectory.n_frames)
             scalars[f"rotor_time{suffix}_{kind}"] = Scalar(*result.scalar("time", TIME_IN_FS), "fs")

@@ -72,8 +72,13 @@ def _frames(path: Path) -> Iterator[_Frame]:
     n_frames = 0
     try:
         with path.open(encoding="ascii") as lines:
-            for first in lines:
-                yield _frame(int(first), lines)
+            for comment, names, numbers in xyz_frames(lines):
+                entries = comment.replace(",", " ").split()
+                if entries[:2] != ["i", "="] or len(entries) < 3:
+                    raise ValueError(f"{comment[:40]!r} is no comment line of CP2K, which begins with i =")
+                if not np.isfinite(numbers).all():
+                    raise ValueError("a number is not finite")
+                yield int(entries[2]), names, numbers
                 n_frames += 1
     except OSError as error:
         raise TrajectoryError(f"{path} cannot be read: {error.strerror}") from error
@@ -83,23 +88,29 @@ def _frames(path: Path) -> Iterator[_Frame]:
         raise TrajectoryError(f"{path}, frame {n_frames}: {error}") from error
 
 
-def _frame(n_atoms: int, lines: Iterator[str]) -> _Frame:
-    """Return the frame whose number of atoms was just read."""
-    frame = []
-    for _ in range(n_atoms + 1):
-        line = next(lines, "")
-        if not line.endswith("\n"):
-            raise CutOffError
-        frame.append(line.split())
-    entries = " ".join(frame[0]).replace(",", " ").split()
-    if entries[:2] != ["i", "="]:
-        raise ValueError(f"{' '.join(frame[0])[:40]!r} is no comment line of CP2K, which begins with i =")
-    if any(len(words) != 4 for words in frame[1:]):
-        raise ValueError("an atom is not a name and three numbers")
-    numbers = np.array([words[1:] for words in frame[1:]], dtype=np.float64)
-    if not np.isfinite(numbers).all():
-        raise ValueError("a number is not finite")
-    return int(entries[2]), tuple(words[0] for words in frame[1:]), numbers
+def xyz_frames(lines: Iterator[str]) -> Iterator[tuple[str, tuple[str, ...], Array]]:
+    """Yield comment, names of the atoms and their vectors, shape (N, 3), of each frame of an XYZ file.
+
+    Raises
+    ------
+    CutOffError
+        If the file ends inside a frame.
+    ValueError
+        If something else is in it than frames. Numbers need not be finite.
+    """
+    for first in lines:
+        n_atoms = int(first)
+        frame = []
+        for _ in range(n_atoms + 1):
+            line = next(lines, "")
+            if not line.endswith("\n"):
+                raise CutOffError
+            frame.append(line)
+        atoms = [line.split() for line in frame[1:]]
+        if any(len(words) != 4 for words in atoms):
+            raise ValueError("an atom is not a name and three numbers")
+        vectors = np.array([words[1:] for words in atoms], dtype=np.float64).reshape(-1, 3)
+        yield " ".join(frame[0].split()), tuple(words[0] for words in atoms), vectors
 
 
 class _Cells:

@@ -1,0 +1,134 @@
+"""Levels of theory: what a protocol means in CP2K's words, and what else to try where a field does not converge."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+_OWN_OF_PBE = ("basis", "cutoff", "relative_cutoff", "dispersion")
+_DISPERSION = {"D3": "DFTD3", "D3(BJ)": "DFTD3(BJ)"}
+_OUTER_STEPS = 20
+_DIAGONALISATION_STEPS = 300
+
+
+class LevelOfTheory(BaseModel):
+    """How energies, forces and stress are computed, as a protocol says it.
+
+    Energies and cutoffs are those of CP2K: cutoffs in Ry, tolerances in atomic units. What GFN1-xTB has of its own, the
+    basis, the cutoffs and the dispersion, is None there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    method: Literal["PBE", "GFN1-xTB"]
+    basis: str | None = Field(pattern=r"^[A-Za-z0-9+-]+$")
+    cutoff: PositiveFloat | None
+    relative_cutoff: PositiveFloat | None
+    dispersion: Literal["none", "D3", "D3(BJ)"] | None
+    k_points: tuple[PositiveInt, PositiveInt, PositiveInt]
+    charge: int
+    multiplicity: PositiveInt
+    scf_tolerance: PositiveFloat
+    overlap_tolerance: PositiveFloat
+
+    @model_validator(mode="after")
+    def _fitting(self) -> LevelOfTheory:
+        for name in _OWN_OF_PBE:
+            if (getattr(self, name) is None) != (self.method != "PBE"):
+                raise ValueError(f"{name} is {'missing' if self.method == 'PBE' else 'no setting of GFN1-xTB'}")
+        return self
+
+    @property
+    def name(self) -> str:
+        """Words that are the same only where the energies can be compared."""
+        words: list[str] = [self.method]
+        if self.method == "PBE":
+            words[0] += "" if self.dispersion == "none" else f"-{self.dispersion}"
+            words += [f"{self.basis}", f"{self.cutoff:g}/{self.relative_cutoff:g} Ry"]
+        if self.k_points != (1, 1, 1):
+            words.append(f"k-points {'x'.join(map(str, self.k_points))}")
+        if self.charge:
+            words.append(f"charge {self.charge:+d}")
+        if self.multiplicity > 1:
+            words.append(f"multiplicity {self.multiplicity}")
+        return " ".join([*words, "CP2K"])
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """CP2K's parameters but for the run; basis sets and pseudopotentials are nodes of their own."""
+        dft: dict[str, Any] = {"CHARGE": self.charge, "SCF": self._scf()}
+        if self.method == "PBE":
+            exchange: dict[str, Any] = {"XC_FUNCTIONAL": {"_": "PBE"}}
+            if self.dispersion in _DISPERSION:
+                pairs = {
+                    "TYPE": _DISPERSION[self.dispersion],
+                    "PARAMETER_FILE_NAME": "dftd3.dat",
+                    "REFERENCE_FUNCTIONAL": "PBE",
+                }
+                exchange["VDW_POTENTIAL"] = {"POTENTIAL_TYPE": "PAIR_POTENTIAL", "PAIR_POTENTIAL": pairs}
+            dft["XC"] = exchange
+            dft["MGRID"] = {"CUTOFF": self.cutoff, "REL_CUTOFF": self.relative_cutoff, "NGRIDS": 5}
+            dft["QS"] = {"EPS_DEFAULT": self.overlap_tolerance}
+        else:
+            dft["QS"] = {
+                "METHOD": "XTB",
+                "EPS_DEFAULT": self.overlap_tolerance,
+                # Charges of ions lie outside of what it takes for usual.
+                "XTB": {"CHECK_ATOMIC_CHARGES": False, "DO_EWALD": True},
+            }
+        if self.multiplicity > 1:
+            dft |= {"LSD": True, "MULTIPLICITY": self.multiplicity}
+        if self.k_points != (1, 1, 1):
+            dft["KPOINTS"] = {"SCHEME": "MONKHORST-PACK " + " ".join(map(str, self.k_points))}
+        return {"FORCE_EVAL": {"METHOD": "QUICKSTEP", "STRESS_TENSOR": "ANALYTICAL", "DFT": dft}}
+
+    def _scf(self) -> dict[str, Any]:
+        xtb = self.method == "GFN1-xTB"
+        scf: dict[str, Any] = {
+            "EPS_SCF": self.scf_tolerance,
+            "MAX_SCF": 30,
+            "SCF_GUESS": "MOPAC" if xtb else "ATOMIC",
+            "OUTER_SCF": {"EPS_SCF": self.scf_tolerance, "MAX_SCF": 10},
+            "OT": {"MINIMIZER": "DIIS", "PRECONDITIONER": "FULL_SINGLE_INVERSE" if xtb else "FULL_ALL"},
+            "PRINT": {"RESTART": {"_": "OFF"}},
+        }
+        # The orbital transformation knows Γ alone.
+        return scf if self.k_points == (1, 1, 1) else _diagonalised(scf, mixing=0.4)
+
+
+def scf_remedies(parameters: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return what to try, one after the other, where the self-consistent field does not converge.
+
+    Each is a name and CP2K's parameters. None of them changes the level of theory: the field that they converge to, and
+    how tightly, is the same.
+    """
+    given = parameters.get("FORCE_EVAL", {}).get("DFT", {}).get("SCF", {})
+    tried: dict[str, dict[str, Any]] = {}
+    if "OT" in given:
+        outer = {**given.get("OUTER_SCF", {}), "MAX_SCF": _OUTER_STEPS}
+        outer.setdefault("EPS_SCF", given.get("EPS_SCF", 1e-5))
+        patient = {**given, "MAX_SCF": max(30, int(given.get("MAX_SCF", 0))), "OUTER_SCF": outer}
+        gradients = {**given["OT"], "MINIMIZER": "CG", "LINESEARCH": "3PNT"}
+        tried["conjugate gradients"] = {**patient, "OT": gradients}
+        tried["conjugate gradients with smaller steps"] = {**patient, "OT": {**gradients, "STEPSIZE": 0.02}}
+        tried["diagonalisation"] = _diagonalised(given, mixing=0.2)
+    else:
+        tried["diagonalisation that mixes less"] = _diagonalised(given, mixing=0.05)
+    made = []
+    for name, scf in tried.items():
+        changed = deepcopy(parameters)
+        changed.setdefault("FORCE_EVAL", {}).setdefault("DFT", {})["SCF"] = scf
+        made.append((name, changed))
+    return made
+
+
+def _diagonalised(scf: dict[str, Any], mixing: float) -> dict[str, Any]:
+    kept = {key: value for key, value in scf.items() if key not in {"OT", "OUTER_SCF"}}
+    return {
+        **kept,
+        "MAX_SCF": _DIAGONALISATION_STEPS,
+        "DIAGONALIZATION": {"_": "ON", "ALGORITHM": "STANDARD"},
+        "MIXING": {"_": "ON", "METHOD": "BROYDEN_MIXING", "ALPHA": mixing, "NBROYDEN": 8},
+    }

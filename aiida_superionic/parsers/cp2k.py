@@ -1,0 +1,113 @@
+"""What the files of a CP2K job mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode
+from numpy.typing import NDArray
+
+from aiida_superionic.calculations import full_disk, usage
+from aiida_superionic.calculations.cp2k import Cp2kCalculation
+from aiida_superionic.calculations.cp2k_input import FILES, Cp2kRequest
+from aiida_superionic.parsers.cp2k_frames import Cp2kFrames, Failure, read_frames
+from aiida_superionic.parsers.files import FilesParser
+
+_UNITS = {
+    "energies": "eV",
+    "forces": "eV/Å",
+    "stress": "eV/Å^3",
+    "positions": "Å",
+    "cells": "Å",
+    "charges_mulliken": "e",
+    "charges_hirshfeld": "e",
+    "centres": "Å",
+    "spreads": "Å^2",
+}
+_TOLD = 5
+"""Frames that an exit message names; the output names all."""
+
+
+class Cp2kParser(FilesParser):
+    """Turns the frames that can be trusted into nodes, and names those that cannot with the exit code."""
+
+    def parse(self, **_: Any) -> ExitCode | None:
+        """Store what the job left and return the exit code that says how it ended."""
+        cost = usage.parse_usage(self.text(usage.FILE))
+        if cost is not None:
+            self.out("usage", orm.Dict(cost))
+        name = self.node.get_option("output_filename")
+        if not self.has(name):
+            return self.exit_codes.ERROR_OUTPUT_MISSING
+        request = Cp2kCalculation.request(self.node.inputs)
+        files = {file: self.text(file) for file in FILES}
+        frames = read_frames(files, self.text(name), request)
+        self._store(frames, request)
+        return self._failure(frames, request)
+
+    def _failure(self, frames: Cp2kFrames, request: Cp2kRequest) -> ExitCode | None:
+        codes, output = self.exit_codes, frames.output
+        progress = {"good": len(frames.good), "total": len(request.positions)}
+        reasons = {kind: _listed(frames, kind) for kind in Failure}
+        if self.has(full_disk.FILE):
+            return codes.ERROR_OUT_OF_DISK.format(**progress)
+        # Some versions stop at what others only warn of.
+        if output.error is not None and "SCF run NOT converged" in output.error:
+            return codes.ERROR_SCF_NOT_CONVERGED.format(frames=f"frame {len(output.frames)} ({output.error})")
+        if output.error is not None and reasons[Failure.NON_NUMERIC]:
+            return codes.ERROR_NON_NUMERIC.format(frames=reasons[Failure.NON_NUMERIC])
+        if output.error is not None:
+            return codes.ERROR_OUTPUT_CONTAINS_ABORT.format(error=output.error)
+        if output.version is None:
+            told = self.text(self.node.get_option("output_filename"))
+            told += self.text(self.node.get_option("scheduler_stderr"))
+            first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
+            return codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
+        if output.out_of_walltime:
+            return codes.ERROR_OUT_OF_WALLTIME.format(**progress)
+        if not output.complete:
+            return codes.ERROR_INTERRUPTED.format(**progress)
+        return next((codes[kind.value].format(frames=told) for kind, told in reasons.items() if told), None)
+
+    def _store(self, frames: Cp2kFrames, request: Cp2kRequest) -> None:
+        output = frames.output
+        self.out(
+            "output_parameters",
+            orm.Dict(
+                {
+                    "cp2k_version": output.version,
+                    "complete": output.complete,
+                    "n_frames": len(request.positions),
+                    "n_good": len(frames.good),
+                    "scf_steps": [frame.scf_steps for frame in output.frames],
+                    "failures": {
+                        str(k): {"failure": kind.name.lower(), "reason": why}
+                        for k, (kind, why) in frames.failures.items()
+                    },
+                }
+            ),
+        )
+        if not len(frames.good):
+            return
+        positions, cells = request.positions[frames.good], request.cells[frames.good]
+        self.out(
+            "labels",
+            _arrays({"index": frames.good, "positions": positions, "cells": cells, **frames.labels}, request),
+        )
+        if frames.wannier:
+            self.out("wannier", _arrays({"index": frames.good, **frames.wannier}, request))
+
+
+def _listed(frames: Cp2kFrames, kind: Failure) -> str:
+    reasons = [f"frame {k} ({why})" for k, (other, why) in frames.failures.items() if other is kind]
+    rest = [f"and {len(reasons) - _TOLD} more"] if len(reasons) > _TOLD else []
+    return ", ".join(reasons[:_TOLD] + rest)
+
+
+def _arrays(arrays: Mapping[str, NDArray[Any]], request: Cp2kRequest) -> orm.ArrayData:
+    node = orm.ArrayData(dict(arrays))
+    node.base.attributes.set("units", {name: _UNITS[name] for name in arrays if name in _UNITS})
+    node.base.attributes.set("symbols", list(request.species))
+    return node

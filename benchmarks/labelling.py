@@ -1,0 +1,56 @@
+"""Twenty frames of eight ions labelled by GFN1-xTB: in one job, and in twenty jobs one at a time.
+
+Run by ``verdi run benchmarks/labelling.py`` in a profile with the code ``cp2k@superionic-local``.
+"""
+
+import time
+
+import numpy as np
+from aiida import orm
+from aiida.engine import run_get_node
+from ase.build import bulk
+
+from aiida_superionic.data.dataset import DatasetData
+from aiida_superionic.datasets import Dataset, Frame
+from aiida_superionic.workchains.label import LabelWorkChain
+
+_FRAMES = 20
+_WANTED = 1 / 3
+
+
+def _dataset():
+    rng = np.random.default_rng(0)
+    atoms = bulk("LiI", "rocksalt", a=6.0, cubic=True)
+    species = tuple(atoms.get_chemical_symbols())
+    return Dataset(
+        tuple(
+            Frame(species, atoms.positions + rng.normal(0.0, 0.05, atoms.positions.shape), atoms.cell.array)
+            for _ in range(_FRAMES)
+        )
+    )
+
+
+def _label(dataset):
+    builder = LabelWorkChain.get_builder_from_protocol(
+        orm.load_code("cp2k@superionic-local"), DatasetData(dataset), protocol="xtb", batch_size=_FRAMES
+    )
+    began = time.monotonic()
+    node = run_get_node(builder)[1]
+    if not node.is_finished_ok:
+        raise SystemExit(node.exit_message)
+    return time.monotonic() - began, [frame.energy for frame in node.outputs.dataset.dataset.frames]
+
+
+def main():
+    dataset = _dataset()
+    batch, together = _label(dataset)
+    singles = [_label(dataset.take([number])) for number in range(_FRAMES)]
+    alone = sum(seconds for seconds, _ in singles)
+    difference = np.abs(np.array(together) - [energy for _, (energy,) in singles]).max()
+    print(f"{_FRAMES} frames in one job {batch:.1f} s, in {_FRAMES} jobs {alone:.1f} s: {batch / alone:.2f} of it")
+    print(f"at most {_WANTED:.2f} was wanted: {'reached' if batch <= _WANTED * alone else 'missed'}")
+    print(f"the energies differ by at most {1e3 * difference:.3f} meV")
+
+
+if __name__ == "__main__":
+    main()

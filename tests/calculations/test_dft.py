@@ -1,0 +1,68 @@
+"""Levels of theory, and what is tried where a field does not converge."""
+
+import pytest
+
+from aiida_superionic.calculations.dft import scf_remedies
+from aiida_superionic.workchains.dft import level_of_theory
+from aiida_superionic.workchains.protocol import ProtocolError, protocols
+
+
+def test_every_protocol_is_a_level_of_theory_of_its_own():
+    assert list(protocols("dft")) == ["xtb", "fast", "balanced", "precise"]
+    levels = [level_of_theory(name) for name in protocols("dft")]
+    assert len({level.name for level in levels}) == len(levels)
+    cutoffs = [level.cutoff for level in levels[1:]]
+    assert cutoffs == sorted(cutoffs)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cutoff": 500.0},
+        {"basis": "SZV-MOLOPT-SR-GTH"},
+        {"dispersion": "D3"},
+        {"k_points": [2, 2, 2]},
+        {"charge": 1},
+        {"multiplicity": 2},
+    ],
+)
+def test_what_changes_the_energy_changes_the_name_and_the_parameters(change):
+    level, changed = level_of_theory(), level_of_theory(overrides=change)
+    assert changed.name != level.name
+    if "basis" not in change:
+        assert changed.parameters != level.parameters
+
+
+def test_k_points_are_diagonalised():
+    scf = level_of_theory(overrides={"k_points": [1, 1, 2]}).parameters["FORCE_EVAL"]["DFT"]["SCF"]
+    assert "OT" not in scf
+    assert scf["DIAGONALIZATION"]["_"] == "ON"
+
+
+def test_remedies_keep_the_level_of_theory():
+    for overrides in ({}, {"k_points": [2, 2, 2]}):
+        parameters = level_of_theory(overrides=overrides).parameters
+        given = parameters["FORCE_EVAL"]["DFT"].pop("SCF")
+        remedies = scf_remedies({"FORCE_EVAL": {"DFT": {**parameters["FORCE_EVAL"]["DFT"], "SCF": given}}})
+        assert remedies
+        for _, changed in remedies:
+            scf = changed["FORCE_EVAL"]["DFT"].pop("SCF")
+            assert changed["FORCE_EVAL"]["DFT"] == parameters["FORCE_EVAL"]["DFT"]
+            assert scf["EPS_SCF"] == given["EPS_SCF"]
+            assert scf != given
+
+
+@pytest.mark.parametrize(
+    ("protocol", "overrides", "told"),
+    [
+        ("balanced", {"method": "LDA"}, "method"),
+        ("balanced", {"cutoff": -1.0}, "cutoff"),
+        ("balanced", {"basis": "DZVP\n&END"}, "basis"),
+        ("balanced", {"k_points": [2, 2]}, "k_points"),
+        ("xtb", {"cutoff": 400.0}, "cutoff is no setting of GFN1-xTB"),
+        ("xtb", {"cutof": 400.0}, "cutof is not a setting of dft"),
+    ],
+)
+def test_what_is_refused(protocol, overrides, told):
+    with pytest.raises(ProtocolError, match=told):
+        level_of_theory(protocol, overrides)

@@ -49,7 +49,8 @@ def read_mayer(text: str, n_atoms: int) -> list[tuple[Array, float]]:
     """Return Mayer's bond orders, shape (N, N), and the number of electrons of each frame.
 
     CP2K prints the overlap matrix of a frame, the density matrix of each step of its self-consistent field, and again
-    an overlap with the forces. The last density of a frame counts: one that no overlap follows is that of another step, and left out.
+    an overlap with the forces. The last density of a frame counts: one that no overlap follows is that of another
+    step, and left out.
 
     Parameters
     ----------

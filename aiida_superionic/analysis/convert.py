@@ -34,12 +34,14 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
-    request, target, output = _from_file(options) if options.job else _from_options(options)
+    request, target, output, every = _from_file(options) if options.job else _from_options(options)
     if target not in WRITERS:
         raise ParameterError(f"unknown format {target!r}{suggestion(target, WRITERS)}")
     if output.exists():
         raise ParameterError(f"{output} is there already")
-    trajectory = request.read()
+    if every < 1:
+        raise ParameterError(f"every is {every} where 1 or more is expected")
+    trajectory = request.read().every(every)
     kinds = request.reading.get("kinds") or trajectory.kinds
     spacing = round(trajectory.timestep / request.reading["md_timestep"])
     try:
@@ -61,19 +63,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=aiida_superionic.__version__)
     parser.add_argument("--job", metavar="FILE", help="read everything from a JSON file instead")
     parser.add_argument("--to", choices=WRITERS, help="the format that is written")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="write one of N frames, from the first on")
     parser.add_argument("--output", metavar="FILE", help="the file that is written")
     return parser
 
 
-def _from_options(options: argparse.Namespace) -> tuple[TrajectoryRequest, str, Path]:
+def _from_options(options: argparse.Namespace) -> tuple[TrajectoryRequest, str, Path, int]:
     for name in ("trajectory", "to", "output"):
         if not getattr(options, name):
             what = "TRAJECTORY" if name == "trajectory" else f"--{name}"
             raise ParameterError(f"{what} is not given; see {PROGRAM} --help")
-    return TrajectoryRequest.from_options(options), options.to, Path(options.output)
+    return TrajectoryRequest.from_options(options), options.to, Path(options.output), options.every
 
 
-def _from_file(options: argparse.Namespace) -> tuple[TrajectoryRequest, str, Path]:
+def _from_file(options: argparse.Namespace) -> tuple[TrajectoryRequest, str, Path, int]:
     if options.trajectory or options.to or options.output:
         raise ParameterError("--job takes the trajectory, the format and the output from its file; give no others")
     path = Path(options.job)
@@ -83,6 +86,7 @@ def _from_file(options: argparse.Namespace) -> tuple[TrajectoryRequest, str, Pat
             TrajectoryRequest.from_job(content["trajectory"], path),
             str(content["to"]),
             Path(content["output"]),
+            int(content.get("every", 1)),
         ),
     )
 

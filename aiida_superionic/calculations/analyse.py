@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 from aiida import orm
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
@@ -15,6 +16,7 @@ from ase import Atoms
 
 from aiida_superionic.analysis.registry import observables
 from aiida_superionic.analysis.trajectory import Trajectory
+from aiida_superionic.analysis.writers import write_extxyz
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.resumable import ResumableCalcJob
 from aiida_superionic.data.trajectory import TrajectoryData
@@ -23,6 +25,7 @@ JOB_FILE = "analysis.json"
 RESULTS_FILE = "results.json"
 CURVES_FILE = "curves.npz"
 FILES_FOLDER = "files"
+FRAMES_FILE = "frames.extxyz"
 
 
 def what_dynamics_hold(atoms: Atoms, mobile: Sequence[str], formal_charges: Mapping[str, float]) -> Trajectory:
@@ -66,7 +69,12 @@ class AnalyseCalculation(ResumableCalcJob):
         spec.inputs["metadata"]["options"]["output_filename"].default = "analysis.out"
         spec.inputs["metadata"]["options"]["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
 
-        spec.input("trajectory", valid_type=TrajectoryData, help="The frames, left on the computer.")
+        spec.input(
+            "trajectory",
+            valid_type=(TrajectoryData, orm.TrajectoryData),
+            validator=cls.validate_trajectory,
+            help="The frames: left on the computer, or at home as superionic.wannier gives them.",
+        )
         spec.input(
             "observables",
             valid_type=orm.Dict,
@@ -102,6 +110,13 @@ class AnalyseCalculation(ResumableCalcJob):
         spec.exit_code(410, "ERROR_NOT_CONVERGED", message="The trajectory does not determine {names}.")
 
     @classmethod
+    def validate_trajectory(cls, value: TrajectoryData | orm.TrajectoryData, _: Any) -> str | None:
+        """Check that frames at home say how far apart they are."""
+        if isinstance(value, orm.TrajectoryData) and "sampling_interval" not in value.base.attributes.all:
+            return "the frames do not say their sampling_interval in ps"
+        return None
+
+    @classmethod
     def validate_observables(cls, value: orm.Dict, _: Any) -> str | None:
         """Check that every observable is known."""
         unknown = sorted(set(value.get_dict()) - set(observables()))
@@ -112,15 +127,9 @@ class AnalyseCalculation(ResumableCalcJob):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write what is to be computed, and link the trajectory in."""
         trajectory = self.inputs.trajectory
+        at_home = isinstance(trajectory, orm.TrajectoryData)
         job = {
-            "trajectory": {
-                "files": trajectory.files,
-                "format": "lammps-binary",
-                "kinds": trajectory.kinds,
-                "mobile": trajectory.mobile,
-                "charges": trajectory.formal_charges,
-                "md_timestep": trajectory.md_timestep,
-            },
+            "trajectory": _written(trajectory, folder) if at_home else _left(trajectory),
             "observables": self.inputs.observables.get_dict(),
         }
         options = self.inputs.metadata.options
@@ -137,10 +146,42 @@ class AnalyseCalculation(ResumableCalcJob):
         info.codes_info = [code]
         info.prepend_text = usage.PREPEND
         info.append_text = usage.APPEND
-        info.remote_symlink_list = [
-            (trajectory.computer.uuid, str(PurePosixPath(trajectory.get_remote_path()) / name), name)
-            for name in trajectory.files
-        ]
+        if at_home:
+            # They follow from their node; the repository need not hold them once more for every job.
+            info.provenance_exclude_list = [FRAMES_FILE]
+        else:
+            info.remote_symlink_list = [
+                (trajectory.computer.uuid, str(PurePosixPath(trajectory.get_remote_path()) / name), name)
+                for name in trajectory.files
+            ]
         info.retrieve_list = [options.output_filename, RESULTS_FILE, usage.FILE]
         info.retrieve_temporary_list = [CURVES_FILE, FILES_FOLDER]
         return info
+
+
+def _left(trajectory: TrajectoryData) -> dict[str, Any]:
+    """Return how the script reads frames that were left on the computer."""
+    return {
+        "files": trajectory.files,
+        "format": "lammps-binary",
+        "kinds": trajectory.kinds,
+        "mobile": trajectory.mobile,
+        "charges": trajectory.formal_charges,
+        "md_timestep": trajectory.md_timestep,
+    }
+
+
+def _written(trajectory: orm.TrajectoryData, folder: Folder) -> dict[str, Any]:
+    """Write frames that are at home, and return how the script reads them."""
+    attributes = trajectory.base.attributes
+    timestep, positions = float(attributes.get("sampling_interval")), trajectory.get_positions()
+    species = tuple(trajectory.symbols)
+    frames = Trajectory(species, positions, trajectory.get_cells(), timestep, np.zeros(len(species)))
+    write_extxyz(Path(folder.get_abs_path(FRAMES_FILE)), frames, frames.kinds, 1)
+    return {
+        "files": {FRAMES_FILE: None},
+        "format": "extxyz",
+        "mobile": attributes.get("mobile", []),
+        "charges": attributes.get("formal_charges", {}),
+        "md_timestep": timestep,
+    }

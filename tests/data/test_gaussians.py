@@ -39,7 +39,7 @@ def test_what_is_stored_is_not_read_again(aiida_profile_clean, data_folder):
 
 def test_what_is_missing_is_told(aiida_profile_clean, data_folder):
     with pytest.raises(
-        GaussianError, match=r"TINY-MOLOPT-GTH of H is not stored .* verdi data gaussian.basisset import"
+        GaussianError, match=r"TINY-MOLOPT-GTH of H is not stored .*verdi data gaussian.basisset import"
     ):
         basis_sets_and_pseudopotentials(["H"], "TINY-MOLOPT-GTH", None)
     with pytest.raises(GaussianError, match=r"Ag has no TINY-MOLOPT-GTH in .*BASIS_MOLOPT"):

@@ -1,0 +1,166 @@
+"""Wannier centres of the frames of a trajectory, whatever made it: where the electrons of the ions are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+
+from aiida_superionic.calculations.centres import first_structure, join_centres
+from aiida_superionic.calculations.convert import ConvertCalculation
+from aiida_superionic.calculations.cp2k_input import batch, with_centres
+from aiida_superionic.calculations.frames import take_frames
+from aiida_superionic.data.trajectory import TrajectoryData
+from aiida_superionic.workchains.cp2k import Cp2kBaseWorkChain
+from aiida_superionic.workchains.dft import cp2k_inputs, level_of_theory
+
+_SET_HERE = ("cp2k.structure", "cp2k.trajectory", "cp2k.centres_per_ion")
+_DEFAULT_BATCH_SIZE = 20
+
+
+class WannierWorkChain(WorkChain):
+    """Compute the Wannier centres of frames in batches, and join ions and centres in one trajectory.
+
+    Each ion has the number of centres that it must have in every frame, or there is no trajectory.
+    """
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:
+        """Declare the ports, the outline and the exit codes."""
+        super().define(spec)
+        spec.expose_inputs(
+            ConvertCalculation, namespace="convert", namespace_options={"required": False, "populate_defaults": False}
+        )
+        spec.input(
+            "frames",
+            valid_type=orm.TrajectoryData,
+            required=False,
+            help="Frames at home, with sampling_interval in ps among their attributes; else convert brings them.",
+        )
+        spec.expose_inputs(Cp2kBaseWorkChain, exclude=_SET_HERE)
+        # What it checks is set here, frame by frame, and checked by each job.
+        spec.inputs["cp2k"].validator = None
+        spec.input("centres_per_ion", valid_type=orm.Dict, help="By species: 5 of Ag (q11), 4 of I (q7).")
+        spec.input(
+            "batch_size",
+            valid_type=orm.Int,
+            default=lambda: orm.Int(_DEFAULT_BATCH_SIZE),
+            validator=lambda node, _: None if node.value > 0 else "batch_size must be at least 1",
+            help="Frames in one job, at most.",
+        )
+        spec.inputs.validator = cls.validate_inputs
+        spec.output(
+            "trajectory", valid_type=orm.TrajectoryData, required=False, help="Ions, and their centres as species X."
+        )
+        spec.output(
+            "dipoles", valid_type=orm.ArrayData, required=False, help="Of the electrons of each ion about it, in e Å."
+        )
+        spec.outline(cls.bring_home, cls.submit_batches, cls.collect)
+        spec.exit_code(400, "ERROR_FRAMES_UNUSABLE", message="The frames could not be brought home: {reason}")
+        spec.exit_code(410, "ERROR_CENTRES_MISSING", message="Not every frame has centres: {reasons}")
+
+    @classmethod
+    def validate_inputs(cls, value: Any, _: Any) -> str | None:
+        """Check that there are frames, from one place."""
+        if ("frames" in value) == ("trajectory" in value.get("convert", {})):
+            return "frames are given once: as frames at home, or as the trajectory that convert brings home"
+        if "frames" in value and "sampling_interval" not in value["frames"].base.attributes.all:
+            return "the frames do not say their sampling_interval in ps"
+        return None
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        frames: orm.TrajectoryData | TrajectoryData,
+        centres_per_ion: Mapping[str, int],
+        *,
+        conversion_code: orm.AbstractCode | None = None,
+        every: int = 1,
+        protocol: str = "balanced",
+        overrides: dict[str, Any] | None = None,
+        batch_size: int = _DEFAULT_BATCH_SIZE,
+        options: dict[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder filled from a protocol.
+
+        Parameters
+        ----------
+        code
+            CP2K.
+        frames
+            At home, or left on a computer.
+        centres_per_ion
+            By species.
+        conversion_code, every
+            For frames that were left on a computer: ``superionic-convert`` there, and one of how many frames to take.
+        protocol, overrides
+            Level of theory.
+        batch_size
+            Frames in one job, at most.
+        options
+            ``metadata.options`` of the jobs: resources, walltime.
+        """
+        level = level_of_theory(protocol, overrides)
+        builder = cls.get_builder()
+        if isinstance(frames, TrajectoryData):
+            builder.convert.code, builder.convert.trajectory = conversion_code, frames
+            builder.convert.every = orm.Int(every)
+            species = frames.kinds
+        else:
+            builder.frames, species = frames, frames.symbols
+        builder.batch_size = orm.Int(batch_size)
+        builder.centres_per_ion = orm.Dict(dict(centres_per_ion))
+        builder.cp2k._update(cp2k_inputs(code, species, level))
+        builder.cp2k["metadata"]["options"]._update(options or {})
+        return builder
+
+    def bring_home(self) -> ToContext | None:
+        """Bring home the frames that were left on a computer."""
+        if "frames" in self.inputs:
+            return None
+        inputs = self.exposed_inputs(ConvertCalculation, "convert")
+        inputs.metadata.call_link_label = "convert"
+        return ToContext(conversion=self.submit(ConvertCalculation, **inputs))
+
+    def submit_batches(self) -> ExitCode | None:
+        """Run the batches beside each other."""
+        if "frames" in self.inputs:
+            self.ctx.frames = self.inputs.frames
+        elif self.ctx.conversion.is_finished_ok:
+            self.ctx.frames = self.ctx.conversion.outputs.frames
+        else:
+            return self.exit_codes.ERROR_FRAMES_UNUSABLE.format(reason=self.ctx.conversion.exit_message)
+        n_frames = self.ctx.frames.get_shape("positions")[0]
+        n_batches = -(-n_frames // self.inputs.batch_size.value)
+        self.ctx.batches = {}
+        for number, indices in enumerate(np.array_split(np.arange(n_frames), n_batches)):
+            name = f"batch_{number:04d}"
+            self.ctx.batches[name] = indices.tolist()
+            taken = take_frames(self.ctx.frames, orm.List(indices.tolist()))
+            inputs = self.exposed_inputs(Cp2kBaseWorkChain)
+            inputs.cp2k.trajectory, inputs.cp2k.structure = taken, first_structure(taken)
+            inputs.cp2k.centres_per_ion = self.inputs.centres_per_ion
+            parameters = with_centres(inputs.cp2k.parameters.get_dict())
+            inputs.cp2k.parameters = orm.Dict(batch(parameters, len(indices)))
+            inputs.metadata.call_link_label = name
+            self.to_context(**{name: self.submit(Cp2kBaseWorkChain, **inputs)})
+        return None
+
+    def collect(self) -> ExitCode | None:
+        """Join the batches, if every frame has its centres."""
+        jobs = {name: self.ctx[name] for name in self.ctx.batches}
+        failed = [
+            f"{name}: {job.exit_message or job.process_state.value}"
+            for name, job in jobs.items()
+            if not job.is_finished_ok
+        ]
+        if failed:
+            return self.exit_codes.ERROR_CENTRES_MISSING.format(reasons="; ".join(failed))
+        batches = {name: job.outputs.wannier for name, job in jobs.items()}
+        self.out_many(join_centres(self.ctx.frames, **batches))
+        return None

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and every test that needs no service
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench bench-large lint clean
+.PHONY: help demo demo-polyanion test test-slow bench bench-large lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -30,7 +30,11 @@ $(SUPERIONIC_ENGINES)/lammps/.installed: | $(VENV)/.package
 	@touch $@
 
 demo: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
-	@AIIDA_PATH=$(CURDIR)/.demo sh examples/demo.sh
+	@AIIDA_PATH=$(CURDIR)/.demo sh examples/demo.sh agi
+
+# make demo-polyanion   what each motion of the phosphate ions of Na3PO4 does to conduction, in a quarter of an hour
+demo-polyanion: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
+	@AIIDA_PATH=$(CURDIR)/.demo sh examples/demo.sh polyanion
 
 test: lint $(SUPERIONIC_ENGINES)/lammps/.installed
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"

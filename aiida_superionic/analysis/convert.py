@@ -46,7 +46,8 @@ def _run(arguments: Sequence[str]) -> int:
         WRITERS[target](output, trajectory, kinds, spacing)
     except OSError as error:
         raise ParameterError(f"{output} cannot be written: {error.strerror or error}") from error
-    print(f"{trajectory.n_frames} frames of {len(trajectory.species)} atoms written to {output}")
+    what = f"{trajectory.n_frames} frames of {len(trajectory.species)} atoms"
+    print(f"{what} written to {output} by {PROGRAM} {aiida_superionic.__version__}")
     return 0
 
 

@@ -16,13 +16,15 @@ class NotConverged(RuntimeError):  # noqa: N818 - the state is the name
 class Scalar:
     """One number with its standard error, in the unit that papers print.
 
-    ``value`` is None where the run only bounds the quantity from above by ``upper_bound``.
+    ``value`` is None where the run only bounds the quantity, from above by ``upper_bound`` or from below by
+    ``lower_bound``.
     """
 
     value: float | None
     error: float | None
     unit: str
     upper_bound: float | None = None
+    lower_bound: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

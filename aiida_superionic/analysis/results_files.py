@@ -90,10 +90,10 @@ def without_undefined_numbers(result: Result) -> tuple[Result, list[str]]:
     undefined = []
     scalars = {}
     for name, scalar in result.scalars.items():
-        numbers = (scalar.value, scalar.error, scalar.upper_bound)
-        value, error, upper_bound = (None if x is None or not math.isfinite(x) else float(x) for x in numbers)
-        scalars[name] = Scalar(value, error, scalar.unit, upper_bound)
-        if (value, error, upper_bound) != numbers:
+        numbers = (scalar.value, scalar.error, scalar.upper_bound, scalar.lower_bound)
+        value, error, *bounds = (None if x is None or not math.isfinite(x) else float(x) for x in numbers)
+        scalars[name] = Scalar(value, error, scalar.unit, *bounds)
+        if (value, error, *bounds) != numbers:
             undefined.append(name)
     undefined += [name for name, curve in _curves_and_surfaces(result).items() if not _is_finite(curve)]
     return Result(

@@ -14,13 +14,22 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 from aiida_lammps.calculations.raw import LammpsRawCalculation
 from ase import Atoms
+from ase.calculators.lammps import Prism
 from ase.geometry import get_distances
 from ase.io.lammpsdata import write_lammps_data
 
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.keeping import KeepingCalcJob
-from aiida_superionic.calculations.lammps_script import DATA_FILE, START_FILE, lammps_script, trajectory_file
+from aiida_superionic.calculations.lammps_script import (
+    DATA_FILE,
+    FINAL_FILE,
+    START_FILE,
+    lammps_script,
+    trajectory_file,
+)
 from aiida_superionic.calculations.settings import MdSettings, Start
+from aiida_superionic.constraints.eckart import eckart_frames
+from aiida_superionic.constraints.lammps import LammpsConstraint
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.data.trajectory import TrajectoryData
 
@@ -64,11 +73,36 @@ def nearest_neighbour_distance(atoms: Atoms) -> float:
     return float(min(distances.min(), reach))
 
 
+def oriented_atoms(structure: orm.StructureData) -> Atoms:
+    """Return the atoms of a structure, the cell turned as LAMMPS wants it: a along x, b in the xy plane."""
+    atoms = structure.get_ase()
+    turned = Prism(atoms.cell).lammps_tilt
+    if not np.array_equal(turned, atoms.cell):
+        atoms.set_cell(turned, scale_atoms=True)
+    return atoms
+
+
+def constraint_on(atoms: Atoms, settings: MdSettings, crystal: Atoms | None = None) -> LammpsConstraint | None:
+    """Return the constraint of a stage on the atoms, as they are turned for LAMMPS; None where there is none.
+
+    Polyanions are found in the crystal, where one is given.
+
+    Raises
+    ------
+    aiida_superionic.constraints.constraint.ConstraintError
+        If the atoms lack what the constraint names, or a polyanion of the crystal came apart in them.
+    """
+    if settings.constraint is None:
+        return None
+    frames = eckart_frames(atoms, settings.mobile, settings.constraint, crystal)
+    return LammpsConstraint(settings.constraint, frames, settings.timestep)
+
+
 class LammpsCalculation(KeepingCalcJob, LammpsRawCalculation):
     """One stage of molecular dynamics: typed inputs, a generated script, a trajectory that stays."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
-    CACHE_VERSION = 1
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -86,10 +120,17 @@ class LammpsCalculation(KeepingCalcJob, LammpsRawCalculation):
         spec.input("potential", valid_type=PotentialData, help="What gives the forces.")
         spec.input("parameters", valid_type=orm.Dict, validator=cls.validate_parameters, help="An MdSettings.")
         spec.input("seed", valid_type=orm.Int, help="Of the starting velocities.")
+        spec.input(
+            "crystal",
+            valid_type=orm.StructureData,
+            required=False,
+            help="The same atoms in their crystal, in which polyanions to constrain are found; structure if absent.",
+        )
         spec.input("parent_folder", valid_type=orm.RemoteData, required=False, help="Folder that holds the checkpoint.")
         spec.input("start", valid_type=orm.Dict, required=False, help="The checkpoint to start from: a Start.")
 
         spec.output("thermo", valid_type=orm.ArrayData, required=False, help="Thermodynamic output, an array a column.")
+        spec.output("structure", valid_type=orm.StructureData, required=False, help="The last frame.")
         spec.output("trajectory", valid_type=TrajectoryData, required=False, help="The frames, left on the computer.")
         spec.output("checkpoint", valid_type=orm.Dict, required=False, help="The last checkpoint written: a Start.")
         spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
@@ -100,6 +141,7 @@ class LammpsCalculation(KeepingCalcJob, LammpsRawCalculation):
         spec.exit_code(301, "ERROR_LAMMPS", message="LAMMPS stopped: {error}")
         spec.exit_code(302, "ERROR_CHECKPOINT_MISSING", message="The checkpoint to start from is gone: {error}")
         spec.exit_code(310, "ERROR_HOST_LATTICE_MOLTEN", message="The host lattice did not stay intact: {error}")
+        spec.exit_code(311, "ERROR_CONSTRAINT_VIOLATED", message="The constraint did not hold: {error}")
         spec.exit_code(320, "ERROR_TRAJECTORY_MISSING", message="LAMMPS ended well but left no readable trajectory.")
         spec.exit_code(400, "ERROR_OUT_OF_WALLTIME", message="The job ran out of walltime at step {step} of {total}.")
         spec.exit_code(401, "ERROR_INTERRUPTED", message="The output breaks off without its closing line.")
@@ -123,7 +165,8 @@ class LammpsCalculation(KeepingCalcJob, LammpsRawCalculation):
         if ("start" in value) != ("parent_folder" in value):
             return "start and parent_folder are given together or not at all"
         try:
-            cls.script(**{key: value.get(key) for key in ("structure", "potential", "parameters", "seed", "start")})
+            ports = ("structure", "potential", "parameters", "seed", "start", "crystal")
+            cls.script(**{port: value.get(port) for port in ports})
         except ValueError as error:
             return str(error)
         return None
@@ -135,20 +178,22 @@ class LammpsCalculation(KeepingCalcJob, LammpsRawCalculation):
         parameters: orm.Dict,
         seed: orm.Int,
         start: orm.Dict | None = None,
+        crystal: orm.StructureData | None = None,
         walltime: int | None = None,
     ) -> str:
         """Return the input script that these inputs make."""
         settings = MdSettings.model_validate(parameters.get_dict())
         check_formal_charges(settings.formal_charges, structure)
-        atoms = structure.get_ase()
+        atoms = oriented_atoms(structure)
         kinds = kinds_of(structure)
-        host = atoms[[atom.index for atom in atoms if atom.symbol not in settings.mobile]]
+        host = [symbol for symbol in kinds if symbol not in settings.mobile]
         return lammps_script(
             settings,
             potential.potential.lammps(kinds, len(atoms)),
             kinds,
             seed=seed.value,
-            host_spacing=nearest_neighbour_distance(host) if len(host) else 1.0,
+            host_spacing={symbol: nearest_neighbour_distance(atoms[atoms.symbols == symbol]) for symbol in host},
+            constraint=constraint_on(atoms, settings, crystal.get_ase() if crystal else None),
             start=Start.model_validate(start.get_dict()) if start is not None else None,
             walltime=walltime,
         )
@@ -156,7 +201,7 @@ class LammpsCalculation(KeepingCalcJob, LammpsRawCalculation):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the script, the structure and the files of the potential."""
         options = self.inputs.metadata.options
-        atoms = self.inputs.structure.get_ase()
+        atoms = oriented_atoms(self.inputs.structure)
         kinds = kinds_of(self.inputs.structure)
         start = Start.model_validate(self.inputs.start.get_dict()) if "start" in self.inputs else None
         potential = self.inputs.potential.potential.lammps(kinds, len(atoms))
@@ -166,6 +211,7 @@ class LammpsCalculation(KeepingCalcJob, LammpsRawCalculation):
             self.inputs.parameters,
             self.inputs.seed,
             self.inputs.get("start"),
+            self.inputs.get("crystal"),
             options.get("max_wallclock_seconds"),
         )
         with folder.open(options.input_filename, "w") as handle:
@@ -184,11 +230,15 @@ class LammpsCalculation(KeepingCalcJob, LammpsRawCalculation):
         info.prepend_text = usage.PREPEND
         info.append_text = usage.APPEND
         info.retrieve_list = [options.output_filename, usage.FILE]
+        # A job that is cut off has no last frame; AiiDA warns of a missing file unless it is a pattern.
+        info.retrieve_list.append((f"{FINAL_FILE}*", ".", 0))
         # The files of a potential follow from its node; the repository need not hold them once more for every job.
         info.provenance_exclude_list = list(potential.files)
         if start is None:
             with folder.open(DATA_FILE, "w") as handle:
-                handle.write(data_file(atoms, kinds, potential.charges, potential.atom_style))
+                crystal = self.inputs.crystal.get_ase() if "crystal" in self.inputs else None
+                constraint = constraint_on(atoms, MdSettings.model_validate(self.inputs.parameters.get_dict()), crystal)
+                handle.write(data_file(atoms, kinds, potential.charges, potential.atom_style, constraint))
         else:
             # The checkpoint is read once, so a link will do; under a name of its own, for LAMMPS would write its own
             # checkpoints through a link that bears their name. The parts of the trajectory are copied: the last folder
@@ -208,7 +258,13 @@ class LammpsCalculation(KeepingCalcJob, LammpsRawCalculation):
         return parent.computer.uuid, str(PurePosixPath(parent.get_remote_path()) / name), name
 
 
-def data_file(atoms: Atoms, kinds: list[str], charges: tuple[float, ...], atom_style: str) -> str:
+def data_file(
+    atoms: Atoms,
+    kinds: list[str],
+    charges: tuple[float, ...],
+    atom_style: str,
+    constraint: LammpsConstraint | None = None,
+) -> str:
     """Return the structure as LAMMPS reads it, atoms in their order.
 
     Parameters
@@ -219,10 +275,15 @@ def data_file(atoms: Atoms, kinds: list[str], charges: tuple[float, ...], atom_s
         Chemical symbol of each LAMMPS type.
     charges, atom_style
         Of a :class:`LammpsPotential` for these kinds.
+    constraint
+        Whose constants come with the atoms; None where there is none.
     """
     atoms = atoms.copy()
     charge = dict(zip(kinds, charges, strict=True))
     atoms.set_initial_charges([charge[symbol] for symbol in atoms.get_chemical_symbols()])
+    # A body is written whole, so that LAMMPS' count of images joins it across the boundaries.
+    for frame in constraint.frames if constraint else ():
+        atoms.positions[frame.atoms] = frame.start
     text = io.StringIO()
     write_lammps_data(text, atoms, specorder=kinds, units="metal", atom_style=atom_style, masses=True)
-    return text.getvalue()
+    return text.getvalue() + (constraint.data_sections(len(atoms)) if constraint else "")

@@ -33,7 +33,7 @@ class RerunCalculation(KeepingCalcJob):
     and followed that of each segment of the run there.
     """
 
-    CACHE_VERSION = 1
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -48,6 +48,8 @@ class RerunCalculation(KeepingCalcJob):
 
         spec.input("code", valid_type=orm.AbstractCode, help="LAMMPS.")
         spec.input("conversion_code", valid_type=orm.AbstractCode, help="superionic-convert, on the same computer.")
+        # AiiDA's hash of a code is its path: without this, frames of an older script would pass for a new one's.
+        spec.input("version", valid_type=orm.Str, help="Version of the script that the conversion code runs.")
         spec.input("trajectory", valid_type=TrajectoryData, help="The frames, left on the computer.")
         spec.input("structure", valid_type=orm.StructureData, help="The atoms of the trajectory, in its order.")
         spec.input("potential", valid_type=PotentialData, help="What gives the forces.")
@@ -67,6 +69,12 @@ class RerunCalculation(KeepingCalcJob):
         )
         spec.exit_code(
             303, "ERROR_CONVERSION", message="The frames were not written as text: {error}", invalidates_cache=True
+        )
+        spec.exit_code(
+            304,
+            "ERROR_VERSION",
+            message="The script is version {found} and the input says {given}; register the code again.",
+            invalidates_cache=True,
         )
         spec.exit_code(320, "ERROR_TRAJECTORY_MISSING", message="LAMMPS ended well but left no readable trajectory.")
         spec.exit_code(401, "ERROR_INTERRUPTED", message="The output breaks off without its closing line.")

@@ -10,12 +10,14 @@ unbroken one. Two restart files take turns: a job killed while it writes one lea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiida_superionic.calculations.settings import MdSettings, Start
+from aiida_superionic.constraints.lammps import TEMPERATURE, LammpsConstraint
 from aiida_superionic.potentials import LammpsPotential
 
 DATA_FILE = "structure.data"
+FINAL_FILE = "final.lammpstrj"
 START_FILE = "start.restart"
 CHECKPOINT_LINE = "superionic: checkpoint {file} at step {step}"
 MOLTEN_FIX = "host_lattice_intact"
@@ -48,7 +50,8 @@ def lammps_script(
     species: Sequence[str],
     *,
     seed: int,
-    host_spacing: float,
+    host_spacing: Mapping[str, float],
+    constraint: LammpsConstraint | None = None,
     start: Start | None = None,
     walltime: int | None = None,
 ) -> str:
@@ -65,7 +68,10 @@ def lammps_script(
     seed
         Of the starting velocities, 1 to 900 000 000.
     host_spacing
-        Nearest-neighbour distance of the host lattice, Å.
+        Nearest-neighbour distance within each host species, Å. The one with the longest tells whether the host has
+        molten: the outer atoms of polyanions that turn leave their places in an intact crystal.
+    constraint
+        What is held fixed; None where nothing is.
     start
         The checkpoint to start from; None to start from the structure with random velocities.
     walltime
@@ -78,25 +84,31 @@ def lammps_script(
     """
     if not _FIRST_SEED <= seed <= _LAST_SEED:
         raise ValueError(f"the seed is {seed}; LAMMPS takes {_FIRST_SEED} to {_LAST_SEED}")
-    host = [str(index) for index, symbol in enumerate(species, start=1) if symbol not in settings.mobile]
+    host = [symbol for symbol in species if symbol not in settings.mobile]
     if not host or len(host) == len(species):
         raise ValueError(
             f"mobile is {', '.join(settings.mobile)} in a structure of {', '.join(species)}:"
             " one species at least must move and one must stay as the host lattice"
         )
+    lattice = max(host, key=lambda symbol: host_spacing[symbol])
+    thermo = settings.steps("thermo_interval")
+    columns = ["step temp pe ke etotal press vol v_host_displacement", *(constraint.columns if constraint else [])]
     lines = [
-        *_system(potential, f"read_restart {START_FILE}" if start else f"read_data {DATA_FILE}"),
+        *_system(potential, _read(constraint, start)),
         f"timestep {settings.timestep!r}",
-        f"group host type {' '.join(host)}",
+        f"group host type {species.index(lattice) + 1}",
         "compute host_msd host msd com yes",
-        f"variable host_displacement equal sqrt(c_host_msd[4])/{host_spacing!r}",
-        f"fix integrate all {_integrator(settings)}",
-        "thermo_style custom step temp pe ke etotal press vol v_host_displacement",
-        f"thermo {settings.steps('thermo_interval')}",
-        "thermo_modify lost error flush yes format float %.12g",
-        *_start(settings, start, seed),
-        f"fix {MOLTEN_FIX} all halt {settings.steps('thermo_interval')} v_host_displacement >"
+        f"variable host_displacement equal sqrt(c_host_msd[4])/{host_spacing[lattice]!r}",
+        *(constraint.definitions() if constraint else []),
+        *_integrator(settings, constraint, start),
+        *(constraint.forces() if constraint else []),
+        f"thermo_style custom {' '.join(columns)}",
+        f"thermo {thermo}",
+        "thermo_modify lost error flush yes format float %.12g" + (f" temp {TEMPERATURE}" if constraint else ""),
+        *_start(settings, constraint, start, seed),
+        f"fix {MOLTEN_FIX} all halt {thermo} v_host_displacement >"
         f" {settings.host_displacement_limit!r} error hard message yes",
+        *(constraint.halts(thermo) if constraint else []),
     ]
     if walltime is not None:
         lines.append(f"timer timeout {_clock(int(_LEAD_TIME * walltime))} every 100")
@@ -106,7 +118,9 @@ def lammps_script(
             f" {TRAJECTORY_COLUMNS}",
             "dump_modify trajectory sort id flush yes",
         ]
-    return "\n".join([*lines, *_segments(settings, start), f"label {_END}"]) + "\n"
+    lines += _segments(settings, constraint, start, seed)
+    lines.append(f"write_dump all custom {FINAL_FILE} id type xu yu zu modify sort id format float %.17g")
+    return "\n".join([*lines, f"label {_END}"]) + "\n"
 
 
 def rerun_script(potential: LammpsPotential, frames: str) -> str:
@@ -120,7 +134,7 @@ def rerun_script(potential: LammpsPotential, frames: str) -> str:
         Name of the text dump of the frames, with unwrapped positions and velocities.
     """
     lines = [
-        *_system(potential, f"read_data {DATA_FILE}"),
+        *_system(potential, [f"read_data {DATA_FILE}"]),
         "thermo_style custom step pe",
         "thermo 1000000000",
         "thermo_modify lost error",
@@ -131,56 +145,101 @@ def rerun_script(potential: LammpsPotential, frames: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _system(potential: LammpsPotential, begin: str) -> list[str]:
+def _system(potential: LammpsPotential, begin: Sequence[str]) -> list[str]:
     return [
         "units metal",
         "boundary p p p",
         f"atom_style {potential.atom_style}",
-        begin,
+        *begin,
         *potential.commands,
         "neighbor 1.0 bin",
     ]
 
 
-def _integrator(settings: MdSettings) -> str:
+def _read(constraint: LammpsConstraint | None, start: Start | None) -> list[str]:
+    read = f"read_restart {START_FILE}" if start else f"read_data {DATA_FILE}"
+    if constraint is None:
+        return [read]
+    if start:
+        return [read, *constraint.declarations]
+    return [*constraint.declarations, f"{read} {constraint.read_options}"]
+
+
+def _integrator(settings: MdSettings, constraint: LammpsConstraint | None, start: Start | None) -> list[str]:
+    """Return the lines that integrate the stage from where it starts."""
+    if (start.step if start else 0) >= settings.langevin_steps:
+        return _ensemble(settings, constraint)
+    # Before the constraint: what a thermostat adds to the forces is constrained with them.
+    return [_langevin(settings, constraint, 1), f"fix integrate {_moving(constraint)} nve"]
+
+
+def _moving(constraint: LammpsConstraint | None) -> str:
+    return constraint.moving if constraint else "all"
+
+
+def _langevin(settings: MdSettings, constraint: LammpsConstraint | None, seed: int) -> str:
+    bath = f"{settings.temperature!r} {settings.temperature!r} {settings.thermostat_damping!r}"
+    return f"fix langevin {_moving(constraint)} langevin {bath} {seed}"
+
+
+def _ensemble(settings: MdSettings, constraint: LammpsConstraint | None) -> list[str]:
+    if settings.ensemble == "nve":
+        return [f"fix integrate {_moving(constraint)} nve"]
+    return [
+        f"fix integrate {_moving(constraint)} {settings.ensemble} {_bath(settings)}",
+        *([f"fix_modify integrate temp {TEMPERATURE}"] if constraint else []),
+    ]
+
+
+def _bath(settings: MdSettings) -> str:
     thermostat = f"temp {settings.temperature!r} {settings.temperature!r} {settings.thermostat_damping!r}"
-    if settings.ensemble == "nvt":
-        return f"nvt {thermostat}"
     if settings.ensemble == "npt":
-        return f"npt {thermostat} iso {settings.pressure!r} {settings.pressure!r} {settings.barostat_damping!r}"
-    return "nve"
+        return f"{thermostat} iso {settings.pressure!r} {settings.pressure!r} {settings.barostat_damping!r}"
+    return thermostat
 
 
-def _start(settings: MdSettings, start: Start | None, seed: int) -> list[str]:
+def _start(settings: MdSettings, constraint: LammpsConstraint | None, start: Start | None, seed: int) -> list[str]:
     if start is None:
-        return [f"velocity all create {settings.temperature!r} {seed} mom yes rot no dist gaussian"]
+        lines = [f"velocity all create {settings.temperature!r} {seed} mom yes rot no dist gaussian"]
+        return [*lines, *(constraint.project_velocities(settings.temperature) if constraint else [])]
     if start.step > 0:
         return []
     lines = ["reset_timestep 0"]
     if start.energy is not None:
         # The ratio of two thermo quantities keeps LAMMPS' own constants and its count of degrees of freedom.
+        scaled = f"{constraint.moving} scale $(v_start_temperature) temp {TEMPERATURE}" if constraint else None
         lines += [
             "run 0 post no",
             f"variable start_temperature equal temp*({start.energy!r}-pe)/ke",
-            "velocity all scale $(v_start_temperature)",
+            f"velocity {scaled or 'all scale $(v_start_temperature)'}",
         ]
     return lines
 
 
-def _segments(settings: MdSettings, start: Start | None) -> list[str]:
+def _segments(settings: MdSettings, constraint: LammpsConstraint | None, start: Start | None, seed: int) -> list[str]:
     total, length = settings.steps("duration"), settings.steps("checkpoint_interval")
-    done = start.step if start else 0
+    langevin = settings.langevin_steps
+    begin = start.step if start else 0
+    checkpoints = [*range((begin // length + 1) * length, total, length), total]
     lines = []
-    for end in [*range((done // length + 1) * length, total, length), total]:
-        file = f"checkpoint.{-(-end // length) % 2}.restart"
+    for end in sorted({*checkpoints, langevin} - set(range(begin + 1))):
+        if begin < langevin:
+            # A seed of its own for each run: what a continued run draws is what the unbroken one does.
+            lines.append(_langevin(settings, constraint, (seed + end) % _LAST_SEED + 1))
         lines += [
             f"run {end} upto",
             # A run that the timer stopped ends between two checkpoints; what it reached is no checkpoint.
             # LAMMPS' quit leaves no closing line.
             f'if "$(step) < {end}" then "jump SELF {_END}"',
-            f"write_restart {file}",
-            f'print "{CHECKPOINT_LINE.format(file=file, step=end)}"',
         ]
+        if end == langevin:
+            lines += ["unfix langevin", "unfix integrate", *_ensemble(settings, constraint)]
+            if constraint is None or constraint.keeps_momentum:
+                lines.append("velocity all zero linear")
+        if end in checkpoints:
+            file = f"checkpoint.{-(-end // length) % 2}.restart"
+            lines += [f"write_restart {file}", f'print "{CHECKPOINT_LINE.format(file=file, step=end)}"']
+        begin = end
     return lines
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.species import ChemicalSymbol
 
 Picoseconds = Annotated[float, Field(gt=0.0)]
@@ -33,6 +34,9 @@ class MdSettings(BaseModel):
     duration: Picoseconds
     timestep: Picoseconds
     thermostat_damping: Picoseconds = 0.1
+    langevin_duration: Picoseconds | None = Field(
+        default=None, description="Langevin dynamics with the same damping at the beginning, before the ensemble's own"
+    )
     barostat_damping: Picoseconds = 1.0
     sampling_interval: Picoseconds | None = Field(
         default=None, description="Between two frames; no trajectory if absent"
@@ -51,14 +55,30 @@ class MdSettings(BaseModel):
         description="Root mean square displacement of the host from where it began, over its nearest-neighbour"
         " distance, above which the host counts as molten",
     )
+    constraint: Constraint | None = Field(default=None, description="The motions held fixed; none if absent")
 
     @model_validator(mode="after")
     def _whole_steps(self) -> MdSettings:
-        for name in ("duration", "sampling_interval", "thermo_interval", "checkpoint_interval"):
+        for name in ("duration", "langevin_duration", "sampling_interval", "thermo_interval", "checkpoint_interval"):
             interval = getattr(self, name)
             if interval is not None:
                 self.steps(name)
+        if self.langevin_steps > self.steps("duration"):
+            raise ValueError(f"langevin_duration is {self.langevin_duration} ps of a duration of {self.duration} ps")
         return self
+
+    @model_validator(mode="after")
+    def _constraint_in_ensemble(self) -> MdSettings:
+        if self.ensemble == "npt" and self.constraint is not None and self.constraint.mode != "RC":
+            raise ValueError(
+                f"npt with {self.constraint.mode}: bodies that are held in place leave no pressure; take nvt, or RC"
+            )
+        return self
+
+    @property
+    def langevin_steps(self) -> int:
+        """Timesteps of Langevin dynamics at the beginning."""
+        return self.steps("langevin_duration") if self.langevin_duration is not None else 0
 
     def steps(self, name: str) -> int:
         """Return one of the intervals in timesteps.

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from aiida_superionic.campaigns.spec import (
     LARGEST_SEED,
+    UNCONSTRAINED,
     Campaign,
     Name,
     ParameterValue,
@@ -18,6 +19,7 @@ from aiida_superionic.campaigns.spec import (
     Repeats,
     Temperature,
 )
+from aiida_superionic.constraints.constraint import Constraint
 
 
 class PointSpecification(BaseModel):
@@ -36,6 +38,7 @@ class PointSpecification(BaseModel):
     potential: Name
     temperature: Temperature = Field(description="K")
     constraint: Name
+    rotors: tuple[Name, ...] = Field(default=(), description="Polyanions that are constrained; all if none is named")
     seed: Annotated[StrictInt, Field(ge=1, le=LARGEST_SEED)]
     md: dict[Name, Annotated[Real, Field(gt=0.0)]] = Field(description="Settings of the dynamics, ps")
     observables: dict[Name, dict[Name, ParameterValue]] = Field(description="The parameters that were given, by name")
@@ -43,9 +46,16 @@ class PointSpecification(BaseModel):
     @property
     def canonical_json(self) -> str:
         """The specification as text: keys sorted, no spaces, whole numbers without a decimal point."""
-        return json.dumps(
-            _whole_as_integers(self.model_dump(mode="json")), sort_keys=True, separators=(",", ":"), allow_nan=False
-        )
+        # A point without chosen rotors keeps the hash that it had before there were any.
+        given = self.model_dump(mode="json", exclude=None if self.rotors else {"rotors"})
+        return json.dumps(_whole_as_integers(given), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @property
+    def held(self) -> Constraint | None:
+        """The motions that are held fixed, None where there are none."""
+        if self.constraint == UNCONSTRAINED:
+            return None
+        return Constraint.model_validate({"mode": self.constraint, "rotors": self.rotors})
 
     @property
     def hash(self) -> str:
@@ -56,10 +66,8 @@ class PointSpecification(BaseModel):
     def label(self) -> str:
         """The point for people to read."""
         supercell = "x".join(str(repeats) for repeats in self.supercell)
-        return (
-            f"{self.material} {supercell} · {self.potential} · {self.temperature:.12g} K · {self.constraint}"
-            f" · seed {self.seed}"
-        )
+        held = " ".join([self.constraint, *self.rotors])
+        return f"{self.material} {supercell} · {self.potential} · {self.temperature:.12g} K · {held} · seed {self.seed}"
 
 
 def expand(campaign: Campaign) -> list[PointSpecification]:
@@ -87,8 +95,9 @@ def expand(campaign: Campaign) -> list[PointSpecification]:
             potential=potential,
             temperature=temperature,
             constraint=constraint,
+            rotors=() if constraint == UNCONSTRAINED else tuple(sorted(campaign.rotors)),
             seed=campaign.seed + replica,
-            md=campaign.md.settings,
+            md=campaign.md_settings,
             observables={request.name: request.parameters for request in requests},
         )
         for potential, temperature, constraint, replica in conditions

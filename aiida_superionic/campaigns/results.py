@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from aiida_superionic.analysis.replicas import mean_over_replicas
 from aiida_superionic.analysis.results import Curve, Scalar, Surface
 
 FINISHED = "finished"
@@ -138,7 +139,7 @@ def _condition(replicas: tuple[PointResult, ...]) -> Condition:
         label=first.label.removesuffix(f" · seed {first.specification.get('seed')}"),
         specification=_without_seed(first.specification),
         replicas=replicas,
-        observables=_average(scalars, _mean_scalar),
+        observables=_average(scalars, mean_over_replicas),
         curves=_average([replica.curves for replica in finished], _mean_curve),
         surfaces=_average([replica.surfaces for replica in finished], _mean_surface),
     )
@@ -151,24 +152,6 @@ def _without_seed(specification: Mapping[str, Any]) -> dict[str, Any]:
 def _average(replicas: Sequence[Mapping[str, _T]], mean: Callable[[str, Sequence[_T]], _T]) -> dict[str, _T]:
     names = dict.fromkeys(name for replica in replicas for name in replica)
     return {name: mean(name, [replica[name] for replica in replicas if name in replica]) for name in names}
-
-
-def _mean_scalar(name: str, replicas: Sequence[Scalar]) -> Scalar:
-    unit = replicas[0].unit
-    if any(scalar.unit != unit for scalar in replicas):
-        units = ", ".join(sorted({scalar.unit for scalar in replicas}))
-        raise ValueError(f"the replicas of {name} have the units {units}; they must have one unit")
-    measured = [scalar for scalar in replicas if scalar.value is not None]
-    values = [scalar.value for scalar in measured if scalar.value is not None]
-    bounds = [scalar.upper_bound for scalar in replicas if scalar.value is None and scalar.upper_bound is not None]
-    if bounds:
-        return Scalar(None, None, unit, upper_bound=max(bounds + values))
-    if not values:
-        return Scalar(None, None, unit)
-    if len(values) == 1:
-        return measured[0]
-    mean, error = _mean_and_error(np.array(values))
-    return Scalar(float(mean), float(error), unit)
 
 
 def _mean_curve(name: str, replicas: Sequence[Curve]) -> Curve:

@@ -39,14 +39,16 @@ from aiida_superionic.calculations.analyse import what_dynamics_hold
 from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem, load_document
 from aiida_superionic.campaigns.quantities import parse_time
 from aiida_superionic.campaigns.wording import quote, unknown
+from aiida_superionic.constraints.constraint import MODES, Constraint, ConstraintError
+from aiida_superionic.constraints.eckart import eckart_frames
 from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
-from aiida_superionic.structures.supercell import make_supercell
+from aiida_superionic.structures.supercell import StructureError, make_supercell
 from aiida_superionic.workchains.md import stage_settings
 from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings, protocols
 
-CONSTRAINT_MODES = ("UC",)
-PLANNED_CONSTRAINT_MODES = ("RC", "RTC", "RTVC")
+UNCONSTRAINED = "UC"
+CONSTRAINT_MODES = (UNCONSTRAINED, *MODES)
 
 LARGEST_SEED = 900_000_000  # of LAMMPS' random numbers
 MOST_REPLICAS = 10_000
@@ -54,6 +56,7 @@ MOST_POINTS = 100_000
 SHORTEST_TIME, LONGEST_TIME = 1e-6, 1e9  # ps
 
 _SIGNIFICANT_DIGITS = 12
+_REPEATS_THAT_SHOW_POLYANIONS = 2
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _Item = TypeVar("_Item")
 
@@ -64,11 +67,8 @@ class _OneOf:
 
     noun: str
     valid: Callable[[], Iterable[str]]
-    planned: tuple[str, ...] = ()
 
     def check(self, word: str) -> str:
-        if word in self.planned:
-            raise _fault(f"the {self.noun} {word} is not yet available; write {', '.join(self.valid())}")
         if word not in self.valid():
             raise _fault(unknown(self.noun, word, self.valid()))
         return word
@@ -127,9 +127,7 @@ Name = Annotated[StrictStr, Field(pattern=_NAME)]
 MaterialName = Annotated[StrictStr, _OneOf("material", materials)]
 PotentialName = Annotated[StrictStr, _OneOf("potential", potentials)]
 ProtocolName = Annotated[StrictStr, _OneOf("protocol", lambda: protocols("md"))]
-ConstraintMode = Annotated[
-    StrictStr, _OneOf("constraint mode", lambda: CONSTRAINT_MODES, planned=PLANNED_CONSTRAINT_MODES)
-]
+ConstraintMode = Annotated[StrictStr, _OneOf("constraint mode", lambda: CONSTRAINT_MODES)]
 Real = Annotated[float, Strict(), Field(allow_inf_nan=False), AfterValidator(_rounded)]
 Temperature = Annotated[Real, Field(gt=0.0, le=10_000.0)]
 Repeats = Annotated[StrictInt, Field(ge=1, le=100)]
@@ -165,19 +163,6 @@ class MolecularDynamics(_Section):
     production: Time = Field(default=None, description="the time that is analysed", examples=["100 ps"])
     timestep: Time = Field(default=None, description="the time of one MD step", examples=["0.5 fs"])
     sampling_interval: Time = Field(default=None, description="the time between two frames", examples=["5 fs"])
-
-    @property
-    def settings(self) -> dict[str, float]:
-        """The settings of the protocol with the given times in their place, in ps."""
-        return protocol_settings("md", self.protocol, self.model_dump(exclude={"protocol"}, exclude_none=True))
-
-    @model_validator(mode="after")
-    def _fits(self) -> MolecularDynamics:
-        try:
-            stage_settings(self.settings, temperature=1.0, mobile=["Ag"])  # neither decides whether times fit
-        except ProtocolError as error:
-            raise _fault(f"the times do not fit together: {error}") from None
-        return self
 
 
 class ObservableRequest(_Section):
@@ -253,7 +238,7 @@ def _in_words(kind: Any) -> str:
 def _trajectory_of(material: str) -> Trajectory:
     """Return what the dynamics of a material hold, as one frame of a supercell large enough to show its bonds."""
     crystal = materials()[material]
-    return what_dynamics_hold(make_supercell(crystal, (2, 2, 2), seed=1), crystal.mobile, crystal.formal_charges)
+    return what_dynamics_hold(make_supercell(crystal, (2, 2, 2), seed=1), crystal.mobile, crystal.charges_of_atoms)
 
 
 def _routine_observables(given: dict[str, Any]) -> tuple[ObservableRequest, ...]:
@@ -281,7 +266,12 @@ class Campaign(_Section):
         examples=[[600, 750]],
     )
     constraints: Annotated[tuple[ConstraintMode, ...], AfterValidator(_distinct)] = Field(
-        min_length=1, description="a list of constraint modes", examples=[["UC"]]
+        min_length=1, description=f"a list of constraint modes, {', '.join(CONSTRAINT_MODES)}", examples=[["UC"]]
+    )
+    rotors: Annotated[tuple[Name, ...], AfterValidator(_distinct)] = Field(
+        default=(),
+        description="a list of formulas of the polyanions that are constrained; all of them if absent",
+        examples=[["PS4"]],
     )
     replicas: Annotated[StrictInt, Field(ge=1, le=MOST_REPLICAS)] = Field(
         description=f"a whole number from 1 to {MOST_REPLICAS}, the independent runs of each combination", examples=[5]
@@ -305,6 +295,20 @@ class Campaign(_Section):
         examples=[["diffusion", {"friction": {"longest_lag": 3.0}}]],
     )
 
+    @property
+    def md_settings(self) -> dict[str, float]:
+        """The settings of the protocol, in ps, with the material's own and then the given times in their place."""
+        given = self.md.model_dump(exclude={"protocol"}, exclude_none=True)
+        return protocol_settings("md", self.md.protocol, {**materials()[self.structure.material].md, **given})
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> Campaign:
+        try:
+            stage_settings(self.md_settings, temperature=1.0, mobile=["Ag"])  # neither decides whether times fit
+        except ProtocolError as error:
+            raise _fault(f"the times do not fit together: {error}", "md") from None
+        return self
+
     @model_validator(mode="after")
     def _can_be_computed(self) -> Campaign:
         material = self.structure.material
@@ -323,6 +327,25 @@ class Campaign(_Section):
         points = len(self.potentials) * len(self.temperatures) * len(self.constraints) * self.replicas
         if points > MOST_POINTS:
             raise _fault(f"the campaign has {points} points; ask for at most {MOST_POINTS} in one file", "replicas")
+        return self
+
+    @model_validator(mode="after")
+    def _has_rotors(self) -> Campaign:
+        held = [index for index, mode in enumerate(self.constraints) if mode != UNCONSTRAINED]
+        if not held:
+            if self.rotors:
+                raise _fault(f"rotors are named and nothing is constrained; write {', '.join(MODES)}", "constraints")
+            return self
+        material = materials()[self.structure.material]
+        a, b, c = (min(repeats, _REPEATS_THAT_SHOW_POLYANIONS) for repeats in self.structure.supercell)
+        constraint = Constraint.model_validate({"mode": self.constraints[held[0]], "rotors": self.rotors})
+        try:
+            eckart_frames(make_supercell(material, (a, b, c), self.seed), material.mobile, constraint)
+        except ConstraintError as error:
+            place: tuple[str | int, ...] = ("rotors",) if self.rotors else ("constraints", held[0])
+            raise _fault(f"{self.structure.material}: {error}", *place) from None
+        except StructureError:
+            pass  # a supercell that cannot be made is refused where it is made
         return self
 
 

@@ -111,8 +111,10 @@ def cmd_results(file: Path, format_: str, all_: bool) -> None:
     """Print the numbers that FILE asked for, averaged over replicas, beside the literature's."""
     statuses = _statuses(file)
     from aiida_superionic.campaigns.collect import collect_results
+    from aiida_superionic.campaigns.coupling import couplings
     from aiida_superionic.campaigns.results import conditions
     from aiida_superionic.report import arrhenius, table
+    from aiida_superionic.report.coupling import coupling_table
 
     found = conditions(collect_results(statuses, with_curves=False))
     rows = table.rows(found, table.quantities(found) if all_ else None)
@@ -123,6 +125,8 @@ def cmd_results(file: Path, format_: str, all_: bool) -> None:
     else:
         console = _console()
         console.print(table.quantity_table(found) if all_ else table.terminal_table(rows))
+        if coupled := couplings(found):
+            console.print(coupling_table(coupled))
         console.print(table.temperature_table(found))
         if scans := arrhenius.scans(found):
             console.print(arrhenius.arrhenius_table(scans))

@@ -33,7 +33,7 @@ def cmd_root() -> None:
     """  # noqa: D301 - click reads the escaped character as: keep the lines
 
 
-from aiida_superionic.cli import campaign, engines, setup  # noqa: E402, F401 - each adds its commands to the root
+from aiida_superionic.cli import campaign, engines, setup, structures  # noqa: E402, F401 - each adds its commands to the root
 
 
 def main() -> None:

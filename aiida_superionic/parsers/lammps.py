@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode
+from ase import Atoms
+from ase.io.lammpsrun import read_lammps_dump_text
 
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.lammps import DIGEST_FILE, kinds_of
-from aiida_superionic.calculations.lammps_script import START_FILE, trajectory_file
+from aiida_superionic.calculations.lammps_script import FINAL_FILE, START_FILE, trajectory_file
 from aiida_superionic.calculations.settings import MdSettings, Start
+from aiida_superionic.constraints import lammps as constraints
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.parsers.files import FilesParser, read_digests
 from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output
@@ -35,6 +39,8 @@ class LammpsParser(FilesParser):
             first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
             return self.exit_codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
         self._store(output)
+        if output.complete and self.text(FINAL_FILE):
+            self._store_structure()
         failure = self._failure(output)
         if failure is not None:
             return failure
@@ -53,6 +59,8 @@ class LammpsParser(FilesParser):
             return codes.ERROR_NON_NUMERIC.format(when=f"step {broken}" if broken is not None else "an unknown step")
         if output.molten:
             return codes.ERROR_HOST_LATTICE_MOLTEN.format(error=output.error)
+        if output.constraint_violated:
+            return codes.ERROR_CONSTRAINT_VIOLATED.format(error=output.error)
         if output.lost_atoms:
             return codes.ERROR_LOST_ATOMS.format(error=output.error)
         if output.error is not None:
@@ -76,13 +84,22 @@ class LammpsParser(FilesParser):
             thermo.base.attributes.set(
                 "units",
                 {"temperature": "K", "pressure": "bar", "volume": "Å^3", "host_displacement": "nearest neighbours"}
-                | {name: "eV" for name in output.thermo if name.endswith("energy")},
+                | {name: "eV" for name in output.thermo if name.endswith("energy")}
+                | {name: unit for name, unit in constraints.UNITS.items() if name in output.thermo},
             )
             self.out("thermo", thermo)
         if output.checkpoint is not None:
             file, step = output.checkpoint
             checkpoint = Start(file=file, step=step, trajectory=tuple(self._parts()))
             self.out("checkpoint", orm.Dict(checkpoint.model_dump(mode="json")))
+
+    def _store_structure(self) -> None:
+        given = self.node.inputs.structure
+        text = io.StringIO(self.text(FINAL_FILE))
+        frame = read_lammps_dump_text(text, index=-1, specorder=kinds_of(given), units="metal")
+        structure = orm.StructureData(ase=Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=True))
+        structure.label = f"{given.label}, last frame" if given.label else "last frame"
+        self.out("structure", structure)
 
     def _parts(self) -> list[str]:
         if self.settings.sampling_interval is None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_superionic.calculations.lammps_script import CHECKPOINT_LINE, MOLTEN_FIX, THERMO_COLUMNS
+from aiida_superionic.constraints import lammps as constraints
 
 # Its newline belongs to the line: an output that breaks off inside it would tell a wrong step.
 _CHECKPOINT = re.compile(
@@ -51,6 +52,11 @@ class LammpsOutput:
         return self.error is not None and MOLTEN_FIX in self.error
 
     @property
+    def constraint_violated(self) -> bool:
+        """Whether the run was ended because what is held did not stay in its place."""
+        return self.error is not None and constraints.HOLDS_FIX in self.error
+
+    @property
     def lost_atoms(self) -> bool:
         """Whether atoms were lost, or came nearer to one another than the potential allows."""
         return self.error is not None and any(sign in self.error for sign in _LOST_ATOMS)
@@ -80,12 +86,14 @@ def read_lammps_output(text: str) -> LammpsOutput:
 
 def _read_thermo(text: str) -> dict[str, NDArray[np.float64]]:
     """Return the rows of all runs; a step printed twice, at the end of a run and the start of the next, counts once."""
-    headings = list(THERMO_COLUMNS)
+    known = THERMO_COLUMNS | constraints.THERMO_COLUMNS
+    headings: list[str] = []
     rows: dict[float, list[float]] = {}
     inside = False
     for line in text.splitlines(keepends=True):
         words = line.split()
-        if words == headings:
+        if words[: len(THERMO_COLUMNS)] == list(THERMO_COLUMNS) and set(words) <= set(known) and line.endswith("\n"):
+            headings = words
             inside = True
         elif inside and len(words) == len(headings) and line.endswith("\n"):
             try:
@@ -99,4 +107,4 @@ def _read_thermo(text: str) -> dict[str, NDArray[np.float64]]:
     if not rows:
         return {}
     table = np.array(list(rows.values()))
-    return {name: table[:, column] for column, name in enumerate(THERMO_COLUMNS.values())}
+    return {known[heading]: table[:, column] for column, heading in enumerate(headings)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from aiida import orm
@@ -16,6 +17,7 @@ from aiida_superionic.parsers.files import FilesParser, read_digests, sentence_o
 from aiida_superionic.parsers.lammps_output import read_lammps_output
 
 _PROGRAM = "superionic-convert: "
+_WRITTEN = re.compile(r" written to .* by superionic-convert (\S+)$", re.MULTILINE)
 
 
 class RerunParser(FilesParser):
@@ -28,11 +30,15 @@ class RerunParser(FilesParser):
         if cost is not None:
             self.out("usage", orm.Dict(cost))
         converted = self.text(CONVERSION_OUTPUT)
-        if "written to" not in converted:
+        written = _WRITTEN.search(converted)
+        if written is None:
             sentence = sentence_of(converted, _PROGRAM)
             if sentence.startswith("trajectory: "):
                 return codes.ERROR_TRAJECTORY_UNUSABLE.format(error=sentence.removeprefix("trajectory: "))
             return codes.ERROR_CONVERSION.format(error=sentence)
+        given = self.node.inputs.version.value
+        if written[1] != given:
+            return codes.ERROR_VERSION.format(found=written[1], given=given)
         told = self.text(self.node.get_option("output_filename"))
         output = read_lammps_output(told)
         if output.version is None:

@@ -1,10 +1,10 @@
-"""Rigid ions with sums of inverse powers between pairs.
+"""Rigid ions with inverse powers and a Morse well between pairs.
 
-u_ij(r) = q_i q_j e²/r + e² Σ_k c_k / r^{p_k}, for r below a cutoff; the Coulomb term over all periodic images (Ewald
-below `_PPPM_FROM` atoms, PPPM above). The sum of powers is shifted to zero at the cutoff, which leaves the forces as
-they are and lets the energy of an NVE run be conserved when pairs cross it.
+u_ij(r) = q_i q_j e²/r + Σ_k c_k / r^{p_k} + D ([1 − exp(−a (r − r₀))]² − 1), for r below a cutoff; the Coulomb term
+over all periodic images (Ewald below `_PPPM_FROM` atoms, PPPM above). What is not Coulomb is shifted to zero at the
+cutoff, which leaves the forces as they are and lets the energy of an NVE run be conserved when pairs cross it.
 
-LAMMPS gets the sum of powers as a cubic-spline table: three times faster than the same formula compiled by its
+LAMMPS gets what is not Coulomb as a cubic-spline table: three times faster than the same formula compiled by its
 ``lepton`` style, and within 1e-6 of it in the forces.
 """
 
@@ -32,24 +32,71 @@ class Term(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     power: int = Field(ge=1, le=20)
-    coefficient: float = Field(description="In units of e² Å^(power - 1)")
+    coefficient: float = Field(description="In the unit that coefficients_in names")
+
+
+class Morse(BaseModel):
+    """A well that two atoms bond in: depth ([1 − exp(−steepness (r − distance))]² − 1)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    depth: float = Field(gt=0.0, description="eV")
+    steepness: float = Field(gt=0.0, description="1/Å")
+    distance: float = Field(gt=0.0, description="Of the minimum, Å")
 
 
 class Pair(BaseModel):
-    """The inverse powers between two species."""
+    """What acts between two species beside the Coulomb term."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     species: tuple[ChemicalSymbol, ChemicalSymbol]
-    terms: tuple[Term, ...]
+    terms: tuple[Term, ...] = ()
+    morse: Morse | None = None
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything but the Coulomb term acts."""
+        return bool(self.terms) or self.morse is not None
+
+    def energy_and_force(
+        self, distances: NDArray[np.float64], unit: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the energy, not shifted, and minus its derivative.
+
+        Parameters
+        ----------
+        distances
+            In Å, any shape.
+        unit
+            Of the coefficients of the inverse powers: eV Å for e², 1 for eV.
+
+        Returns
+        -------
+        energy, force
+            In eV and eV/Å, of the shape of the distances.
+        """
+        energy = np.zeros_like(distances)
+        force = np.zeros_like(distances)
+        for term in self.terms:
+            energy += unit * term.coefficient * distances**-term.power
+            force += unit * term.coefficient * term.power * distances ** -(term.power + 1.0)
+        if self.morse is not None:
+            decay = np.exp(-self.morse.steepness * (distances - self.morse.distance))
+            energy += self.morse.depth * decay * (decay - 2.0)
+            force += 2.0 * self.morse.depth * self.morse.steepness * decay * (decay - 1.0)
+        return energy, force
 
 
 class PairFunctions(Potential):
-    """Rigid ions with sums of inverse powers between pairs."""
+    """Rigid ions with inverse powers and a Morse well between pairs."""
 
     family: Literal["pair-functions"]
     charges: dict[ChemicalSymbol, float] = Field(description="Model charge of each species, e")
     coulomb: float = Field(gt=0.0, description="e² in eV Å")
+    coefficients_in: Literal["e^2", "eV"] = Field(
+        default="e^2", description="Coefficients are in e² Å^(power - 1) or in eV Å^power"
+    )
     cutoff: float = Field(gt=0.0, description="Å")
     innermost: float = Field(default=1.0, gt=0.0, description="Å; atoms nearer than this end the run")
     ewald_accuracy: float = Field(
@@ -79,7 +126,7 @@ class PairFunctions(Potential):
     def energy_and_force(
         self, first: str, second: str, distances: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the sum of inverse powers and minus its derivative, without the Coulomb term.
+        """Return the energy without the Coulomb term, and minus its derivative.
 
         Parameters
         ----------
@@ -93,13 +140,11 @@ class PairFunctions(Potential):
         energy, force
             In eV (zero at the cutoff) and eV/Å, of the shape of the distances.
         """
-        terms = next(pair.terms for pair in self.pairs if set(pair.species) == {first, second})
-        energy = np.zeros_like(distances)
-        force = np.zeros_like(distances)
-        for term in terms:
-            energy += term.coefficient * (distances**-term.power - self.cutoff**-term.power)
-            force += term.coefficient * term.power * distances ** -(term.power + 1.0)
-        return self.coulomb * energy, self.coulomb * force
+        pair = self._pair(first, second)
+        unit = self.coulomb if self.coefficients_in == "e^2" else 1.0
+        energy, force = pair.energy_and_force(distances, unit)
+        at_cutoff, _ = pair.energy_and_force(np.array(self.cutoff), unit)
+        return energy - at_cutoff, force
 
     def lammps(self, species: Sequence[str], n_atoms: int) -> LammpsPotential:
         """Return what LAMMPS needs; see :meth:`Potential.lammps`."""
@@ -108,8 +153,9 @@ class PairFunctions(Potential):
         coefficients = []
         sections = []
         for (i, first), (j, second) in combinations_with_replacement(enumerate(species, start=1), 2):
-            coefficients.append(f"pair_coeff {i} {j} table {_TABLE_FILE} {first}_{second}")
-            sections.append(self._table(first, second))
+            if self._pair(first, second).acts:
+                coefficients.append(f"pair_coeff {i} {j} table {_TABLE_FILE} {first}_{second}")
+                sections.append(self._table(first, second))
         return LammpsPotential(
             atom_style="charge",
             charges=tuple(self.charges[symbol] for symbol in species),
@@ -121,6 +167,9 @@ class PairFunctions(Potential):
             ),
             files={_TABLE_FILE: "\n".join(sections)},
         )
+
+    def _pair(self, first: str, second: str) -> Pair:
+        return next(pair for pair in self.pairs if set(pair.species) == {first, second})
 
     def _table(self, first: str, second: str) -> str:
         distances = np.linspace(self.innermost, self.cutoff, _TABLE_POINTS)

@@ -251,7 +251,7 @@ def _draw_panel(axis: Axes, panel: _Panel) -> None:
     means = [_shown(line.mean, how, end) for line in panel.lines]
     for line, mean in zip(panel.lines, means, strict=True):
         for replica in (_shown(replica, how, end) for replica in line.replicas):
-            points = thinned(replica.y)
+            points = thinned(replica.x, replica.y, logarithmic="x" in how.log)
             axis.plot(replica.x[points], replica.y[points], color=line.stroke.colour, linewidth=0.6, alpha=0.35)
         _draw_line(axis, line, mean, how, alone=len(panel.lines) == 1)
     start = min(curve.x[0] for curve in means)
@@ -272,7 +272,7 @@ def _draw_panel(axis: Axes, panel: _Panel) -> None:
 
 def _draw_line(axis: Axes, line: _Line, mean: Curve, how: Look, *, alone: bool) -> None:
     colour = line.stroke.colour
-    points = thinned(mean.y)
+    points = thinned(mean.x, mean.y, logarithmic="x" in how.log)
     x, y = mean.x[points], mean.y[points]
     if mean.error is not None:
         error = mean.error[points]

@@ -103,11 +103,13 @@ def chosen(n: int, most: int) -> list[int]:
     return list(range(n)) if n <= most else np.linspace(0, n - 1, most).round().astype(int).tolist()
 
 
-def thinned(y: Array) -> slice | Array:
-    """Return which points to draw: all, or of a long curve the lowest and the highest of each stretch."""
+def thinned(x: Array, y: Array, *, logarithmic: bool) -> slice | Array:
+    """Return which points to draw: all, or of a long curve the lowest and the highest of each stretch of the axis."""
     if len(y) <= _MOST_POINTS:
         return slice(None)
-    stretches = np.array_split(np.arange(len(y)), _MOST_POINTS // 2)
+    places = np.log(x.clip(min=x[x > 0.0].min())) if logarithmic else x
+    edges = np.linspace(places[0], places[-1], _MOST_POINTS // 2 + 1)[1:-1]
+    stretches = [stretch for stretch in np.split(np.arange(len(y)), np.searchsorted(places, edges)) if len(stretch)]
     extremes = [stretch[[y[stretch].argmin(), y[stretch].argmax()]] for stretch in stretches]
     return np.unique(np.concatenate([[0], *extremes, [len(y) - 1]]))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from aiida_superionic.analysis.results import Scalar
@@ -77,10 +77,10 @@ def measurement(scalar: Scalar | None) -> str:
     if scalar is None:
         return ABSENT
     if scalar.value is None:
-        if scalar.upper_bound is None:
-            return NOT_CONVERGED
-        bound = Decimal(str(scalar.upper_bound))
-        return f"< {_scientific(_round_to_digits(bound, 2, ROUND_CEILING))}"
+        for sign, bound, towards in (("<", scalar.upper_bound, ROUND_CEILING), (">", scalar.lower_bound, ROUND_FLOOR)):
+            if bound is not None:
+                return f"{sign} {_scientific(_round_to_digits(Decimal(str(bound)), 2, towards))}"
+        return NOT_CONVERGED
     value = Decimal(str(scalar.value))
     if scalar.error is None or scalar.error <= sys.float_info.epsilon * abs(scalar.value):
         text = _scientific(_round_to_digits(value, _DIGITS_WITHOUT_ERROR).normalize())

@@ -14,10 +14,12 @@ from uuid import UUID
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from aiida_superionic import __version__
+from aiida_superionic.campaigns.coupling import couplings
 from aiida_superionic.campaigns.results import FINISHED, Condition, PointResult
 from aiida_superionic.report.arrhenius import compensations, scans
 from aiida_superionic.report.arrhenius_plots import arrhenius_plots, compensation_plots
 from aiida_superionic.report.comparison import comparison_plot
+from aiida_superionic.report.coupling import coupling_headings, coupling_plots, typeset_rows
 from aiida_superionic.report.curves import curve_plots, surface_plots
 from aiida_superionic.report.formatting import heading, measurement, percent, plain, typeset, unit_label
 from aiida_superionic.report.looks import in_page_order
@@ -107,6 +109,7 @@ def render_report(
     comparison = comparison_plot(table)
     arrhenius = [*arrhenius_plots(found), *compensation_plots(compensated)]
     n_before = int(comparison is not None) + len(arrhenius)
+    coupled = couplings(conditions)
     shared, own = _shared_and_own([point.provenance for point in points])
     environment = Environment(
         loader=PackageLoader("aiida_superionic.report"),
@@ -142,7 +145,9 @@ def render_report(
         n_before=n_before,
         per_point=[(name, column_title(name, unit_of.get(name, ""))) for name in per_point],
         everything=rows(conditions, quantities(conditions)),
-        plots=in_page_order([*curve_plots(conditions), *surface_plots(conditions)]),
+        plots=[*coupling_plots(coupled), *in_page_order([*curve_plots(conditions), *surface_plots(conditions)])],
+        coupling_headings=coupling_headings(coupled) if coupled else [],
+        coupling_rows=typeset_rows(coupled),
         points=points,
         unfinished=[point for point in points if point.state != FINISHED],
         shared_provenance=[_node(what, text) for what, text in shared.items()],

@@ -1,5 +1,5 @@
 """Reference crystals, and the supercells made from them."""
 
-from aiida_superionic.structures.materials import Material, Site, materials
+from aiida_superionic.structures.materials import Material, Molecule, Site, materials, molecules
 
-__all__ = ["Material", "Site", "materials"]
+__all__ = ["Material", "Molecule", "Site", "materials", "molecules"]

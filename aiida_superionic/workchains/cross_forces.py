@@ -64,7 +64,7 @@ class CrossForcesWorkChain(WorkChain):
         observables
             Parameters of each observable by its name; the force correlation if absent.
         version
-            Version of the script that ``analysis_code`` runs.
+            Version of the scripts that ``conversion_code`` and ``analysis_code`` run.
 
         Raises
         ------
@@ -79,6 +79,7 @@ class CrossForcesWorkChain(WorkChain):
         builder = cls.get_builder()
         builder.rerun.code = lammps_code
         builder.rerun.conversion_code = conversion_code
+        builder.rerun.version = orm.Str(version)
         builder.rerun.trajectory = trajectory
         builder.rerun.structure = structure
         builder.rerun.potential = potential

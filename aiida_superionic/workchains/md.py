@@ -6,29 +6,37 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
+from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain, if_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from pydantic import ValidationError
 
 from aiida_superionic.calculations.functions import begin_production
 from aiida_superionic.calculations.lammps import LammpsCalculation
 from aiida_superionic.calculations.settings import MdSettings
+from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.lammps import LammpsBaseWorkChain
 from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings
 
-_STAGES = ("equilibration", "production")
 _SHARED = ("structure", "potential", "seed")
-_SET_HERE = ("parent_folder", "start")
+_SET_HERE = ("parent_folder", "start", "crystal")
+STAGES = ("equilibration", "constrained_equilibration", "production")
 
 
 def stage_settings(
     times: Mapping[str, float],
     temperature: float,
     mobile: Sequence[str],
+    constraint: Constraint | None = None,
     formal_charges: Mapping[str, float] | None = None,
+    *,
+    equilibrated: bool = False,
 ) -> dict[str, MdSettings]:
     """Return the settings of each stage of :class:`MdWorkChain`.
+
+    Where motions are held, an equilibration without constraints comes first, so that what is held is held as it is in
+    the hot crystal. The first half of the constrained one is Langevin dynamics: a Nosé–Hoover chain alone does not
+    bring the few motions that are left to one temperature.
 
     Parameters
     ----------
@@ -38,8 +46,12 @@ def stage_settings(
         In K.
     mobile
         The species meant to diffuse.
+    constraint
+        The motions held fixed; None where there are none.
     formal_charges
         Of species, in elementary charges; not known if absent.
+    equilibrated
+        Whether the structure is a frame of an unconstrained run, which needs no such equilibration.
 
     Raises
     ------
@@ -49,14 +61,18 @@ def stage_settings(
     own = ("equilibration", "production", "sampling_interval")
     common: dict[str, Any] = {key: value for key, value in times.items() if key not in own}
     common |= {"temperature": temperature, "mobile": tuple(mobile), "formal_charges": dict(formal_charges or {})}
-    stages = {
-        "equilibration": {**common, "ensemble": "nvt", "duration": times["equilibration"]},
-        "production": {
-            **common,
-            "ensemble": "nve",
-            "duration": times["production"],
-            "sampling_interval": times["sampling_interval"],
-        },
+    equilibration = {**common, "ensemble": "nvt", "duration": times["equilibration"]}
+    stages = {} if equilibrated else {"equilibration": equilibration}
+    if constraint is not None:
+        half = round(times["equilibration"] / times["timestep"]) // 2 * times["timestep"]
+        held = {"constraint": constraint, "langevin_duration": half}
+        stages["constrained_equilibration"] = {**equilibration, **held}
+    stages["production"] = {
+        **common,
+        "constraint": constraint,
+        "ensemble": "nve",
+        "duration": times["production"],
+        "sampling_interval": times["sampling_interval"],
     }
     settings = {}
     for stage, given in stages.items():
@@ -70,29 +86,53 @@ def stage_settings(
 
 
 class MdWorkChain(WorkChain):
-    """Equilibrate in the canonical ensemble, then produce in the microcanonical one at the mean energy."""
+    """Equilibrate in the canonical ensemble, then produce in the microcanonical one at the mean energy.
+
+    A constrained run equilibrates without constraints first, and then with them from the last frame of that. Where the
+    structure is such a frame already, the inputs of the first stage are left out, and ``crystal`` tells the polyanions.
+    """
 
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:
         """Declare the ports, the outline and the exit codes."""
         super().define(spec)
         excluded = [f"lammps.{port}" for port in (*_SHARED, *_SET_HERE)]
-        for stage in _STAGES:
-            spec.expose_inputs(LammpsBaseWorkChain, namespace=stage, exclude=excluded)
+        for stage in STAGES:
+            options = {} if stage == "production" else {"required": False, "populate_defaults": False}
+            spec.expose_inputs(LammpsBaseWorkChain, namespace=stage, exclude=excluded, namespace_options=options)
         spec.input("structure", valid_type=orm.StructureData, help="Where the ions start.")
+        spec.input(
+            "crystal",
+            valid_type=orm.StructureData,
+            required=False,
+            help="The same atoms in their crystal, in which polyanions to constrain are found; structure if absent.",
+        )
         spec.input("potential", valid_type=PotentialData, help="What gives the forces.")
         spec.input("seed", valid_type=orm.Int, help="Of the starting velocities.")
         spec.inputs.validator = cls.validate_inputs
         spec.expose_outputs(LammpsBaseWorkChain)
-        spec.outline(cls.equilibrate, cls.produce, cls.finish)
+        spec.outline(
+            if_(cls.has_equilibration)(cls.equilibrate),
+            if_(cls.is_constrained)(cls.equilibrate_constrained),
+            cls.produce,
+            cls.finish,
+        )
         spec.exit_code(401, "ERROR_EQUILIBRATION_FAILED", message="The equilibration failed: {reason}")
         spec.exit_code(402, "ERROR_PRODUCTION_FAILED", message="The production failed: {reason}")
+        spec.exit_code(
+            403, "ERROR_CONSTRAINED_EQUILIBRATION_FAILED", message="The constrained equilibration failed: {reason}"
+        )
 
     @classmethod
     def validate_inputs(cls, value: Any, _: Any) -> str | None:
-        """Check that the inputs of each stage fit what the stages share."""
+        """Check that there is an equilibration, and that the inputs of each stage fit what the stages share."""
+        if not {"equilibration", "constrained_equilibration"} & set(value):
+            return "neither equilibration nor constrained_equilibration is given"
         shared = {port: value[port] for port in _SHARED if port in value}
-        for stage in _STAGES:
+        if "crystal" in value:
+            # What is constrained is told by the crystal; the structure may be a hot frame, or not be made yet.
+            shared["structure"] = value["crystal"]
+        for stage in STAGES:
             told = LammpsCalculation.validate_inputs({**value.get(stage, {}).get("lammps", {}), **shared}, None)
             if told is not None:
                 return f"{stage}: {told}"
@@ -108,6 +148,8 @@ class MdWorkChain(WorkChain):
         temperature: float,
         mobile: list[str],
         seed: int,
+        constraint: Constraint | None = None,
+        crystal: orm.StructureData | None = None,
         formal_charges: Mapping[str, float] | None = None,
         protocol: str = "balanced",
         overrides: dict[str, Any] | None = None,
@@ -127,6 +169,11 @@ class MdWorkChain(WorkChain):
             The species meant to diffuse.
         seed
             Of the starting velocities.
+        constraint
+            The motions held fixed; None where there are none.
+        crystal
+            The same atoms in their crystal, where the structure is a frame of an unconstrained run: its polyanions are
+            held from there on, without another equilibration.
         formal_charges
             Of species, in elementary charges; the conductivity needs those of the mobile ones.
         protocol
@@ -144,26 +191,52 @@ class MdWorkChain(WorkChain):
         times = protocol_settings("md", protocol, overrides)
         builder = cls.get_builder()
         builder.structure, builder.potential, builder.seed = structure, potential, orm.Int(seed)
-        for stage, settings in stage_settings(times, temperature, mobile, formal_charges).items():
+        if crystal is not None:
+            builder.crystal = crystal
+        stages = stage_settings(
+            times, temperature, mobile, constraint, formal_charges, equilibrated=crystal is not None
+        )
+        for stage, settings in stages.items():
             lammps = builder[stage]["lammps"]
             lammps["code"] = code
             lammps["parameters"] = orm.Dict(settings.model_dump(mode="json"))
             lammps["metadata"]["options"]._update(options or {})
         return builder
 
+    def has_equilibration(self) -> bool:
+        """Return whether the run begins without constraints or has none."""
+        return "equilibration" in self.inputs
+
+    def is_constrained(self) -> bool:
+        """Return whether motions are held."""
+        return "constrained_equilibration" in self.inputs
+
     def equilibrate(self) -> ToContext:
         """Run the first stage, from the structure and random velocities."""
-        return ToContext(equilibration=self._submit("equilibration", {}))
+        return ToContext(last=self._submit("equilibration", {}))
+
+    def equilibrate_constrained(self) -> ToContext | ExitCode:
+        """Hold the motions from the last frame of the first stage on, or from the structure, with new velocities."""
+        crystal = self.inputs.get("crystal", self.inputs.structure)
+        self.ctx.held = {"structure": self.inputs.structure, "crystal": crystal}
+        if "last" in self.ctx:
+            if not self.ctx.last.is_finished_ok:
+                return self.exit_codes.ERROR_EQUILIBRATION_FAILED.format(reason=_reason(self.ctx.last))
+            self.ctx.held["structure"] = self.ctx.last.outputs.structure
+        try:
+            return ToContext(last=self._submit("constrained_equilibration", self.ctx.held))
+        except ValueError as error:  # a polyanion of the crystal came apart
+            return self.exit_codes.ERROR_CONSTRAINED_EQUILIBRATION_FAILED.format(reason=error)
 
     def produce(self) -> ToContext | ExitCode:
-        """Run the second stage, from the end of the first and at its mean energy."""
-        first = self.ctx.equilibration
+        """Run the last stage, from the end of the one before and at its mean energy."""
+        first = self.ctx.last
         if not first.is_finished_ok:
-            return self.exit_codes.ERROR_EQUILIBRATION_FAILED.format(reason=_reason(first))
+            code = "CONSTRAINED_EQUILIBRATION" if self.is_constrained() else "EQUILIBRATION"
+            return self.exit_codes[f"ERROR_{code}_FAILED"].format(reason=_reason(first))
         start = begin_production(first.outputs.checkpoint, first.outputs.thermo)
-        return ToContext(
-            production=self._submit("production", {"parent_folder": first.outputs.remote_folder, "start": start})
-        )
+        begun = {"parent_folder": first.outputs.remote_folder, "start": start}
+        return ToContext(production=self._submit("production", {**begun, **self.ctx.get("held", {})}))
 
     def finish(self) -> ExitCode | None:
         """Attach the outputs of the production."""

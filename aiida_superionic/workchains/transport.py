@@ -10,7 +10,12 @@ from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_superionic.analysis.needs import routine_observables
+from aiida_superionic.analysis.registry import observables as known_observables
 from aiida_superionic.calculations.analyse import AnalyseCalculation, what_dynamics_hold
+from aiida_superionic.calculations.lammps import constraint_on
+from aiida_superionic.calculations.settings import MdSettings
+from aiida_superionic.constraints.constraint import Constraint
+from aiida_superionic.constraints.lammps import LammpsConstraint
 from aiida_superionic.data.point import PointData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.md import MdWorkChain
@@ -31,7 +36,7 @@ class TransportWorkChain(WorkChain):
         spec.input(
             "clean_workdir", valid_type=orm.Bool, default=lambda: orm.Bool(False), help="Clean the folders of the jobs."
         )
-        spec.expose_outputs(MdWorkChain, include=["trajectory", "thermo", "results"])
+        spec.expose_outputs(MdWorkChain, include=["trajectory", "thermo", "structure", "results"])
         spec.expose_outputs(AnalyseCalculation, include=["observables", "curves", "files", "report"])
         spec.outline(cls.run_dynamics, cls.analyse, cls.finish)
         spec.exit_code(210, "ERROR_IMPOSSIBLE_REQUEST", message="{reason}")
@@ -50,6 +55,8 @@ class TransportWorkChain(WorkChain):
         temperature: float,
         mobile: list[str],
         seed: int,
+        constraint: Constraint | None = None,
+        crystal: orm.StructureData | None = None,
         formal_charges: Mapping[str, float] | None = None,
         observables: dict[str, dict[str, Any]] | None = None,
         version: str,
@@ -63,7 +70,9 @@ class TransportWorkChain(WorkChain):
         ----------
         lammps_code, analysis_code
             The executables.
-        structure, potential, temperature, mobile, seed, formal_charges, protocol, overrides, options
+        structure, potential, temperature, mobile, seed, constraint, crystal, formal_charges
+            As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
+        protocol, overrides, options
             As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
         observables
             Parameters of each observable by its name; with their defaults the routine ones that the trajectory
@@ -79,6 +88,8 @@ class TransportWorkChain(WorkChain):
             temperature=temperature,
             mobile=mobile,
             seed=seed,
+            constraint=constraint,
+            crystal=crystal,
             formal_charges=formal_charges,
             protocol=protocol,
             overrides=overrides,
@@ -88,8 +99,12 @@ class TransportWorkChain(WorkChain):
         builder.analyse.code = analysis_code
         builder.analyse.version = orm.Str(version)
         if observables is None:
-            held = what_dynamics_hold(structure.get_ase(), mobile, formal_charges or {})
-            observables = {name: {} for name in routine_observables(held)}
+            there = what_dynamics_hold(structure.get_ase(), mobile, formal_charges or {})
+            observables = {name: {} for name in routine_observables(there)}
+        if constraint is not None:
+            settings = MdSettings.model_validate(builder.md.production["lammps"]["parameters"].get_dict())
+            held = constraint_on((structure if crystal is None else crystal).get_ase(), settings)
+            observables = _with_held_motions(observables, held, temperature)
         builder.analyse.observables = orm.Dict(observables)
         return builder
 
@@ -126,3 +141,19 @@ class TransportWorkChain(WorkChain):
             for node in self.node.called_descendants:
                 if isinstance(node, orm.CalcJobNode) and "remote_folder" in node.outputs:
                     node.outputs.remote_folder._clean()
+
+
+def _with_held_motions(
+    observables: Mapping[str, Mapping[str, Any]], held: LammpsConstraint | None, temperature: float
+) -> dict[str, dict[str, Any]]:
+    """Return the parameters of the observables of a constrained run, which its velocities alone do not tell.
+
+    The kinetic temperature counts what is held; observables that would take it from all velocities get that of the run.
+    """
+    filled = {name: dict(given) for name, given in observables.items()}
+    for name, given in filled.items():
+        if any(parameter.name == "temperature" for parameter in known_observables()[name].parameters):
+            given.setdefault("temperature", temperature)
+    if held is not None and "temperature" in filled:
+        filled["temperature"] = {"held": held.n_held, "conserves_momentum": held.keeps_momentum}
+    return filled

@@ -59,7 +59,9 @@ def test_what_is_written_reads_as_it_was(tmp_path, target, dump):
     output = ENDINGS[target]
     process = convert(DUMPS / dump, *READING, "--to", target, "--output", output, folder=tmp_path)
     assert (process.returncode, process.stderr) == (0, "")
-    assert process.stdout == f"6 frames of 5 atoms written to {output}\n"
+    assert process.stdout == (
+        f"6 frames of 5 atoms written to {output} by superionic-convert {aiida_superionic.__version__}\n"
+    )
     same(read_again(tmp_path / output), read_again(DUMPS / dump))
 
 

@@ -44,7 +44,7 @@ def test_lists_are_lists_of_their_elements():
         ("van_hove", {"times": [1.0, "2"]}, r"van_hove: times\[1\] is '2' where float is expected"),
         ("van_hove", {"times": [float("inf")]}, r"van_hove: times\[0\] is inf where a finite number is expected"),
         ("diffusion", {"fit_stat": 1.0}, "diffusion has no parameter 'fit_stat'; did you mean 'fit_start'"),
-        ("temperature", {"fit": 1.0}, "temperature has no parameter 'fit'; there are: none"),
+        ("temperature", {"fit": 1.0}, "temperature has no parameter 'fit'; there are: held, conserves_momentum"),
         ("diffusion", {"fit_start": "2"}, "diffusion: fit_start is '2' where float is expected"),
         ("diffusion", {"fit_start": True}, "fit_start is True where float is expected"),
         ("diffusion", {"fit_start": float("nan")}, "fit_start is nan where a finite number is expected"),

@@ -41,7 +41,7 @@ def test_a_new_run_writes_structure_table_and_script(prepare, md_inputs, tmp_pat
     assert info.provenance_exclude_list == ["pair_functions.table"]
     assert not info.remote_symlink_list
     assert not info.remote_copy_list
-    assert set(info.retrieve_list) == {"lammps.out", "usage.txt"}
+    assert set(info.retrieve_list) == {"lammps.out", "usage.txt", ("final.lammpstrj*", ".", 0)}
     assert "read_data structure.data" in (tmp_path / "input.in").read_text()
     assert "32 atoms" in (tmp_path / "structure.data").read_text()
 
@@ -160,3 +160,47 @@ def test_a_cleaned_job_is_no_cache(lammps_code, md_inputs):
         _, third = run_get_node(LammpsCalculation, **inputs)
         assert third.base.caching.get_cache_source() is None
         assert third.outputs.trajectory.files == first.outputs.trajectory.files
+
+
+def test_a_constraint_is_written_with_the_structure_and_read_from_the_checkpoint(prepare, md_inputs, begun, tmp_path):
+    held = {"constraint": {"mode": "RTC", "atoms": [[16, 17]]}}
+    prepare(md_inputs(**held))
+    assert "eckart_rotation" in (tmp_path / "structure.data").read_text()
+    script = (tmp_path / "input.in").read_text()
+    assert script.index("property/atom") < script.index("read_data structure.data fix eckart_bodies NULL eckart_bodies")
+    (tmp_path / "structure.data").unlink()
+    prepare({**md_inputs(**held), **begun})
+    assert not (tmp_path / "structure.data").exists()
+    script = (tmp_path / "input.in").read_text()
+    assert script.index("read_restart") < script.index("property/atom")
+
+
+@pytest.mark.parametrize(
+    ("constraint", "told"),
+    [
+        ({"mode": "RC"}, "the structure holds no polyanions"),
+        ({"mode": "RTV"}, "Input should be 'RC', 'RTC' or 'RTVC'"),
+        ({"mode": "RC", "atoms": [[0, 1], [1, 2]]}, "atom 1 is chosen twice; an atom can be in one polyanion only"),
+        ({"mode": "RC", "atoms": [[0, 99]]}, "atom 99 is chosen in a structure of 32"),
+    ],
+)
+def test_constraints_that_the_structure_lacks_are_refused(any_code, md_inputs, constraint, told):
+    inputs = md_inputs()
+    inputs["parameters"] = orm.Dict({**inputs["parameters"].get_dict(), "constraint": constraint})
+    assert told in _refusal(inputs, any_code)
+
+
+def test_a_constraint_that_does_not_hold_has_its_exit_code(lammps_code, md_inputs):
+    constraint = {"mode": "RTC", "atoms": [[16, 17], [18, 19]], "shift_limit": 1e-6, "residual_limit": 1e-6}
+    held = {"duration": 0.05, "langevin_duration": 0.02, "constraint": constraint}
+    results, node = run_get_node(LammpsCalculation, code=lammps_code, **md_inputs(**held))
+    assert node.is_finished_ok, node.exit_message
+    assert results["thermo"].get_array("eckart_residual").max() < 1e-9
+    assert results["thermo"].get_array("centre_shift").max() < 1e-9
+    assert results["thermo"].base.attributes.get("units")["eckart_residual"] == "amu Å^2"
+    constraint["residual_limit"] = 1e-20
+    _, node = run_get_node(LammpsCalculation, code=lammps_code, **md_inputs(**held))
+    assert node.exit_code == LammpsCalculation.exit_codes.ERROR_CONSTRAINT_VIOLATED.format(
+        error=node.exit_message.removeprefix("The constraint did not hold: ")
+    )
+    assert "constraint_holds_0" in node.exit_message

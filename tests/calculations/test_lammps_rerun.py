@@ -10,6 +10,7 @@ from aiida.engine import run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage.manager import get_manager
 
+import aiida_superionic
 from aiida_superionic.analysis.periodic import minimum_image
 from aiida_superionic.analysis.readers import read_trajectory
 from aiida_superionic.calculations.lammps import LammpsCalculation
@@ -44,6 +45,7 @@ def rerun(lammps_code, conversion_code):
         inputs = {
             "code": lammps_code,
             "conversion_code": conversion_code,
+            "version": orm.Str(aiida_superionic.__version__),
             "trajectory": md.outputs.trajectory,
             "structure": md.inputs.structure,
             "potential": PotentialData(text),
@@ -139,6 +141,14 @@ def test_a_trajectory_that_is_not_what_it_was_is_told(md, rerun, kind):
     assert "trajectory" not in node.outputs
 
 
+def test_another_version_of_the_script_is_another_input_and_told(md, rerun):
+    node = rerun(md)
+    other = rerun(md, version=orm.Str("0.0.1"))
+    assert other.exit_status == _CODES.ERROR_VERSION.status
+    assert "and the input says 0.0.1" in other.exit_message
+    assert node.base.caching.compute_hash() != other.base.caching.compute_hash()
+
+
 def test_frames_that_the_potential_does_not_reach_are_told(md, rerun):
     node = rerun(md, _OWN + "innermost: 3.0\n")
     assert node.exit_status == _CODES.ERROR_LAMMPS.status, node.exit_message
@@ -179,6 +189,7 @@ def test_what_does_not_fit_is_refused_before_it_runs(lammps_code, conversion_cod
             RerunCalculation,
             code=lammps_code,
             conversion_code=conversion_code,
+            version=orm.Str(aiida_superionic.__version__),
             trajectory=trajectory,
             structure=orm.StructureData(ase=agi()),
             potential=potential_node,

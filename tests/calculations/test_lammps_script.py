@@ -15,6 +15,8 @@ from aiida_superionic.calculations.lammps_script import START_FILE, lammps_scrip
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.parsers.lammps_output import read_lammps_output
 from aiida_superionic.potentials import parse_potential, potentials
+from aiida_superionic.structures import materials
+from aiida_superionic.structures.supercell import make_supercell
 
 _KINDS = ["Ag", "I"]
 
@@ -24,7 +26,10 @@ def _potential(n_atoms=32):
 
 
 def _script(settings, start=None, **changes):
-    return lammps_script(settings, _potential(), _KINDS, **{"seed": 1, "host_spacing": 4.4, "start": start, **changes})
+    spacing = dict.fromkeys(_KINDS, 4.4)
+    return lammps_script(
+        settings, _potential(), _KINDS, **{"seed": 1, "host_spacing": spacing, "start": start, **changes}
+    )
 
 
 @pytest.fixture
@@ -86,6 +91,7 @@ _LINES = [
     r'if "\$\(step\) < N" then "jump SELF end_of_stage"',
     r"write_restart checkpoint\.[01]\.restart",
     r'print "superionic: checkpoint checkpoint\.[01]\.restart at step N"',
+    r"write_dump all custom final\.lammpstrj id type xu yu zu modify sort id format float %\.17g",
     "label end_of_stage",
 ]
 _EXPECTED = re.compile("|".join(f"({line.replace('N', _NUMBER)})" for line in _LINES), re.ASCII)
@@ -134,7 +140,7 @@ _starts = st.none() | st.one_of(
     spacing=st.floats(0.5, 20.0),
 )
 def test_every_line_is_an_expected_one(settings, start, seed, walltime, spacing):
-    script = _script(settings, start, seed=seed, walltime=walltime, host_spacing=spacing)
+    script = _script(settings, start, seed=seed, walltime=walltime, host_spacing=dict.fromkeys(_KINDS, spacing))
     assert script.isascii()
     for line in script.removesuffix("\n").split("\n"):
         assert _EXPECTED.fullmatch(line), line
@@ -261,6 +267,26 @@ def test_the_host_displacement_is_that_of_the_frames(run_stage, settings, tmp_pa
     moved -= moved.mean(axis=1, keepdims=True)  # all iodides weigh the same
     expected = np.sqrt(np.mean(np.sum(moved**2, axis=2), axis=1)) / 4.4
     np.testing.assert_allclose(output.thermo["host_displacement"], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_anions_that_turn_are_no_melt(run_lammps, settings, tmp_path):
+    # At 1200 K the oxygens of phosphate move by an oxygen-oxygen distance within a few ps, the phosphorus does not.
+    kinds = ["Na", "P", "O"]
+    atoms = make_supercell(materials()["gamma-Na3PO4"], (2, 2, 2), 1)
+    potential = parse_potential(potentials()["pedone"]).lammps(kinds, len(atoms))
+    stage = settings(temperature=1200.0, duration=3.0, timestep=0.001, checkpoint_interval=3.0, mobile=["Na"])
+    script = lammps_script(stage, potential, kinds, seed=1, host_spacing={"P": 5.31, "O": 2.51})
+    watched = "group oxygen type 3\ncompute oxygen_msd oxygen msd com yes\n"
+    script = script.replace("fix integrate", f"{watched}fix integrate").replace(
+        "label", 'print "oxygen $(c_oxygen_msd[4])"\nlabel'
+    )
+    files = {**potential.files, "structure.data": data_file(atoms, kinds, potential.charges, "charge")}
+    output = run_lammps(script, files, tmp_path)
+    found = read_lammps_output(output)
+    assert found.complete
+    assert found.thermo["host_displacement"].max() < 0.3
+    moved = float(re.search(r"^oxygen (\S+)$", output, re.MULTILINE)[1])
+    assert np.sqrt(moved) / 2.51 > 0.3
 
 
 def test_a_run_that_the_timer_stops_ends_well_at_a_checkpoint(run_stage, settings, tmp_path):

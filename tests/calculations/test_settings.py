@@ -117,3 +117,17 @@ def test_settings_survive_the_database(settings):
 def test_inconsistent_starts_are_refused(start, told):
     with pytest.raises(ValidationError, match=told):
         Start(file="checkpoint.0.restart", **start)
+
+
+def test_a_held_body_has_no_pressure(settings):
+    for mode in ("RTC", "RTVC"):
+        with pytest.raises(ValueError, match=f"npt with {mode}: bodies that are held in place leave no pressure"):
+            settings(ensemble="npt", constraint={"mode": mode})
+    assert settings(ensemble="npt", constraint={"mode": "RC"}).constraint.mode == "RC"
+
+
+def test_langevin_dynamics_is_a_part_of_the_stage(settings):
+    assert settings().langevin_steps == 0
+    assert settings(langevin_duration=0.1).langevin_steps == 200
+    with pytest.raises(ValueError, match=r"langevin_duration is 0\.3 ps of a duration of 0\.2 ps"):
+        settings(langevin_duration=0.3)

@@ -155,6 +155,8 @@ def test_a_stored_point_with_a_list_keeps_its_hash():
 def test_the_label_reads_as_people_speak():
     assert points()[3].label == "alpha-AgI 3x3x3 · vashishta-rahman · 750 K · UC · seed 5"
     assert points(temperatures=[750.5])[0].label == "alpha-AgI 3x3x3 · vashishta-rahman · 750.5 K · UC · seed 5"
+    held = PointSpecification.model_validate({**points()[0].model_dump(), "constraint": "RC", "rotors": ["PS4"]})
+    assert held.label == "alpha-AgI 3x3x3 · vashishta-rahman · 600 K · RC PS4 · seed 5"
 
 
 @pytest.mark.parametrize("text", ["x\nshell rm", "$(ls)", "a;b", "", "a b", "x\n", "-x", "é"])

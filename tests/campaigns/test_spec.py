@@ -65,7 +65,7 @@ def test_a_campaign_is_read_with_times_in_ps(load):
     assert campaign.structure.material == "alpha-AgI"
     assert campaign.structure.supercell == (3, 3, 3)
     assert campaign.temperatures == (600.0, 750.0)
-    assert campaign.md.settings | {"production": 100.0, "timestep": 0.0005} == campaign.md.settings
+    assert campaign.md_settings | {"production": 100.0, "timestep": 0.0005} == campaign.md_settings
     assert [(request.name, request.parameters) for request in campaign.observables] == [
         ("diffusion", {}),
         ("friction", {"longest_lag": 3.0}),
@@ -82,11 +82,18 @@ def test_what_is_left_out_has_its_default(load):
     campaign = load(GOOD[: GOOD.index("seed:")])
     assert campaign.seed == 1
     assert campaign.md.protocol == "balanced"
-    assert campaign.md.settings == protocols("md")["balanced"]
+    assert campaign.md_settings == protocols("md")["balanced"]
     names = {request.name for request in campaign.observables}
     assert {"conductivity", "diffusion", "friction", "host_lattice"} <= names
     # α-AgI has neither polyanions nor, under a force field, electrons; the last is no routine.
     assert not names & {"dipoles", "tetrahedral_rotor", "rotor_angles", "reorientations", "density_profile"}
+
+
+def test_a_material_sets_the_timestep_that_a_file_leaves_out(load):
+    thiophosphate = changed("alpha-AgI", "alpha-Li3PS4")
+    assert load(thiophosphate).md_settings["timestep"] == 0.002
+    given = thiophosphate.replace("  protocol: balanced", "  protocol: balanced\n  timestep: 1 fs")
+    assert load(given).md_settings["timestep"] == 0.001
 
 
 def test_the_example_is_a_campaign_of_four_points_with_what_the_paper_prints():
@@ -146,10 +153,12 @@ REFUSED = [
     ("- 750", "-", 8, "temperatures: null is not valid"),
     ("- 750", "- 600.0", 8, "600.0 is given twice; remove one"),
     # constraints
-    ("[UC]", "[RC]", 9, "the constraint mode RC is not yet available; write UC"),
-    ("[UC]", "[UC, RTVC]", 9, "the constraint mode RTVC is not yet available; write UC"),
+    ("[UC]", "[RC]", 9, "alpha-AgI: the structure holds no polyanions, so there is nothing to constrain"),
+    ("[UC]", "[UC, RTVC]", 9, "alpha-AgI: the structure holds no polyanions"),
+    ("[UC]", "[UC, RTV]", 9, "unknown constraint mode 'RTV'; did you mean"),
+    ("[UC]", "[UC]\nrotors: [PS4]", 9, "rotors are named and nothing is constrained; write RC, RTC, RTVC"),
     ("[UC]", "[uc]", 9, "unknown constraint mode 'uc'; did you mean UC?"),
-    ("[UC]", "[none]", 9, "unknown constraint mode 'none'; write UC"),
+    ("[UC]", "[none]", 9, "unknown constraint mode 'none'; write RC or RTC or RTVC or UC"),
     # replicas and seed
     ("replicas: 5", "replicas: 0", 10, "replicas: 0 is not valid; write a whole number from 1 to 10000"),
     ("replicas: 5", "replicas: 10001", 10, "replicas: 10001 is not valid"),
@@ -238,8 +247,36 @@ def test_a_section_that_is_no_mapping_is_refused(load, section):
         load(text)
 
 
+PHOSPHATE = GOOD.replace("alpha-AgI", "gamma-Na3PO4").replace("[3, 3, 3]", "[2, 2, 2]")
+
+
+def test_the_polyanions_of_a_material_are_constrained(load):
+    campaign = load(PHOSPHATE.replace("[UC]", "[UC, RC, RTC, RTVC]\nrotors: [PO4]"))
+    assert campaign.constraints == ("UC", "RC", "RTC", "RTVC")
+    points = [point for point in expand(campaign) if (point.temperature, point.seed) == (600, 1)]
+    assert [point.held and (point.held.mode, point.held.rotors) for point in points] == [
+        None,
+        ("RC", ("PO4",)),
+        ("RTC", ("PO4",)),
+        ("RTVC", ("PO4",)),
+    ]
+    # What is not constrained does not depend on the choice of rotors, and without it all polyanions are constrained.
+    whole = {point.hash: point for point in expand(load(PHOSPHATE.replace("[UC]", "[UC, RC]")))}
+    assert points[0].hash in whole
+    assert points[1].hash not in whole
+    assert {point.held.rotors for point in whole.values() if point.held} == {()}
+
+
+def test_a_rotor_that_the_material_lacks_is_refused(load):
+    with pytest.raises(CampaignFileError) as error:
+        load(PHOSPHATE.replace("[UC]", "[RC]\nrotors: [PS4]"))
+    (problem,) = error.value.problems
+    assert problem.line == 10
+    assert problem.sentence == "gamma-Na3PO4: no polyanion PS4 in the structure; it holds PO4"
+
+
 def test_every_fault_of_a_file_is_told_once_and_in_order(load):
-    text = GOOD.replace("alpha-AgI", "beta-AgI").replace("750", "-750").replace("[UC]", "[RC]")
+    text = GOOD.replace("alpha-AgI", "beta-AgI").replace("750", "-750").replace("[UC]", "[RX]")
     with pytest.raises(CampaignFileError) as error:
         load(text.replace("3}", "x, fit_strt: 1}").replace("agi-friction", "a b"))
     assert [problem.line for problem in error.value.problems] == [1, 3, 8, 9, 17, 17]

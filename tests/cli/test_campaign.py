@@ -107,7 +107,7 @@ def test_results_of_several_temperatures_have_activation_energies(invoke, campai
     points = [
         PointResult(
             label=f"alpha-AgI · {temperature:g} K · seed 1",
-            specification={
+            specification={"constraint": "UC",
                 "material": "alpha-AgI", "potential": "vashishta-rahman", "temperature": temperature, "seed": 1
             },
             uuid=None, pk=None, state="finished", message="", curves={}, provenance={},

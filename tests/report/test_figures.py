@@ -72,9 +72,21 @@ def test_those_chosen_of_many_are_spread_over_all() -> None:
 
 
 def test_short_curve_keeps_every_point() -> None:
-    y = np.arange(600.0)
-    np.testing.assert_array_equal(y[thinned(y)], y)
-    assert len(np.arange(5000.0)[thinned(np.arange(5000.0))]) <= 602
+    x = np.arange(600.0)
+    np.testing.assert_array_equal(x[thinned(x, x, logarithmic=False)], x)
+    many = np.arange(5000.0)
+    assert len(many[thinned(many, many, logarithmic=False)]) <= 602
+
+
+def test_a_long_curve_keeps_its_extremes_and_on_a_logarithmic_axis_its_start() -> None:
+    x = np.arange(20_000.0)
+    y = np.random.default_rng(1).normal(size=len(x))
+    for logarithmic in (False, True):
+        kept = np.arange(len(x))[thinned(x, y, logarithmic=logarithmic)]
+        assert {0, y.argmin(), y.argmax(), len(x) - 1} <= set(kept)
+        assert len(kept) <= 602
+    # Each of the first points is a stretch of its own there: a curve does not begin at the seventh.
+    assert set(range(1, 50)) <= set(kept)
 
 
 def test_labels_have_units_and_formulae_as_papers_write_them() -> None:

@@ -5,6 +5,8 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 
+from aiida_superionic.analysis.periodic import minimum_image
+from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.engines.registration import code_version
 from aiida_superionic.workchains.md import MdWorkChain
 from aiida_superionic.workchains.transport import TransportWorkChain
@@ -46,6 +48,67 @@ def test_equilibration_and_production(lammps_code, given):
     np.testing.assert_array_equal(node.outputs.thermo.get_array("step"), np.arange(0, 1201, 20))
     assert node.outputs.checkpoint["step"] == 1200
     assert "trajectory" not in stages["equilibration"].outputs
+
+
+@pytest.mark.parametrize("mode", ["RC", "RTC", "RTVC"])
+def test_what_is_held_stays_held_from_a_hot_frame_on(lammps_code, given, mode):
+    constraint = Constraint(mode=mode, atoms=((16, 17), (18, 19, 20)))
+    _, node = run_get_node(MdWorkChain.get_builder_from_protocol(lammps_code, constraint=constraint, **given))
+    assert node.is_finished_ok, node.exit_message
+    stages = {link.link_label: link.node for link in node.base.links.get_outgoing(orm.WorkChainNode)}
+    assert set(stages) == {"equilibration", "constrained_equilibration", "production"}
+    hot = stages["equilibration"].outputs.structure
+    np.testing.assert_allclose(
+        stages["constrained_equilibration"].inputs.lammps.structure.get_ase().positions, hot.get_ase().positions
+    )
+    assert (
+        np.abs(
+            hot.get_ase().get_distances(0, [1, 2, 3]) - given["structure"].get_ase().get_distances(0, [1, 2, 3])
+        ).max()
+        > 0.05
+    )
+    nvt, nve = stages["constrained_equilibration"].outputs.thermo, node.outputs.thermo
+    energy = nvt.get_array("total_energy")
+    assert nve.get_array("total_energy")[0] == pytest.approx(energy[len(energy) // 2 :].mean(), rel=1e-11)
+    assert nve.get_array("total_energy").std() < 0.02
+    watched = {"RC": ["eckart_residual"], "RTC": ["eckart_residual", "centre_shift"], "RTVC": []}[mode]
+    for name in watched:
+        assert max(nvt.get_array(name).max(), nve.get_array(name).max()) < 1e-9
+
+
+def test_a_frame_of_an_equilibrated_run_is_held_as_it_is(lammps_code, given):
+    constraint = Constraint(mode="RTVC", atoms=((16, 17), (18, 19, 20)))
+    frame = given["structure"].get_ase()
+    frame.positions += np.random.default_rng(2).normal(scale=0.05, size=frame.positions.shape)
+    changed = {**given, "structure": orm.StructureData(ase=frame), "crystal": given["structure"]}
+    _, node = run_get_node(MdWorkChain.get_builder_from_protocol(lammps_code, constraint=constraint, **changed))
+    assert node.is_finished_ok, node.exit_message
+    assert {link.link_label for link in node.base.links.get_outgoing(orm.WorkChainNode)} == {
+        "constrained_equilibration",
+        "production",
+    }
+    held = [16, 17, 18, 19, 20]
+    last = node.outputs.structure.get_ase()
+    shift = minimum_image((last.positions - frame.positions)[held], last.cell.array)
+    np.testing.assert_allclose(shift, 0.0, atol=1e-12)
+
+
+def test_a_frame_of_other_atoms_is_refused(lammps_code, given):
+    crystal = given["structure"].get_ase()
+    crystal.symbols[0] = "I"
+    constraint = Constraint(mode="RTVC", atoms=((16, 17),))
+    builder = MdWorkChain.get_builder_from_protocol(
+        lammps_code, constraint=constraint, **given, crystal=orm.StructureData(ase=crystal)
+    )
+    _, node = run_get_node(builder)
+    assert node.exit_status == MdWorkChain.exit_codes.ERROR_CONSTRAINED_EQUILIBRATION_FAILED.status
+    assert "must list the same atoms" in node.exit_message
+
+
+def test_a_run_without_any_equilibration_is_refused(lammps_code, given):
+    builder = MdWorkChain.get_builder_from_protocol(lammps_code, **given, crystal=given["structure"])
+    with pytest.raises(ValueError, match="neither equilibration nor constrained_equilibration"):
+        run_get_node(builder)
 
 
 def test_a_molten_equilibration_is_told(lammps_code, given):

@@ -12,19 +12,24 @@ from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batche
 from aiida_superionic.units import BOLTZMANN, KINETIC_ENERGY
 
 
-def kinetic_temperature(trajectory: Trajectory) -> Array:
+def kinetic_temperature(trajectory: Trajectory, held: int = 0, *, conserves_momentum: bool = True) -> Array:
     """Return the temperature of each frame in K, shape (T,).
 
-    Σ m v² /((3N − 3) k_B), with velocities relative to the centre of mass of all atoms, whose three degrees of freedom
-    an unconstrained run conserves.
+    Σ m v² /((3N − 3 − held) k_B), with velocities relative to the centre of mass of all atoms, whose three degrees of
+    freedom are conserved. Where bodies are held in place and take up momentum, the velocities are taken as they are
+    and the three count.
     """
-    velocities = velocities_without_drift(trajectory).of(trajectory.ions)
-    masses = trajectory.masses[trajectory.ions]
-    twice_kinetic = np.empty(len(velocities))
-    for part in frame_batches(*velocities.shape[:2]):
-        v = velocities[part, :]
+    ions = trajectory.ions
+    masses = trajectory.masses[ions]
+    whole = velocities_without_drift(trajectory).of(ions) if conserves_momentum else None
+    freedom = 3 * len(masses) - 3 * conserves_momentum - held
+    if held < 0 or freedom < 1:
+        raise ParameterError(f"held is {held} of the {freedom + held} degrees of freedom")
+    twice_kinetic = np.empty(trajectory.n_frames)
+    for part in frame_batches(trajectory.n_frames, len(masses)):
+        v = trajectory.require("velocities")[part, ions] if whole is None else whole[part, :]
         twice_kinetic[part] = np.einsum("i,tix,tix->t", masses, v, v) * KINETIC_ENERGY
-    return twice_kinetic / ((3 * len(masses) - 3) * BOLTZMANN)
+    return np.asarray(twice_kinetic / (freedom * BOLTZMANN))
 
 
 def given_or_kinetic(trajectory: Trajectory, given: float | None) -> float:
@@ -45,23 +50,27 @@ def given_or_kinetic(trajectory: Trajectory, given: float | None) -> float:
 
 @observable(
     needs=("velocities",),
-    equation="T = ⟨Σ m v²⟩ / ((3N − 3) k_B)",
+    equation="T = ⟨Σ m v²⟩ / ((3N − 3 − held) k_B)",
     source="equipartition",
 )
-def temperature(trajectory: Trajectory) -> Result:
+def temperature(trajectory: Trajectory, *, held: int = 0, conserves_momentum: bool = True) -> Result:
     """Kinetic temperature of all atoms, the centre of mass at rest.
 
     Parameters
     ----------
     trajectory
         With velocities.
+    held
+        Degrees of freedom that the dynamics held fixed; a constrained point fills them in.
+    conserves_momentum
+        Whether the dynamics conserves the total momentum, as all does that holds no body in its place.
 
     Returns
     -------
     Result
         Scalar ``temperature`` in K.
     """
-    temperatures = kinetic_temperature(trajectory)
+    temperatures = kinetic_temperature(trajectory, held, conserves_momentum=conserves_momentum)
     estimate = block_statistics(
         lambda start, stop: {"temperature": temperatures[start:stop].mean()}, trajectory.n_frames
     )

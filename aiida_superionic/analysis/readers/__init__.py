@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from aiida_superionic.analysis.readers.part import Part
+from aiida_superionic.analysis.readers.part import Part, collect
 from aiida_superionic.analysis.trajectory import CENTRE, Array, Trajectory, TrajectoryError
 
 Field = Literal["velocities", "forces"]
+
+_Reader = Callable[[Path, Sequence[str] | None, Collection[Field]], Iterator[Part]]
+"""Yields the frames of a file in batches, and raises CutOffError after the last complete one if it is cut off."""
 
 FORMATS = {
     "lammps-binary": (".bin",),
@@ -38,9 +41,10 @@ def read_trajectory(
 ) -> Trajectory:
     """Read the parts of one run.
 
-    A LAMMPS binary dump of a gigabyte or more whose atoms are in order stays on disk, and is read where it is needed.
-    Other files are read whole: positions, velocities and forces of all frames must fit into memory, and through ASE
-    (extended XYZ, VASP) several times.
+    Files are read a few frames at a time. Positions, velocities and forces that memory is not to hold are put into a
+    temporary file in ``TMPDIR``, or in the working directory where that is not set, which takes 24 bytes for each
+    vector and goes with the trajectory. A LAMMPS binary dump of a gigabyte or more whose atoms are in order is read
+    where it lies.
 
     Parameters
     ----------
@@ -69,7 +73,8 @@ def read_trajectory(
     ------
     TrajectoryError
         If a file is missing, damaged, of unknown format, or not a part of the same run as the one before, if the last
-        one was cut off, if the frames are not evenly spaced, or if something that the format does not say is not given.
+        one was cut off, if the frames are not evenly spaced, if something that the format does not say is not given, or
+        if there is no room for a temporary file.
     """
     paths = [Path(file) for file in files]
     if not paths:
@@ -77,7 +82,7 @@ def read_trajectory(
     if md_timestep is None or not 0.0 < md_timestep < np.inf:
         raise TrajectoryError(f"the MD timestep is {md_timestep} where a positive time in ps is expected")
     read = _reader(format or _guess(paths[0]))
-    parts = [read(path, kinds, fields) for path in paths]
+    parts = [collect(path, read(path, kinds, fields), len(paths)) for path in paths]
     merged = _merge(parts)
     return Trajectory(
         species=merged.species,
@@ -99,11 +104,11 @@ def _guess(path: Path) -> str:
     raise TrajectoryError(f"the format of {path.name} is not told by its name; say which: {', '.join(FORMATS)}")
 
 
-def _reader(name: str) -> Callable[[Path, Sequence[str] | None, Collection[Field]], Part]:
+def _reader(name: str) -> _Reader:
     if name not in FORMATS:
         raise TrajectoryError(f"unknown trajectory format {name!r}; there are: {', '.join(FORMATS)}")
     module = import_module(f"{__name__}.{name.replace('-', '_')}")
-    reader: Callable[[Path, Sequence[str] | None, Collection[Field]], Part] = module.read
+    reader: _Reader = module.read
     return reader
 
 

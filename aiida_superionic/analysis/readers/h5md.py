@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aiida_superionic.analysis.readers.ase_frames import unwrapped
 from aiida_superionic.analysis.readers.part import Part
-from aiida_superionic.analysis.trajectory import Array, TrajectoryError
+from aiida_superionic.analysis.readers.unwrapping import Unwrapping
+from aiida_superionic.analysis.trajectory import Array, TrajectoryError, frame_batches
 
 _UNITS = {
     "position": {"Angstrom": 1.0, "angstrom": 1.0, "nm": 10.0},
@@ -20,7 +20,7 @@ _UNITS = {
 """What a dataset's attribute ``unit`` may be, and what its numbers are times to be in Å, ps and eV."""
 
 
-def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Part:
+def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Iterator[Part]:
     """Read the one group of particles of an H5MD file (version 1).
 
     Species are chemical symbols, atomic numbers, or the numbers 1, 2 ... of ``kinds`` where these are given. Positions
@@ -43,33 +43,40 @@ def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Pa
             groups = list(file["particles"].values())
             if len(groups) != 1:
                 raise ValueError(f"{len(groups)} groups of particles are there where one is expected")
-            return _part(path, groups[0], kinds, fields)
+            yield from _parts(path, groups[0], kinds, fields)
     except (OSError, KeyError, ValueError, TypeError) as error:
         if isinstance(error, TrajectoryError):
             raise
         raise TrajectoryError(f"{path} is no H5MD file or damaged: {error}") from error
 
 
-def _part(path: Path, group: Any, kinds: Sequence[str] | None, fields: Collection[str]) -> Part:
-    positions = _vectors(group, "position")
-    steps = _steps(group["position"], len(positions))
-    edges = _dataset(group["box/edges"])
+def _parts(path: Path, group: Any, kinds: Sequence[str] | None, fields: Collection[str]) -> Iterator[Part]:
+    n_frames, n_atoms = group["position/value"].shape[:2]
+    optional = {"velocities": "velocity", "forces": "force"}
+    names = [optional[field] for field in fields if optional[field] in group]
+    if any(len(group[name]["value"]) != n_frames for name in names):
+        raise ValueError("velocities or forces have not as many frames as positions")
+    species = _species(group, kinds)
+    steps = _steps(group["position"], n_frames)
+    cells = _cells(_dataset(group["box/edges"]), n_frames)
+    unwrapped = Unwrapping()
+    for part in frame_batches(n_frames, n_atoms):
+        positions = _vectors(group, "position", part)
+        if "image" in group:
+            images = np.asarray(group["image/value"][part], np.float64)
+            positions = positions + np.einsum("tnk,tkx->tnx", images, cells[part])
+        else:
+            positions = unwrapped(positions, cells[part])
+        velocities, forces = (_vectors(group, name, part) if name in names else None for name in optional.values())
+        yield Part(path, species, steps[part], cells[part], positions, velocities, forces)
+
+
+def _cells(edges: Any, n_frames: int) -> Array:
     cells = np.asarray(edges, np.float64) * _factor(edges, "position")
     # An edge vector has three lengths in an orthorhombic box.
     if cells.shape[-1] == 3 and cells.ndim in {1, 2} and cells.shape != (3, 3):
         cells = cells[..., np.newaxis] * np.eye(3)
-    cells = np.broadcast_to(cells, (len(positions), 3, 3)).copy()
-    if "image" in group:
-        images = np.asarray(group["image/value"], np.float64)
-        positions = positions + np.einsum("tnk,tkx->tnx", images, cells)
-    else:
-        positions = unwrapped(positions, cells)
-    velocities = _vectors(group, "velocity") if "velocities" in fields and "velocity" in group else None
-    forces = _vectors(group, "force") if "forces" in fields and "force" in group else None
-    for field in (velocities, forces):
-        if field is not None and len(field) != len(positions):
-            raise ValueError("velocities or forces have not as many frames as positions")
-    return Part(path, _species(group, kinds), steps, cells, positions, velocities, forces)
+    return np.broadcast_to(cells, (n_frames, 3, 3))
 
 
 def _dataset(element: Any) -> Any:
@@ -77,8 +84,9 @@ def _dataset(element: Any) -> Any:
     return element["value"] if hasattr(element, "keys") else element
 
 
-def _vectors(group: Any, name: str) -> Array:
-    values = np.asarray(group[name]["value"], np.float64) * _factor(group[name]["value"], name)
+def _vectors(group: Any, name: str, frames: slice) -> Array:
+    dataset = group[name]["value"]
+    values = np.asarray(dataset[frames], np.float64) * _factor(dataset, name)
     if not np.isfinite(values).all():
         raise ValueError(f"a {name} is not a finite number")
     return values

@@ -1,8 +1,8 @@
 """LAMMPS binary dumps (``dump custom ... file.bin``), as LAMMPS has written them since 2020.
 
 A frame is a header and one chunk of doubles per MPI rank. As a rule the frames of a file are laid out alike, and then
-their numbers are a strided view of the mapped file: no frame but the first is parsed. A large file of that kind is
-looked through once and stays on disk.
+their numbers are a strided view of the mapped file: no frame but the first is parsed. A large file of that kind whose
+atoms are in order is looked through once and stays on disk.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 from aiida_superionic.analysis.readers.lammps_columns import (
     FIELDS,
     POSITIONS,
-    assemble,
+    Assembly,
     box,
     check_units,
     wanted_columns,
 )
-from aiida_superionic.analysis.readers.part import Part
+from aiida_superionic.analysis.readers.part import CutOffError, Part
 from aiida_superionic.analysis.readers.stored import StoredVectors
 from aiida_superionic.analysis.trajectory import Array, TrajectoryError
 
 _MAGIC = b"DUMPCUSTOM"
 _START = (-len(_MAGIC), _MAGIC, 1, 2)  # the last two: byte order and revision
 _STORED_FROM = 2**30
-"""Size in bytes from which a file is not read into memory."""
+"""Size in bytes from which a file is read where it lies, if it can be."""
 
 _FIRST_BYTES = 2**27
 """Size in bytes that the first frame of a file that stays on disk has at most."""
@@ -38,10 +38,6 @@ _FIRST_BYTES = 2**27
 _BATCH_BYTES = 32 * 2**20
 
 _N_BOX = {0: 6, 1: 9, 2: 12}  # bounds; bounds and tilts; three vectors and the origin
-
-
-class _CutOffError(Exception):
-    """The file ends inside a frame."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +61,17 @@ class _Layout:
             start = offset + length
         return fixed
 
+    @property
+    def n_atoms(self) -> int:
+        """The atoms of a frame."""
+        return sum(count for _, count in self.chunks) // len(self.names)
+
+    def batches(self, n_frames: int) -> Iterator[slice]:
+        """Yield runs of frames that are read at once."""
+        size = max(1, _BATCH_BYTES // self.size)
+        for start in range(0, n_frames, size):
+            yield slice(start, min(start + size, n_frames))
+
     def numbers(self, frames: NDArray[np.uint8], offset: int, count: int, kind: str = "f8") -> Array:
         """View ``count`` numbers at an offset of each frame; frames has shape (T, size)."""
         return frames[:, offset : offset + 8 * count].view(self.order + kind)
@@ -78,46 +85,48 @@ class _Layout:
         return chunks[0] if len(chunks) == 1 else np.concatenate(chunks, axis=1)
 
 
-def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Part:
-    """Read one LAMMPS binary dump; a frame that is cut off at its end is left out and told.
+def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Iterator[Part]:
+    """Read one LAMMPS binary dump.
 
     Raises
     ------
     TrajectoryError
         If the file is missing, no such dump, or damaged.
+    CutOffError
+        After the last complete frame, if the file ends inside the next.
     """
     try:
-        if path.stat().st_size >= _STORED_FROM and (stored := _stored(path, kinds, fields)) is not None:
-            return stored
-        content = np.asarray(np.memmap(path, np.uint8, mode="r")) if path.stat().st_size else np.zeros(0, np.uint8)
+        size = path.stat().st_size
+        if size >= _STORED_FROM and (stored := _stored(path, kinds, fields)) is not None:
+            yield stored
+            return
+        content = np.asarray(np.memmap(path, np.uint8, mode="r")) if size else np.zeros(0, np.uint8)
     except OSError as error:
         raise TrajectoryError(f"{path} cannot be read: {error.strerror}") from error
-    steps, cells, data = [], [], []
-    names: tuple[str, ...] = ()
-    damage = ""
+    first: _Layout | None = None
     n_frames = 0
     try:
         for layout, frames in _blocks(content):
-            if not names:
-                names = layout.names
-                wanted_columns(path, names, fields)
+            if first is None:
+                first = layout
+                wanted_columns(path, layout.names, fields)
                 check_units(path, layout.units)
-            data.append(layout.rows(frames))
-            if layout.names != names or data[-1].shape[1:] != data[0].shape[1:]:
+                assembly = Assembly(path, kinds, layout.names, fields)
+            if (layout.names, layout.n_atoms) != (first.names, first.n_atoms):
                 raise ValueError("the atoms or columns are not those of the first frame")
-            steps.append(layout.numbers(frames, layout.varying[0][0], 1, "i8")[:, 0].astype(np.int64))
-            cells.append(_cells(layout.numbers(frames, layout.varying[1][0], layout.n_box)))
+            for batch in layout.batches(len(frames)):
+                yield _part(assembly, layout, frames[batch])
             n_frames += len(frames)
-    except _CutOffError:
-        damage = f"{path} is cut off inside frame {n_frames}"
     except ValueError as error:
+        if isinstance(error, TrajectoryError):
+            raise
         raise TrajectoryError(f"{path}, frame {n_frames}: {error}") from error
-    if not data:
-        return Part.empty(path, damage or f"{path} holds no frame")
-    whole = data[0] if len(data) == 1 else np.concatenate(data)
-    return assemble(
-        path, kinds, np.concatenate(steps), np.concatenate(cells), names, whole, fields=fields, damage=damage
-    )
+
+
+def _part(assembly: Assembly, layout: _Layout, frames: NDArray[np.uint8]) -> Part:
+    steps = layout.numbers(frames, layout.varying[0][0], 1, "i8")[:, 0].astype(np.int64)
+    cells = _cells(layout.numbers(frames, layout.varying[1][0], layout.n_box))
+    return assembly.part(steps, cells, layout.rows(frames))
 
 
 def _stored(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Part | None:
@@ -127,35 +136,28 @@ def _stored(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) ->
     """
     try:
         layout = _parse(np.fromfile(path, np.uint8, count=_FIRST_BYTES))
-    except (ValueError, _CutOffError):
+    except (ValueError, CutOffError):
         return None
     names = layout.names
     wanted_columns(path, names, fields)
     check_units(path, layout.units)
     n_frames, rest = divmod(path.stat().st_size, layout.size)
+    assembly = Assembly(path, kinds, names, fields)
     first: NDArray[np.uint8] | None = None
-    species: tuple[str, ...] = ()
-    all_steps, all_cells = [], []
     ids = None
-    per_batch = max(1, _BATCH_BYTES // layout.size)
-    for start in range(0, n_frames, per_batch):
-        count = min(per_batch, n_frames - start) * layout.size
-        frames = np.fromfile(path, np.uint8, count=count, offset=start * layout.size).reshape(-1, layout.size)
+    parts = []
+    for batch in layout.batches(n_frames):
+        count = (batch.stop - batch.start) * layout.size
+        frames = np.fromfile(path, np.uint8, count=count, offset=batch.start * layout.size).reshape(-1, layout.size)
         first = frames[0].copy() if first is None else first
-        data = layout.rows(frames)
-        numbers = data[..., names.index("id")]
+        numbers = layout.rows(frames)[..., names.index("id")]
         ids = numbers[0].copy() if ids is None else ids
         alike = all(np.all(frames[:, part] == first[part]) for part in layout.fixed)
         if not alike or not np.all(numbers == ids) or np.any(np.diff(ids) <= 0.0):
             return None
-        steps = layout.numbers(frames, layout.varying[0][0], 1, "i8")[:, 0].astype(np.int64)
-        cells = _cells(layout.numbers(frames, layout.varying[1][0], layout.n_box))
-        found = assemble(path, kinds, steps, cells, names, data, fields=fields, damage="").species
-        if species and found != species:
-            return None
-        species = found
-        all_steps.append(steps)
-        all_cells.append(cells)
+        part = _part(assembly, layout, frames)
+        parts.append((part.steps, part.cell))
+    steps, cells = zip(*parts, strict=True)
 
     def vectors(components: tuple[str, ...]) -> StoredVectors:
         return StoredVectors(
@@ -174,9 +176,9 @@ def _stored(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) ->
     }
     return Part(
         path,
-        species,
-        np.concatenate(all_steps),
-        np.concatenate(all_cells),
+        part.species,
+        np.concatenate(steps),
+        np.concatenate(cells),
         vectors(POSITIONS),
         **optional,
         damage=f"{path} is cut off inside frame {n_frames}" if rest else "",
@@ -208,7 +210,7 @@ def _parse(content: NDArray[np.uint8]) -> _Layout:
     ------
     ValueError
         If this is no frame of a LAMMPS binary dump.
-    _CutOffError
+    CutOffError
         If the bytes end inside the frame.
     """
     position = 0
@@ -216,7 +218,7 @@ def _parse(content: NDArray[np.uint8]) -> _Layout:
     def take(length: int) -> bytes:
         nonlocal position
         if position + length > len(content):
-            raise _CutOffError
+            raise CutOffError
         position += length
         return content[position - length : position].tobytes()
 

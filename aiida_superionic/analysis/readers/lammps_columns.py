@@ -63,68 +63,90 @@ def box(low: Array, high: Array, tilt: Array) -> Array:
     return cell
 
 
-def assemble(
-    path: Path,
-    kinds: Sequence[str] | None,
-    steps: NDArray[np.int64],
-    cell: Array,
-    names: Sequence[str],
-    data: Array,
-    *,
-    fields: Collection[str],
-    damage: str,
-) -> Part:
-    """Return the part that columns of numbers make, its atoms sorted by id.
+class Assembly:
+    """Makes parts of the columns of numbers of one dump, their atoms sorted by id.
 
     Parameters
     ----------
-    path, steps, cell, damage
-        As in :class:`Part`.
+    path
+        The file.
     kinds
         Species of the LAMMPS types 1, 2 ...
     names
         Names of the columns, shape (C,).
-    data
-        Their values, shape (T, N, C).
     fields
         Which of velocities and forces to take, where there are columns for them.
 
     Raises
     ------
     TrajectoryError
-        If the atoms or their types change between frames, a type has no species, or a number is not finite.
+        If the types have no species.
     """
-    if kinds is None:
-        raise TrajectoryError(f"{path} numbers its species; say which they are, in the order of the LAMMPS types")
-    ids = data[..., names.index("id")]
-    if not np.all(ids[:, 1:] > ids[:, :-1]):
-        data = np.take_along_axis(data, np.argsort(ids, axis=1)[..., np.newaxis], axis=1)
-        ids = data[..., names.index("id")]
-        twice = np.flatnonzero(~np.all(ids[:, 1:] > ids[:, :-1], axis=1))
-        if len(twice):
-            raise TrajectoryError(f"{path}, MD step {steps[twice[0]]}: an atom is there twice")
-    for name in ("id", "type"):
-        column = data[..., names.index(name)]
-        changed = np.flatnonzero(np.any(column != column[:1], axis=1))
-        if len(changed):
-            raise TrajectoryError(
-                f"{path}, MD step {steps[changed[0]]}: the atoms' {name}s differ from the first frame's"
-            )
-    types = data[:1, :, names.index("type")].astype(int).ravel()
-    unknown = sorted({int(i) for i in types} - set(range(1, len(kinds) + 1)))
-    if unknown:
-        raise TrajectoryError(f"{path} has atoms of type {unknown[0]} where {len(kinds)} species are named")
 
-    def vectors(components: tuple[str, ...]) -> Array:
-        result = np.ascontiguousarray(data[..., [names.index(name) for name in components]], dtype=np.float64)
+    def __init__(self, path: Path, kinds: Sequence[str] | None, names: Sequence[str], fields: Collection[str]) -> None:
+        if kinds is None:
+            raise TrajectoryError(f"{path} numbers its species; say which they are, in the order of the LAMMPS types")
+        self._path = path
+        self._kinds = kinds
+        self._names = names
+        self._fields = {
+            field: components
+            for field, components in FIELDS.items()
+            if field in fields and set(components) <= set(names)
+        }
+        self._first: dict[str, Array] = {}  # ids and types of the first frame
+
+    def part(self, steps: NDArray[np.int64], cell: Array, data: Array) -> Part:
+        """Return the part that the next frames make.
+
+        Parameters
+        ----------
+        steps, cell
+            As in :class:`Part`.
+        data
+            Values of the columns, shape (T, N, C).
+
+        Raises
+        ------
+        TrajectoryError
+            If the atoms or their types are not those of the first frame, a type has no species, or a number is not
+            finite.
+        """
+        ids = data[..., self._names.index("id")]
+        if not np.all(ids[:, 1:] > ids[:, :-1]):
+            data = np.take_along_axis(data, np.argsort(ids, axis=1)[..., np.newaxis], axis=1)
+            ids = data[..., self._names.index("id")]
+            twice = np.flatnonzero(~np.all(ids[:, 1:] > ids[:, :-1], axis=1))
+            if len(twice):
+                raise TrajectoryError(f"{self._path}, MD step {steps[twice[0]]}: an atom is there twice")
+        for name in ("id", "type"):
+            column = data[..., self._names.index(name)]
+            changed = np.flatnonzero(np.any(column != self._first.setdefault(name, column[0].copy()), axis=1))
+            if len(changed):
+                raise TrajectoryError(
+                    f"{self._path}, MD step {steps[changed[0]]}: the atoms' {name}s differ from the first frame's"
+                )
+        positions = self._vectors(steps, data, POSITIONS)
+        optional = {field: self._vectors(steps, data, components) for field, components in self._fields.items()}
+        return Part(
+            self._path, self._species(), steps, cell, positions, optional.get("velocities"), optional.get("forces")
+        )
+
+    def _species(self) -> tuple[str, ...]:
+        types = self._first["type"].astype(int)
+        unknown = sorted({int(i) for i in types} - set(range(1, len(self._kinds) + 1)))
+        if unknown:
+            raise TrajectoryError(
+                f"{self._path} has atoms of type {unknown[0]} where {len(self._kinds)} species are named"
+            )
+        return tuple(self._kinds[i - 1] for i in types)
+
+    def _vectors(self, steps: NDArray[np.int64], data: Array, components: tuple[str, ...]) -> Array:
+        columns = [self._names.index(name) for name in components]
+        result = np.ascontiguousarray(data[..., columns], dtype=np.float64)
         bad = np.flatnonzero(~np.isfinite(result).all(axis=(1, 2)))
         if len(bad):
-            raise TrajectoryError(f"{path}, MD step {steps[bad[0]]}: {' '.join(components)} are not finite numbers")
+            raise TrajectoryError(
+                f"{self._path}, MD step {steps[bad[0]]}: {' '.join(components)} are not finite numbers"
+            )
         return result
-
-    optional = {
-        field: vectors(components) if field in fields and set(components) <= set(names) else None
-        for field, components in FIELDS.items()
-    }
-    species = tuple(kinds[i - 1] for i in types)
-    return Part(path, species, steps, cell, vectors(POSITIONS), **optional, damage=damage)

@@ -7,64 +7,61 @@ from pathlib import Path
 
 import numpy as np
 
-from aiida_superionic.analysis.readers.lammps_columns import assemble, box, check_units, wanted_columns
-from aiida_superionic.analysis.readers.part import Part
+from aiida_superionic.analysis.readers.lammps_columns import Assembly, box, check_units, wanted_columns
+from aiida_superionic.analysis.readers.part import CutOffError, Part, batched
 from aiida_superionic.analysis.trajectory import Array, TrajectoryError
 
+_Frame = tuple[int, Array, list[str], Array]
+"""Step, cell, names of the columns and their numbers."""
 
-class _CutOffError(Exception):
-    """The file ends inside a frame."""
 
-
-def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Part:
-    """Read one LAMMPS text dump; a frame that is cut off at its end is left out and told.
+def read(path: Path, kinds: Sequence[str] | None, fields: Collection[str]) -> Iterator[Part]:
+    """Read one LAMMPS text dump.
 
     Raises
     ------
     TrajectoryError
         If the file is missing, no such dump, or damaged.
+    CutOffError
+        After the last complete frame, if the file ends inside the next.
     """
-    steps: list[int] = []
-    cells: list[Array] = []
-    data: list[Array] = []
-    names: list[str] = []
-    damage = ""
+    assembly = None
+    for batch in batched(_frames(path, fields), lambda frame: len(frame[3])):
+        steps, cells, names, data = zip(*batch, strict=True)
+        assembly = assembly or Assembly(path, kinds, names[0], fields)
+        yield assembly.part(np.array(steps, np.int64), np.array(cells), np.array(data))
+
+
+def _frames(path: Path, fields: Collection[str]) -> Iterator[_Frame]:
+    first: _Frame | None = None
+    n_frames = 0
     try:
         with path.open("rb") as file:
             lines = _complete_lines(file)
             while (frame := _frame(path, lines, fields)) is not None:
-                step, cell, columns, rows = frame
-                if data and (columns != names or rows.shape != data[0].shape):
+                first = first or frame
+                if frame[2] != first[2] or frame[3].shape != first[3].shape:
                     raise ValueError("the atoms or columns are not those of the first frame")
-                names = columns
-                steps.append(step)
-                cells.append(cell)
-                data.append(rows)
+                yield frame
+                n_frames += 1
     except OSError as error:
         raise TrajectoryError(f"{path} cannot be read: {error.strerror}") from error
-    except _CutOffError:
-        damage = f"{path} is cut off inside frame {len(steps)}"
     except ValueError as error:
         if isinstance(error, TrajectoryError):
             raise
-        raise TrajectoryError(f"{path}, frame {len(steps)}: {error}") from error
-    if not data:
-        return Part.empty(path, damage or f"{path} holds no frame")
-    return assemble(
-        path, kinds, np.array(steps, np.int64), np.array(cells), names, np.array(data), fields=fields, damage=damage
-    )
+        raise TrajectoryError(f"{path}, frame {n_frames}: {error}") from error
 
 
 def _complete_lines(file: Iterator[bytes]) -> Iterator[bytes]:
     """Yield lines; one without its newline was cut off."""
     for line in file:
         if not line.endswith(b"\n"):
-            raise _CutOffError
+            raise CutOffError
         yield line
 
 
-def _frame(path: Path, lines: Iterator[bytes], fields: Collection[str]) -> tuple[int, Array, list[str], Array] | None:
-    """Return step, cell, columns and numbers of the next frame, None at the end of the file."""
+def _frame(path: Path, lines: Iterator[bytes], fields: Collection[str]) -> _Frame | None:
+    """Return the next frame, None at the end of the file."""
     header = next(lines, None)
     if header is None:
         return None
@@ -72,7 +69,7 @@ def _frame(path: Path, lines: Iterator[bytes], fields: Collection[str]) -> tuple
     def following() -> bytes:
         line = next(lines, None)
         if line is None:
-            raise _CutOffError
+            raise CutOffError
         return line
 
     step = n_atoms = None

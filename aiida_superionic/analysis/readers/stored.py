@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,13 @@ _SLAB_BYTES = 256 * 2**20
 goes through the atoms a few at a time; slabs spare it from reading a few bytes at each of many places of a disk."""
 
 
+class Source(Protocol):
+    """What numbers are read from: a path, or a file without one."""
+
+    def open(self, mode: Any, buffering: int) -> IO[bytes]:
+        """Return the file, opened."""
+
+
 @dataclass(frozen=True, eq=False)
 class StoredVectors:
     """A field of shape (T, N, 3) whose numbers are rows of doubles at known places of some files.
@@ -27,7 +33,7 @@ class StoredVectors:
 
     Parameters
     ----------
-    paths
+    sources
         The files.
     files
         Number of the file of each frame, shape (T,).
@@ -40,10 +46,10 @@ class StoredVectors:
     columns
         The three of them that are x, y and z.
     order
-        Of the bytes, ``<`` or ``>``.
+        Of the bytes, ``<``, ``>`` or, for this machine's, ``=``.
     """
 
-    paths: tuple[Path, ...]
+    sources: tuple[Source, ...]
     files: NDArray[np.intp]
     offsets: NDArray[np.int64]
     chunks: tuple[tuple[int, int], ...]
@@ -89,24 +95,20 @@ class StoredVectors:
             result = result[:, 0]
         return result[(..., *key[2:])] if len(key) > 2 else result
 
+    @property
+    def layout(self) -> tuple[object, ...]:
+        """What the frames of all files have in common."""
+        return (self.chunks, self.n_columns, self.columns, self.order)
+
     @classmethod
     def join(cls, parts: Sequence[StoredVectors]) -> StoredVectors:
-        """Return all frames of several fields whose rows are alike.
-
-        Raises
-        ------
-        TrajectoryError
-            If they are not.
-        """
-        first = parts[0]
-        for part in parts[1:]:
-            if any(getattr(part, name) != getattr(first, name) for name in ("chunks", "n_columns", "columns", "order")):
-                raise TrajectoryError(f"{part.paths[0]} and {first.paths[0]} are not laid out alike")
-        starts = np.cumsum([0, *(len(part.paths) for part in parts)])
+        """Return all frames of several fields of the same layout."""
+        sources = list(dict.fromkeys(source for part in parts for source in part.sources))
+        numbers = [np.array([sources.index(source) for source in part.sources], np.intp) for part in parts]
         return replace(
-            first,
-            paths=tuple(path for part in parts for path in part.paths),
-            files=np.concatenate([part.files + start for part, start in zip(parts, starts, strict=False)]),
+            parts[0],
+            sources=tuple(sources),
+            files=np.concatenate([number[part.files] for number, part in zip(numbers, parts, strict=True)]),
             offsets=np.concatenate([part.offsets for part in parts]),
             _slab={},
         )
@@ -132,7 +134,7 @@ class StoredVectors:
         result = np.empty((len(frames), stop - start, 3))
         with ExitStack() as stack:
             try:
-                files = [stack.enter_context(path.open("rb", buffering=0)) for path in self.paths]
+                files = [stack.enter_context(source.open("rb", buffering=0)) for source in self.sources]
             except OSError as error:
                 raise TrajectoryError(f"{error.filename} cannot be read: {error.strerror}") from error
             for place, first, last in self._pieces(start, stop):

@@ -9,7 +9,7 @@ import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_superionic.analysis.readers import read_trajectory
-from aiida_superionic.analysis.readers.ase_frames import unwrapped
+from aiida_superionic.analysis.readers.unwrapping import Unwrapping
 from aiida_superionic.analysis.trajectory import TrajectoryError
 
 SPECIES = ("Ag", "I", "Ag", "I", "I")
@@ -111,7 +111,7 @@ def test_unwrapping_finds_the_walk_of_wrapped_positions(run):
     fractional = run[0] @ np.linalg.inv(CELL)
     wrapped = (fractional - np.floor(fractional)) @ CELL
     assert np.abs(np.diff(wrapped, axis=0)).max() > 3.0
-    found = unwrapped(wrapped, np.broadcast_to(CELL, (80, 3, 3)))
+    found = Unwrapping()(wrapped, np.broadcast_to(CELL, (80, 3, 3)))
     np.testing.assert_allclose(found - found[0], run[0] - run[0][0], atol=1e-10)
     np.testing.assert_allclose(found[0], wrapped[0], atol=1e-12)
 

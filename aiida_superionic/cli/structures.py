@@ -1,0 +1,130 @@
+"""``structures``: the reference crystals, and files of their supercells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from aiida_superionic.cli.errors import UserError, tells_user_errors
+from aiida_superionic.cli.root import cmd_root
+
+if TYPE_CHECKING:
+    from aiida_superionic.structures import Material
+
+NAME = click.argument("name", metavar="NAME")
+
+
+@cmd_root.group("structures")
+def cmd_structures() -> None:
+    """Look at the reference crystals and write supercells of them."""
+
+
+@cmd_structures.command("list")
+@tells_user_errors
+def cmd_list() -> None:
+    """Show the reference crystals."""
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from aiida_superionic.structures import materials
+
+    fixed = [Column(header, no_wrap=True) for header in ("name", "formula", "group", "mobile")]
+    table = Table(*fixed, Column("source", overflow="fold"), box=None)
+    for name, material in materials().items():
+        table.add_row(name, material.formula, material.symbol, ", ".join(material.mobile), material.source)
+    Console().print(table)
+
+
+@cmd_structures.command("show")
+@NAME
+@tells_user_errors
+def cmd_show(name: str) -> None:
+    """Show the cell, sites, ions and source of the reference crystal NAME."""
+    from ase.geometry import cell_to_cellpar
+    from rich.console import Console
+    from rich.table import Table
+
+    from aiida_superionic.structures import molecules
+
+    material = _material(name)
+    console = Console()
+    lengths = cell_to_cellpar(material.cell)
+    facts = Table(show_header=False, box=None)
+    facts.add_row("formula", f"{material.formula}: {material.description}")
+    facts.add_row("space group", f"{material.symbol} ({material.space_group})")
+    facts.add_row("cell", "{:g} {:g} {:g} Å, {:g} {:g} {:g}°".format(*lengths.round(5)))
+    facts.add_row("ions", ", ".join(f"{ion} {charge:+d}" for ion, charge in material.formal_charges.items()))
+    rigid = [ion for ion in material.formal_charges if ion in molecules()]
+    facts.add_row("polyanions in any orientation", ", ".join(rigid) or "none")
+    facts.add_row("mobile", ", ".join(material.mobile))
+    facts.add_row("source", material.source)
+    if material.md:
+        facts.add_row("MD", ", ".join(f"{key} {1000 * value:g} fs" for key, value in material.md.items()))
+    if study := material.study:
+        size = "x".join(str(repeat) for repeat in study.supercell)
+        temperatures = ", ".join(f"{temperature:g}" for temperature in study.temperatures)
+        facts.add_row(
+            "study",
+            f"{size}, {temperatures} K, {1000 * study.timestep:g} fs,"
+            f" {study.equilibration:g} + {study.production:g} ps: {study.source}",
+        )
+    console.print(facts)
+    sites = Table("species", "x y z", "positions", "filled per cell", "minimum distance / Å", box=None)
+    for site in material.sites:
+        positions = material.positions(site)
+        sites.add_row(
+            site.species,
+            "{:.4f} {:.4f} {:.4f}".format(*positions[0]),
+            str(len(positions)),
+            f"{len(positions) if site.per_cell is None else site.per_cell:g}",
+            f"{site.minimum_distance:g}" if site.minimum_distance else "-",
+        )
+    console.print(sites)
+
+
+@cmd_structures.command("make")
+@NAME
+@click.option(
+    "--supercell", type=int, nargs=3, default=(1, 1, 1), show_default=True, help="Repeats along each cell vector."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the draw of disorder.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The file to write; its suffix gives the format: cif, xyz, vasp and others that ASE writes.",
+)
+@tells_user_errors
+def cmd_make(name: str, supercell: tuple[int, int, int], seed: int, output: Path) -> None:
+    """Write a supercell of the reference crystal NAME."""
+    from ase.io import write
+    from ase.io.formats import UnknownFileTypeError, filetype, ioformats
+
+    from aiida_superionic.structures.supercell import make_supercell
+
+    material = _material(name)
+    suffix = output.suffix.removeprefix(".")
+    try:
+        writable = ioformats[filetype(str(output), read=False)].can_write
+    except (UnknownFileTypeError, KeyError):
+        writable = False
+    if not writable:
+        raise UserError(f"{output} has no suffix of a format that can be written; write .cif, .xyz or .vasp")
+    atoms = make_supercell(material, supercell, seed)
+    try:
+        write(str(output), atoms, format="extxyz" if suffix == "xyz" else None)
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error.strerror}") from None
+    click.echo(f"{len(atoms)} atoms, {atoms.get_chemical_formula()}: {output}")
+
+
+def _material(name: str) -> Material:
+    from aiida_superionic.campaigns.wording import unknown
+    from aiida_superionic.structures import materials
+
+    if name not in materials():
+        raise UserError(unknown("material", name, materials()))
+    return materials()[name]

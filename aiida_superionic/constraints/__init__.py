@@ -1,0 +1,1 @@
+"""Motions of polyanions held fixed in molecular dynamics: rotation, translation, vibration."""

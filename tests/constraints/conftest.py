@@ -1,0 +1,93 @@
+"""Runs of the crystal of polyanions."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import rotor_crystal
+
+from aiida_superionic.analysis.readers import read_trajectory
+from aiida_superionic.analysis.trajectory import Trajectory
+from aiida_superionic.calculations.lammps_script import START_FILE, lammps_script, trajectory_file
+from aiida_superionic.calculations.settings import MdSettings
+from aiida_superionic.constraints.eckart import EckartFrame
+from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output
+
+
+@dataclass
+class Run:
+    output: LammpsOutput
+    folder: Path
+    frames: list[EckartFrame]
+    start: object
+    timestep: float
+
+    def trajectory(self, *before) -> Trajectory:
+        files = [run.folder / trajectory_file(run.start) for run in (*before, self)]
+        return read_trajectory(files, kinds=rotor_crystal.KINDS, md_timestep=self.timestep, mobile=rotor_crystal.MOBILE)
+
+
+@pytest.fixture
+def stage():
+    """Return a maker of settings: 1 ps at 400 K, the second half of it microcanonical, unless said otherwise."""
+
+    def make(mode=None, **changes):
+        given = {
+            "ensemble": "nve",
+            "temperature": 400.0,
+            "duration": 1.0,
+            "langevin_duration": 0.5,
+            "timestep": 0.0005,
+            "thermo_interval": 0.05,
+            "checkpoint_interval": 0.25,
+            "mobile": rotor_crystal.MOBILE,
+            "host_displacement_limit": 100.0,
+            "constraint": mode and {"mode": mode},
+            **changes,
+        }
+        return MdSettings.model_validate(given)
+
+    return make
+
+
+@pytest.fixture
+def run_rotors(lammps_executable, tmp_path):
+    """Return a function that runs a stage of the crystal and reads what it left."""
+
+    def run(name, settings, *, parent=None, start=None, until=None, ranks=None, wrap=False, failing=False, **crystal):
+        atoms, units = rotor_crystal.crystal(**crystal)
+        field = rotor_crystal.potential(atoms, units)
+        if wrap:
+            atoms.wrap()
+        constraint = rotor_crystal.lammps_constraint(atoms, settings)
+        kinds = rotor_crystal.KINDS
+        spacing = dict.fromkeys(kinds, rotor_crystal.SPACING)
+        script = lammps_script(
+            settings, field, kinds, seed=11, host_spacing=spacing, constraint=constraint, start=start
+        )
+        if until is not None:
+            script = script[: script.index(until) + len(until)] + "\n"
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "input.in").write_text(script)
+        (folder / "structure.data").write_text(rotor_crystal.data_file(atoms, field, constraint))
+        if start is not None:
+            shutil.copy(parent.folder / start.file, folder / START_FILE)
+        mpirun = [str(Path(lammps_executable).parent / "mpirun"), "-np", str(ranks)] if ranks else []
+        result = subprocess.run(
+            [*mpirun, lammps_executable, "-in", "input.in"],
+            cwd=folder,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        assert (result.returncode != 0) == failing, result.stdout[-2000:]
+        frames = list(constraint.frames) if constraint else []
+        return Run(read_lammps_output(result.stdout), folder, frames, start, settings.timestep)
+
+    return run

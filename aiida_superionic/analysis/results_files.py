@@ -13,9 +13,10 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 import aiida_superionic
 from aiida_superionic.analysis.results import Curve, Result, Scalar, Surface
@@ -25,7 +26,7 @@ RESULTS_FILE = "results.json"
 CURVES_FILE = "curves.npz"
 FILES_FOLDER = "files"
 
-_T = TypeVar("_T", str, np.ndarray)
+_T = TypeVar("_T", str, NDArray[Any])
 
 
 def write_results(
@@ -78,7 +79,7 @@ def write_results(
         (folder / FILES_FOLDER).mkdir(exist_ok=True)
     for name, content in files.items():
         _write_text(folder / FILES_FOLDER / name, content)
-    _write_whole(folder / CURVES_FILE, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+    _write_whole(folder / CURVES_FILE, lambda file: np.savez_compressed(file, **dict[str, Any](arrays)))
     _write_text(folder / RESULTS_FILE, text)
 
 

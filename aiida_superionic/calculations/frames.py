@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
+from numpy.typing import NDArray
 
 _OF_ALL_FRAMES = "ions"
 """The one array that has no axis of frames."""
@@ -39,7 +42,7 @@ def join_frames(frames: orm.Dict, **attempts: orm.ArrayData) -> orm.ArrayData:
     return joined
 
 
-def make_trajectory(symbols: list[str], positions: np.ndarray, cells: np.ndarray) -> orm.TrajectoryData:
+def make_trajectory(symbols: list[str], positions: NDArray[Any], cells: NDArray[Any]) -> orm.TrajectoryData:
     """Return a node of periodic frames, as REFTRAJ batches take them."""
     trajectory = orm.TrajectoryData()
     trajectory.set_trajectory(

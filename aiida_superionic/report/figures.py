@@ -111,7 +111,7 @@ def thinned(x: Array, y: Array, *, logarithmic: bool) -> slice | Array:
     edges = np.linspace(places[0], places[-1], _MOST_POINTS // 2 + 1)[1:-1]
     stretches = [stretch for stretch in np.split(np.arange(len(y)), np.searchsorted(places, edges)) if len(stretch)]
     extremes = [stretch[[y[stretch].argmin(), y[stretch].argmax()]] for stretch in stretches]
-    return np.unique(np.concatenate([[0], *extremes, [len(y) - 1]]))
+    return np.asarray(np.unique(np.concatenate([[0], *extremes, [len(y) - 1]])))
 
 
 def panels(n: int) -> tuple[Figure, list[Axes]]:

@@ -38,7 +38,7 @@ def lags_of(times: tuple[float, ...], timestep: float) -> Indices:
     frames = np.rint(np.array(times) / timestep).astype(np.intp)
     if not len(frames) or frames.min() < 1:
         raise ParameterError(f"times is {list(times)} where times of {timestep:g} ps or longer are expected")
-    return np.unique(np.append(frames, 0))
+    return np.asarray(np.unique(np.append(frames, 0)))
 
 
 class Origins:

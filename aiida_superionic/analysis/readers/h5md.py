@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aiida_superionic.analysis.readers.part import Part
 from aiida_superionic.analysis.readers.unwrapping import Unwrapping
@@ -100,7 +101,7 @@ def _factor(dataset: Any, name: str) -> float:
     return _UNITS[name][unit] if unit else 1.0
 
 
-def _steps(element: Any, n_frames: int) -> np.ndarray:
+def _steps(element: Any, n_frames: int) -> NDArray[Any]:
     """Return MD steps: one for each frame, or the distance of two frames with an optional offset."""
     steps = np.asarray(element["step"])
     if steps.ndim:

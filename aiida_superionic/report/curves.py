@@ -283,6 +283,8 @@ def _draw_line(axis: Axes, line: _Line, mean: Curve, how: Look, *, alone: bool) 
         color=colour,
         linestyle=line.stroke.dashes,
         linewidth=0.8 if how.trace else None,
+        # A line through one point is none.
+        marker="o" if len(x) == 1 else None,
         label=plain_text(line.label) or None,
     )
     plateau = line.plateau

@@ -71,6 +71,15 @@ def test_curve_of_a_new_observable_appears(make_point: Callable[..., PointResult
     assert figures["angle_distribution"].axes[0].get_xlabel() == "angle (°)"
 
 
+def test_a_distribution_of_a_single_bin_is_seen(
+    make_point: Callable[..., PointResult], figures: dict[str, Figure]
+) -> None:
+    point = make_point(1)
+    single = Curve(np.array([60.0]), np.array([1.0]), "angle", "degree", "probability density", "1/degree")
+    curve_plots(conditions([replace(point, curves={"new_thing_Ag": single})]))
+    assert figures["new_thing"].axes[0].lines[-1].get_marker() == "o"
+
+
 def test_species_that_name_their_axes_apart_share_what_stands_before_the_species(
     make_point: Callable[..., PointResult], figures: dict[str, Figure]
 ) -> None:

@@ -9,16 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
-from aiida_superionic.campaigns.spec import (
-    LARGEST_SEED,
-    UNCONSTRAINED,
-    Campaign,
-    Name,
-    ParameterValue,
-    Real,
-    Repeats,
-    Temperature,
-)
+from aiida_superionic.campaigns.spec import LARGEST_SEED, UNCONSTRAINED, Campaign
+from aiida_superionic.campaigns.values import Name, ParameterValue, Real, Repeats, Temperature
 from aiida_superionic.constraints.constraint import Constraint
 
 

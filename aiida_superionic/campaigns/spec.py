@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType
@@ -17,27 +14,33 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
-    Strict,
-    StrictBool,
     StrictInt,
     StrictStr,
     ValidationError,
-    WithJsonSchema,
     create_model,
     model_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, ErrorDetails
 
 from aiida_superionic.analysis.needs import needs_in_words, routine_observables, unmet
 from aiida_superionic.analysis.registry import alternatives, element_type, observables
 from aiida_superionic.analysis.trajectory import Trajectory
 from aiida_superionic.calculations.analyse import what_dynamics_hold
 from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem, load_document
-from aiida_superionic.campaigns.quantities import parse_time
+from aiida_superionic.campaigns.values import (
+    Name,
+    OneOf,
+    ParameterValue,
+    Repeats,
+    Temperature,
+    Time,
+    fault,
+    named_plainly,
+    without_lists,
+)
 from aiida_superionic.campaigns.wording import quote, unknown
 from aiida_superionic.constraints.constraint import MODES, Constraint, ConstraintError
 from aiida_superionic.constraints.eckart import eckart_frames
@@ -53,51 +56,8 @@ CONSTRAINT_MODES = (UNCONSTRAINED, *MODES)
 LARGEST_SEED = 900_000_000  # of LAMMPS' random numbers
 MOST_REPLICAS = 10_000
 MOST_POINTS = 100_000
-SHORTEST_TIME, LONGEST_TIME = 1e-6, 1e9  # ps
-
-_SIGNIFICANT_DIGITS = 12
 _REPEATS_THAT_SHOW_POLYANIONS = 2
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _Item = TypeVar("_Item")
-
-
-@dataclass(frozen=True)
-class _OneOf:
-    """A word from a list that is known only when it is needed, because a registry holds it."""
-
-    noun: str
-    valid: Callable[[], Iterable[str]]
-
-    def check(self, word: str) -> str:
-        if word not in self.valid():
-            raise _fault(unknown(self.noun, word, self.valid()))
-        return word
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self.check, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"type": "string", "enum": sorted(self.valid())}
-
-
-def _fault(sentence: str, *below: str | int) -> PydanticCustomError:
-    """Return the error of a value, or of the value that lies ``below`` it in the file."""
-    return PydanticCustomError("campaign", "{sentence}", {"sentence": sentence, "below": below})
-
-
-def _rounded(number: float) -> float:
-    # AiiDA stores 14 significant digits, and a point must hash the same before it is stored and after.
-    return float(f"{number:.{_SIGNIFICANT_DIGITS}g}")
-
-
-def _time(text: object) -> float:
-    try:
-        time = parse_time(text)
-    except ValueError as error:
-        raise _fault(f"the time {quote(text)} {error}") from None
-    if not SHORTEST_TIME <= time <= LONGEST_TIME:
-        raise _fault(f"the time {quote(text)} is out of range; write one from 1 as to 1 ms, for example 100 ps")
-    return _rounded(time)
 
 
 def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
@@ -105,38 +65,15 @@ def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
     for index, item in enumerate(items):
         name = item.name if isinstance(item, ObservableRequest) else item
         if name in seen:
-            raise _fault(f"{name} is given twice; remove one of them", index)
+            raise fault(f"{name} is given twice; remove one of them", index)
         seen.add(name)
     return items
 
 
-def _without_lists(value: object) -> object:
-    # Of two kinds of lists, YAML has one and a frozen model the other.
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _named_plainly(value: object) -> object:
-    for element in value if isinstance(value, tuple) else ():
-        _named_plainly(element)
-    if isinstance(value, str) and not re.fullmatch(_NAME, value):
-        raise _fault(f"{quote(value)} is not a name; write letters, digits, dots, hyphens and underscores only")
-    return value
-
-
-Name = Annotated[StrictStr, Field(pattern=_NAME)]
-MaterialName = Annotated[StrictStr, _OneOf("material", materials)]
-PotentialName = Annotated[StrictStr, _OneOf("potential", potentials)]
-ProtocolName = Annotated[StrictStr, _OneOf("protocol", lambda: protocols("md"))]
-ConstraintMode = Annotated[StrictStr, _OneOf("constraint mode", lambda: CONSTRAINT_MODES)]
-Real = Annotated[float, Strict(), Field(allow_inf_nan=False), AfterValidator(_rounded)]
-Temperature = Annotated[Real, Field(gt=0.0, le=10_000.0)]
-Repeats = Annotated[StrictInt, Field(ge=1, le=100)]
-Time = Annotated[
-    float | None,
-    BeforeValidator(_time),
-    WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9.]+([eE][-+]?[0-9]+)?\s*[A-Za-zµμ]+\s*$"}),
-]
-ParameterValue = StrictBool | StrictInt | Real | Name | tuple[StrictInt | Real | Name, ...] | None
+MaterialName = Annotated[StrictStr, OneOf("material", materials)]
+PotentialName = Annotated[StrictStr, OneOf("potential", potentials)]
+ProtocolName = Annotated[StrictStr, OneOf("protocol", lambda: protocols("md"))]
+ConstraintMode = Annotated[StrictStr, OneOf("constraint mode", lambda: CONSTRAINT_MODES)]
 
 
 class _Section(BaseModel):
@@ -179,12 +116,12 @@ class ObservableRequest(_Section):
     def _from_file(cls, value: Any) -> dict[str, Any]:
         name = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else value
         if not isinstance(name, str):
-            raise _fault(
+            raise fault(
                 f"{quote(value)} is not an observable; write a name, or one name with parameters such as"
                 " friction: {longest_lag: 3.0}"
             )
         if name not in observables():
-            raise _fault(unknown("observable", name, observables()))
+            raise fault(unknown("observable", name, observables()))
         if name is value:
             return {"name": name, "parameters": {}}
         # The mapping is validated whole, so that the place of a fault in it begins with the observable's name.
@@ -217,7 +154,7 @@ def _parameters_model(observable: str) -> type[BaseModel]:
     """Return the model of an observable's parameters, made from the registry."""
     fields: dict[str, Any] = {
         parameter.name: (
-            Annotated[parameter.type, BeforeValidator(_without_lists), AfterValidator(_named_plainly)],
+            Annotated[parameter.type, BeforeValidator(without_lists), AfterValidator(named_plainly)],
             Field(default=parameter.default, description=_in_words(parameter.type), examples=[parameter.default]),
         )
         for parameter in observables()[observable].parameters
@@ -306,7 +243,7 @@ class Campaign(_Section):
         try:
             stage_settings(self.md_settings, temperature=1.0, mobile=["Ag"])  # neither decides whether times fit
         except ProtocolError as error:
-            raise _fault(f"the times do not fit together: {error}", "md") from None
+            raise fault(f"the times do not fit together: {error}", "md") from None
         return self
 
     @model_validator(mode="after")
@@ -314,7 +251,7 @@ class Campaign(_Section):
         material = self.structure.material
         for index, request in enumerate(self.observables):
             if lacking := unmet(observables()[request.name].needs, _trajectory_of(material)):
-                raise _fault(
+                raise fault(
                     f"{request.name} needs {needs_in_words(lacking)}, which the dynamics of {material} do not have;"
                     " remove it",
                     "observables",
@@ -326,7 +263,7 @@ class Campaign(_Section):
     def _not_too_large(self) -> Campaign:
         points = len(self.potentials) * len(self.temperatures) * len(self.constraints) * self.replicas
         if points > MOST_POINTS:
-            raise _fault(f"the campaign has {points} points; ask for at most {MOST_POINTS} in one file", "replicas")
+            raise fault(f"the campaign has {points} points; ask for at most {MOST_POINTS} in one file", "replicas")
         return self
 
     @model_validator(mode="after")
@@ -334,7 +271,7 @@ class Campaign(_Section):
         held = [index for index, mode in enumerate(self.constraints) if mode != UNCONSTRAINED]
         if not held:
             if self.rotors:
-                raise _fault(f"rotors are named and nothing is constrained; write {', '.join(MODES)}", "constraints")
+                raise fault(f"rotors are named and nothing is constrained; write {', '.join(MODES)}", "constraints")
             return self
         material = materials()[self.structure.material]
         a, b, c = (min(repeats, _REPEATS_THAT_SHOW_POLYANIONS) for repeats in self.structure.supercell)
@@ -343,7 +280,7 @@ class Campaign(_Section):
             eckart_frames(make_supercell(material, (a, b, c), self.seed), material.mobile, constraint)
         except ConstraintError as error:
             place: tuple[str | int, ...] = ("rotors",) if self.rotors else ("constraints", held[0])
-            raise _fault(f"{self.structure.material}: {error}", *place) from None
+            raise fault(f"{self.structure.material}: {error}", *place) from None
         except StructureError:
             pass  # a supercell that cannot be made is refused where it is made
         return self

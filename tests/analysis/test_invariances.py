@@ -131,13 +131,14 @@ def expected(seed, name):
     return numbers(crystal(seed), name)
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("name", OPTIONS)
+# What moves together in two copies carries twice the current per ion: the conductivity alone feels the supercell.
+CASES = [(name, change) for name in OPTIONS for change in CHANGES if (name, change) != ("conductivity", "doubled")]
+
+
+@pytest.mark.parametrize(("name", "change"), CASES)
 @settings(max_examples=4, deadline=None)
 @given(seed=st.sampled_from(SEEDS), random=st.integers(0, 2**32 - 1))
 def test_nothing_depends_on_where_and_how_the_crystal_is_described(name, change, seed, random):
-    if (name, change) == ("conductivity", "doubled"):
-        pytest.skip("what moves together in two copies carries twice the current per ion")
     found = numbers(CHANGES[change](crystal(seed), np.random.default_rng(random)), name)
     assert found.keys() == expected(seed, name).keys()
     for label, value in found.items():

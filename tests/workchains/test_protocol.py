@@ -61,7 +61,8 @@ def test_formal_charges_that_are_not_the_structures_are_refused_before_anything_
 
 
 def test_the_charge_of_one_species_alone_is_taken(builder):
-    instantiate_process(get_manager().get_runner(), builder(formal_charges={"Ag": 2.0}))
+    process = instantiate_process(get_manager().get_runner(), builder(formal_charges={"Ag": 2.0}))
+    assert process.inputs.production.lammps.parameters["formal_charges"] == {"Ag": 2.0}
 
 
 def test_protocols_become_longer():

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import trapezoid
 
 from aiida_superionic.analysis.correlation import autocorrelation, cosine_transform, lag_times
 from aiida_superionic.analysis.reference_frame import RelativeVectors
@@ -63,6 +62,8 @@ def normalised_spectrum(vectors: RelativeVectors, timestep: float, n_lags: int) 
     n_lags
         Number of lags, the zero lag included.
     """
+    from scipy.integrate import trapezoid  # noqa: PLC0415 - lists and help need no SciPy
+
     lags = lag_times(n_lags, timestep)
 
     def estimate(start: int, stop: int) -> Mapping[str, ArrayLike]:
@@ -117,6 +118,8 @@ def band_centre(spectrum: Array, frequencies: Array, end: float) -> float:
     end
         In THz, within the spectrum.
     """
+    from scipy.integrate import trapezoid  # noqa: PLC0415 - lists and help need no SciPy
+
     inside = frequencies < end
     nu = np.append(frequencies[inside], end)
     s = np.append(spectrum[inside], np.interp(end, frequencies, spectrum))

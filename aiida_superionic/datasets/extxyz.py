@@ -172,7 +172,7 @@ def _frame(line: str, rows: list[list[str]], declared: Declared) -> tuple[Frame,
     for quantity, unit in declared.units.items():
         if units.setdefault(quantity, unit) != unit:
             raise DatasetError(f"{unit} is declared and the file says {units[quantity]}")
-    if "Lattice" not in comment or not np.all(comment.get("pbc", True)):
+    if "Lattice" not in comment or not _is_periodic(comment.get("pbc", True)):
         raise DatasetError("it has no cell, or is not periodic in all directions")
     length = factor(units, "length")
     # ASE reads the vectors as columns.
@@ -244,6 +244,11 @@ def _floats(column: np.ndarray[Any, Any]) -> Array:
         return np.array(column.tolist(), dtype=np.float64)
     except ValueError as error:
         raise DatasetError(f"{error}, where a number is expected") from None
+
+
+def _is_periodic(pbc: Any) -> bool:
+    said = np.asarray(pbc)
+    return said.size in {1, 3} and said.dtype.kind in "bi" and bool(said.all())
 
 
 def _number(comment: dict[str, Any], key: str) -> float:

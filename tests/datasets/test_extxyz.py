@@ -183,6 +183,8 @@ def test_atoms_are_put_into_the_order_of_the_first_frame(rng, make_frame):
         (text_of(columns="species:S:1:pos:R"), {}, "says no columns"),
         (text_of(columns="kind:S:1:pos:R:3:forces:R:3"), {}, "no column 'species'"),
         (text_of(keys='energy=1 pbc="T T F"'), {}, "not periodic in all"),
+        (text_of(keys='energy=1 pbc="T T1T"'), {}, "not periodic in all"),
+        (text_of(keys='energy=1 pbc=""'), {}, "not periodic in all"),
         (text_of(keys='energy=1 stress="1 2 3"'), {}, "comment line is damaged"),
         (text_of().replace("Lattice", "Cell"), {}, "it has no cell"),
         (text_of(2, keys="energy=1 level_of_theory=LDA"), {}, "PBE is declared and the file says LDA"),

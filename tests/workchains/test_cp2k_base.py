@@ -41,8 +41,9 @@ def lithium_iodide(n_frames, cubic=False, shift=0.05):
 def run_batch(cp2k_code):
     """Return a function that runs a batch at GFN1-xTB, in this process, and returns its node."""
 
-    def run(frames, scf=None, walltime=None, **inputs):
+    def run(frames, scf=None, walltime=None, run_settings=None, **inputs):
         parameters = batch(level_of_theory("xtb").parameters, len(frames))
+        parameters["GLOBAL"] |= run_settings or {}
         if scf is not None:
             parameters["FORCE_EVAL"]["DFT"]["SCF"] = scf
         options = {} if walltime is None else {"max_wallclock_seconds": walltime}
@@ -137,8 +138,11 @@ def test_frames_that_no_remedy_mends_are_left_out_by_name(run_batch, monkeypatch
 
 
 def test_a_batch_out_of_walltime_goes_on_with_the_rest(run_batch):
-    frames = lithium_iodide(16, cubic=True)
-    node = run_batch(frames, walltime=6)
+    frames = lithium_iodide(12, cubic=True)
+    unbroken = run_batch(frames)
+    # Of a walltime CP2K is told nine tenths: as long as most of the frames take on this machine, whatever it is.
+    seconds = unbroken.outputs.usage["ended"] - unbroken.outputs.usage["started"]
+    node = run_batch(frames, walltime=max(2, round(0.7 * seconds)))
     assert node.is_finished_ok, node.exit_message
     *cut, last = statuses(node)
     assert cut
@@ -146,13 +150,11 @@ def test_a_batch_out_of_walltime_goes_on_with_the_rest(run_batch):
     assert last == 0
     computed = [job.outputs.labels.get_array("index").size for job in jobs_of(node)]
     assert sum(computed) == len(frames)
-    np.testing.assert_allclose(
-        node.outputs.labels.get_array("positions"), [atoms.positions for atoms in frames], atol=1e-12
-    )
+    assert_same_labels(node, unbroken)
 
 
 def test_a_job_without_a_new_frame_is_not_tried_again(run_batch):
-    node = run_batch(lithium_iodide(2, cubic=True), walltime=1)
+    node = run_batch(lithium_iodide(2, cubic=True), run_settings={"WALLTIME": 0.001})
     assert node.exit_status == Cp2kBaseWorkChain.exit_codes.ERROR_NO_PROGRESS.status
     assert len(statuses(node)) == 1
     assert "labels" not in node.outputs

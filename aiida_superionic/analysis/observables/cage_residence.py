@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import trapezoid
 
 from aiida_superionic.analysis.correlation import lag_times
 from aiida_superionic.analysis.observables.radial_distribution import cage_cutoff
@@ -125,6 +124,8 @@ def cage_residence(
         ``cage_residence_time_shorter_cutoff_X`` and ``..._longer_cutoff_X`` (fs) at cutoffs 0.2 Å to either side; the
         curve ``cage_residence_X``.
     """
+    from scipy.integrate import trapezoid  # noqa: PLC0415 - lists and help need no SciPy
+
     n_lags = count_lags(trajectory, longest_lag, "longest_lag")
     host = _cage_of(trajectory, neighbour)
     lags = lag_times(n_lags, trajectory.timestep)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import trapezoid
 
 from aiida_superionic.analysis.correlation import autocorrelation, lag_times
 from aiida_superionic.analysis.polyanions import find_tetrahedra
@@ -112,6 +111,8 @@ def tetrahedral_rotor(
     ParameterError
         If an ion has another number of centres than it must have.
     """
+    from scipy.integrate import trapezoid  # noqa: PLC0415 - lists and help need no SciPy
+
     n_lags = count_lags(trajectory, longest_lag, "longest_lag")
     lags = lag_times(n_lags, trajectory.timestep)
     scalars, curves = {}, {}

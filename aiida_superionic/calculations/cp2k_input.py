@@ -152,9 +152,9 @@ def batch(parameters: Mapping[str, Any], n_frames: int) -> dict[str, Any]:
     return _run(parameters, {"GLOBAL": {"RUN_TYPE": "MD", "PRINT_LEVEL": "LOW"}, "MOTION": {"MD": dynamics}})
 
 
-def with_centres(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a level of theory with Wannier centres asked for, localised as the parameters say."""
-    given = _section(parameters, "FORCE_EVAL", "DFT", "LOCALIZE")
+def with_centres(parameters: Mapping[str, Any], localisation: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the parameters of a level of theory with Wannier centres asked for, localised as they or others say."""
+    given = {**_section(parameters, "FORCE_EVAL", "DFT", "LOCALIZE"), **(localisation or {})}
     # Sweeps of pairs of orbitals converge where CP2K's own choice does not always.
     localise = {"METHOD": "JACOBI", "EPS_LOCALIZATION": 1e-4, **given, "_": "T"}
     joined = deepcopy(dict(parameters))

@@ -83,6 +83,7 @@ class WannierWorkChain(WorkChain):
         every: int = 1,
         protocol: str = "balanced",
         overrides: dict[str, Any] | None = None,
+        localisation: Mapping[str, Any] | None = None,
         batch_size: int = _DEFAULT_BATCH_SIZE,
         options: dict[str, Any] | None = None,
     ) -> ProcessBuilder:
@@ -100,6 +101,9 @@ class WannierWorkChain(WorkChain):
             For frames that were left on a computer: ``superionic-convert`` there, and one of how many frames to take.
         protocol, overrides
             Level of theory.
+        localisation
+            Settings of CP2K's ``LOCALIZE`` to replace. ``USE_HISTORY`` begins from the centres of the frame before: long
+            batches of frames that follow each other gain by it, though its second frame takes hundreds of sweeps.
         batch_size
             Frames in one job, at most.
         options
@@ -116,6 +120,8 @@ class WannierWorkChain(WorkChain):
         builder.batch_size = orm.Int(batch_size)
         builder.centres_per_ion = orm.Dict(dict(centres_per_ion))
         builder.cp2k._update(cp2k_inputs(code, species, level))
+        if localisation is not None:
+            builder.cp2k.parameters = orm.Dict(with_centres(level.parameters, localisation))
         builder.cp2k["metadata"]["options"]._update(options or {})
         return builder
 

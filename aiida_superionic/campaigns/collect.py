@@ -34,8 +34,8 @@ def collect_results(statuses: Sequence[PointStatus], *, with_curves: bool = True
             state=str(status.state),
             message=status.attempt.message if status.attempt else "",
             observables=observables.get(status.attempt.pk, {}) if status.attempt else {},
-            curves=_curves(curves[status.attempt.pk]) if status.attempt and status.attempt.pk in curves else {},
-            surfaces=_surfaces(curves[status.attempt.pk]) if status.attempt and status.attempt.pk in curves else {},
+            curves=curves_of(curves[status.attempt.pk]) if status.attempt and status.attempt.pk in curves else {},
+            surfaces=surfaces_of(curves[status.attempt.pk]) if status.attempt and status.attempt.pk in curves else {},
             provenance=_provenance(status.attempt.pk) if with_curves and status.attempt else {},
         )
         for status in statuses
@@ -54,11 +54,13 @@ def _outputs(pks: Sequence[int], label: str, kind: type[orm.Data], projection: s
     return found
 
 
-def _curves(node: orm.ArrayData) -> dict[str, Curve]:
+def curves_of(node: orm.ArrayData) -> dict[str, Curve]:
+    """Return the curves of an analysis by name."""
     return {name: Curve(**fields) for name, fields in _fields(node) if "z_label" not in fields}
 
 
-def _surfaces(node: orm.ArrayData) -> dict[str, Surface]:
+def surfaces_of(node: orm.ArrayData) -> dict[str, Surface]:
+    """Return the surfaces of an analysis by name."""
     return {name: Surface(**fields) for name, fields in _fields(node) if "z_label" in fields}
 
 

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and every test that needs no service
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion test test-slow bench bench-large lint clean
+.PHONY: help demo demo-polyanion demo-dft test test-slow bench bench-large lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -35,6 +35,12 @@ demo: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 # make demo-polyanion   what each motion of the phosphate ions of Na3PO4 does to conduction, in a quarter of an hour
 demo-polyanion: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@AIIDA_PATH=$(CURDIR)/.demo sh examples/demo.sh polyanion
+
+# make demo-dft   where the electrons of AgI are along a classical trajectory; needs CP2K, takes an hour
+demo-dft: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
+	@command -v cp2k.psmp cp2k.ssmp > /dev/null || { echo "no CP2K on PATH; as root: apt-get install cp2k" >&2; exit 1; }
+	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
+	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/dft.py .demo/dft.html
 
 test: lint $(SUPERIONIC_ENGINES)/lammps/.installed
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"

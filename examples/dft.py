@@ -17,6 +17,7 @@ from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.calculations.functions import make_structure
 from aiida_superionic.campaigns.collect import curves_of, surfaces_of
 from aiida_superionic.campaigns.results import FINISHED, PointResult, conditions
+from aiida_superionic.campaigns.spec import UNCONSTRAINED
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.engines.catalogue import engines
 from aiida_superionic.engines.registration import COMPUTER, code_version
@@ -101,6 +102,7 @@ def study(protocol, production, every, batch_size, tolerance, observables):
             "supercell": list(SUPERCELL),
             "potential": POTENTIAL,
             "temperature": TEMPERATURE,
+            "constraint": UNCONSTRAINED,
             "electrons": level,
             "frames": n_frames,
             "between frames, ps": centres.outputs.trajectory.base.attributes.get("sampling_interval"),

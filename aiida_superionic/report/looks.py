@@ -69,6 +69,7 @@ _LOOKS = {
     "angular_distribution": Look("Angle-resolved radial distribution"),
     "distance_angle_density": Look("Density of distance and angle"),
     "dipole_distribution": Look("Distribution of dipole moments"),
+    "centre_distance": Look("Distance of Wannier centres from their nucleus"),
     "rotor_correlation": Look("Correlation of the tetrahedral rotor functions"),
     "rotor_correlation_single": Look("Correlation of the single tetrahedral rotor function"),
     "rotor_angle": Look("Angles of one polyanion with the cell vectors", trace=True),

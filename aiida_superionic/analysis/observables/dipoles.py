@@ -15,6 +15,8 @@ from aiida_superionic.analysis.wannier_centres import anion_of, centre_bonds
 from aiida_superionic.units import DIPOLE_IN_DEBYE
 
 _ELECTRONS_PER_CENTRE = 2.0
+_DISTANCE_BIN = 0.02
+"""Width in Å of a bin of distances."""
 
 
 def dipole_moments(bonds: Array) -> Array:
@@ -38,7 +40,7 @@ def dipoles(
     centres_per_anion: int = 4,
     centres_per_cation: int | None = None,
 ) -> Result:
-    """Dipole moment of the anions relative to their nuclei, and its distribution.
+    """Dipole moment of the anions relative to their nuclei, its distribution, and how far their centres are off.
 
     Parameters
     ----------
@@ -55,7 +57,8 @@ def dipoles(
     -------
     Result
         For the anion X the scalars ``dipole_moment_X`` (the mean of |μ|) and ``dipole_moment_spread_X`` (its standard
-        deviation) in D, and the curve ``dipole_distribution_X`` of unit area.
+        deviation) in D, and the curves ``dipole_distribution_X`` and ``centre_distance_X``, that of the distance of a
+        centre from the nucleus, of unit area. A polarised anion has centres at two distances.
 
     Raises
     ------
@@ -69,14 +72,16 @@ def dipoles(
     kind = anion_of(trajectory, anion)
     bonds = centre_bonds(trajectory, kind, centres_per_anion, centres_per_cation)
     magnitudes = np.linalg.norm(dipole_moments(bonds), axis=-1) * DIPOLE_IN_DEBYE
-    edges = np.arange(int(magnitudes.max() / bin_width) + 2) * bin_width
+    distances = np.linalg.norm(bonds, axis=-1)
+    bins, distance_bins = _bins(magnitudes, bin_width), _bins(distances, _DISTANCE_BIN)
 
     def estimate(start: int, stop: int) -> Mapping[str, ArrayLike]:
         part = magnitudes[start:stop]
         return {
             "mean": part.mean(),
             "spread": part.std(),
-            "density": np.histogram(part, edges)[0] / (part.size * bin_width),
+            "density": np.histogram(part, bins, density=True)[0],
+            "distances": np.histogram(distances[start:stop], distance_bins, density=True)[0],
         }
 
     result = block_statistics(estimate, trajectory.n_frames)
@@ -87,13 +92,27 @@ def dipoles(
         },
         {
             f"dipole_distribution_{kind}": Curve(
-                0.5 * (edges[1:] + edges[:-1]),
+                0.5 * (bins[1:] + bins[:-1]),
                 result.value["density"],
                 "dipole moment",
                 "D",
                 f"probability density of the dipole of {kind}",
                 "1/D",
                 result.error["density"],
-            )
+            ),
+            f"centre_distance_{kind}": Curve(
+                0.5 * (distance_bins[1:] + distance_bins[:-1]),
+                result.value["distances"],
+                "distance",
+                "Å",
+                f"probability density of the distance of centres from {kind}",
+                "1/Å",
+                result.error["distances"],
+            ),
         },
     )
+
+
+def _bins(values: Array, width: float) -> Array:
+    """Return the edges of bins from 0 to the one that holds the largest value."""
+    return np.arange(int(values.max() / width) + 2) * width

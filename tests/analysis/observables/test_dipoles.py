@@ -34,6 +34,17 @@ def test_the_dipole_of_a_shifted_shell():
     assert curve.x[38] == pytest.approx(3.85)
 
 
+def test_the_distances_of_centres_of_a_shifted_shell():
+    """One of four centres is further off than the others, as in an anion that a neighbour polarises."""
+    curve = dipoles(crystal(np.full((10, 3, 3), 0.11 / np.sqrt(3.0)))).curves["centre_distance_I"]
+    (further,) = np.flatnonzero(np.isclose(curve.y, 0.25 / 0.02))
+    (nearer,) = np.flatnonzero(np.isclose(curve.y, 0.75 / 0.02))
+    # Moved along one corner of the tetrahedron; the cosine of the angle to the others is -1/3.
+    assert abs(curve.x[further] - (0.6 + 0.11)) < 0.01
+    assert abs(curve.x[nearer] - np.sqrt(0.6**2 + 0.11**2 - 2.0 * 0.6 * 0.11 / 3.0)) < 0.01
+    assert np.sum(curve.y) * 0.02 == pytest.approx(1.0)
+
+
 def test_gaussian_shifts_give_maxwell_distributed_dipoles(rng):
     n_frames, n_ions, width = 2000, 10, 0.03
     result = dipoles(crystal(width * rng.normal(size=(n_frames, n_ions, 3))), bin_width=0.2)

@@ -92,6 +92,7 @@ def study(protocol, production, every, batch_size, tolerance, observables):
         )
     )
     analysis = analysed(centres.outputs.trajectory, observables)
+    measured = analysed(trajectory, {"temperature": {}})
     level = level_of_theory(protocol).name
     supercell = "x".join(map(str, SUPERCELL))
     n_frames = centres.outputs.trajectory.get_shape("positions")[0]
@@ -112,7 +113,7 @@ def study(protocol, production, every, batch_size, tolerance, observables):
         pk=analysis.pk,
         state=FINISHED,
         message="",
-        observables=analysis.outputs.observables.get_dict(),
+        observables=measured.outputs.observables.get_dict() | analysis.outputs.observables.get_dict(),
         curves=curves_of(analysis.outputs.curves),
         surfaces=surfaces_of(analysis.outputs.curves),
         provenance={

@@ -18,6 +18,7 @@ from aiida_superionic.analysis.registry import observables
 from aiida_superionic.analysis.trajectory import Trajectory
 from aiida_superionic.analysis.writers import write_extxyz
 from aiida_superionic.calculations import usage
+from aiida_superionic.calculations.frames import gaps
 from aiida_superionic.calculations.resumable import ResumableCalcJob
 from aiida_superionic.data.trajectory import TrajectoryData
 
@@ -111,9 +112,13 @@ class AnalyseCalculation(ResumableCalcJob):
 
     @classmethod
     def validate_trajectory(cls, value: TrajectoryData | orm.TrajectoryData, _: Any) -> str | None:
-        """Check that frames at home say how far apart they are."""
-        if isinstance(value, orm.TrajectoryData) and "sampling_interval" not in value.base.attributes.all:
+        """Check that frames at home say how far apart they are, and are."""
+        if not isinstance(value, orm.TrajectoryData):
+            return None
+        if "sampling_interval" not in value.base.attributes.all:
             return "the frames do not say their sampling_interval in ps"
+        if after := gaps(value):
+            return f"frames are missing before frame {after[0]}; longest_stretch takes the longest run without a gap"
         return None
 
     @classmethod

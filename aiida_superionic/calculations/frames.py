@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 _OF_ALL_FRAMES = "ions"
 """The one array that has no axis of frames."""
+_DESCRIPTION = ("mobile", "formal_charges", "sampling_interval")
+_TOLD = 5
 
 
 @calcfunction
@@ -18,6 +21,18 @@ def take_frames(trajectory: orm.TrajectoryData, indices: orm.List) -> orm.Trajec
     """Return some frames of a trajectory, in that order."""
     chosen = indices.get_list()
     return make_trajectory(trajectory.symbols, trajectory.get_positions()[chosen], trajectory.get_cells()[chosen])
+
+
+@calcfunction
+def longest_stretch(trajectory: orm.TrajectoryData) -> orm.TrajectoryData:
+    """Return the longest run of frames of which none was left out, as correlations in time need it."""
+    times = trajectory.get_times()
+    longest = max(np.split(np.arange(len(times)), gaps(trajectory)), key=len)
+    stretch = make_trajectory(
+        trajectory.symbols, trajectory.get_positions()[longest], trajectory.get_cells()[longest], times[longest]
+    )
+    stretch.base.attributes.set_many(described(trajectory))
+    return stretch
 
 
 @calcfunction
@@ -42,10 +57,37 @@ def join_frames(frames: orm.Dict, **attempts: orm.ArrayData) -> orm.ArrayData:
     return joined
 
 
-def make_trajectory(symbols: list[str], positions: NDArray[Any], cells: NDArray[Any]) -> orm.TrajectoryData:
-    """Return a node of periodic frames, as REFTRAJ batches take them."""
+def make_trajectory(
+    symbols: list[str], positions: NDArray[Any], cells: NDArray[Any], times: NDArray[Any] | None = None
+) -> orm.TrajectoryData:
+    """Return a node of periodic frames, as REFTRAJ batches take them; times in ps where they are known."""
     trajectory = orm.TrajectoryData()
     trajectory.set_trajectory(
-        symbols=symbols, positions=positions, cells=cells, stepids=np.arange(len(positions)), pbc=(True, True, True)
+        symbols=symbols,
+        positions=positions,
+        cells=cells,
+        stepids=np.arange(len(positions)),
+        times=times,
+        pbc=(True, True, True),
     )
     return trajectory
+
+
+def described(trajectory: orm.TrajectoryData) -> dict[str, Any]:
+    """Return what is known of frames beside their numbers: mobile species, formal charges, ``sampling_interval``."""
+    return {key: value for key, value in trajectory.base.attributes.all.items() if key in _DESCRIPTION}
+
+
+def gaps(trajectory: orm.TrajectoryData) -> list[int]:
+    """Return the numbers of the frames that do not follow the one before after one ``sampling_interval``."""
+    times, interval = trajectory.get_times(), trajectory.base.attributes.get("sampling_interval")
+    if times is None:
+        return []
+    return [int(number) for number in np.flatnonzero(np.abs(np.diff(times) - interval) > 0.01 * interval) + 1]
+
+
+def named(reasons: Mapping[int, str]) -> str:
+    """Return in words which frames failed and why, the first few of many."""
+    told = [f"frame {number} ({reasons[number]})" for number in sorted(reasons)]
+    rest = [f"and {len(told) - _TOLD} more"] if len(told) > _TOLD else []
+    return ", ".join(told[:_TOLD] + rest)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aiida_superionic.calculations import full_disk, usage
 from aiida_superionic.calculations.cp2k import Cp2kCalculation
 from aiida_superionic.calculations.cp2k_input import FILES, Cp2kRequest
+from aiida_superionic.calculations.frames import named
 from aiida_superionic.parsers.cp2k_frames import Cp2kFrames, Failure, read_frames
 from aiida_superionic.parsers.files import FilesParser
 
@@ -26,8 +27,6 @@ _UNITS = {
     "centres": "Å",
     "spreads": "Å^2",
 }
-_TOLD = 5
-"""Frames that an exit message names; the output names all."""
 
 
 class Cp2kParser(FilesParser):
@@ -50,7 +49,9 @@ class Cp2kParser(FilesParser):
     def _failure(self, frames: Cp2kFrames, request: Cp2kRequest) -> ExitCode | None:
         codes, output = self.exit_codes, frames.output
         progress = {"good": len(frames.good), "total": len(request.positions)}
-        reasons = {kind: _listed(frames, kind) for kind in Failure}
+        reasons = {
+            kind: named({k: why for k, (other, why) in frames.failures.items() if other is kind}) for kind in Failure
+        }
         if self.has(full_disk.FILE):
             return codes.ERROR_OUT_OF_DISK.format(**progress)
         # Some versions stop at what others only warn of.
@@ -98,12 +99,6 @@ class Cp2kParser(FilesParser):
         )
         if frames.wannier:
             self.out("wannier", _arrays({"index": frames.good, **frames.wannier}, request))
-
-
-def _listed(frames: Cp2kFrames, kind: Failure) -> str:
-    reasons = [f"frame {k} ({why})" for k, (other, why) in frames.failures.items() if other is kind]
-    rest = [f"and {len(reasons) - _TOLD} more"] if len(reasons) > _TOLD else []
-    return ", ".join(reasons[:_TOLD] + rest)
 
 
 def _arrays(arrays: Mapping[str, NDArray[Any]], request: Cp2kRequest) -> orm.ArrayData:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
@@ -11,7 +12,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida_superionic.calculations.cp2k import Cp2kCalculation
 from aiida_superionic.calculations.cp2k_input import batch
 from aiida_superionic.calculations.dft import scf_remedies
-from aiida_superionic.calculations.frames import join_frames, take_frames
+from aiida_superionic.calculations.frames import join_frames, named, take_frames
 
 _CODES = Cp2kCalculation.exit_codes
 _OF_THE_RUN = {
@@ -29,7 +30,6 @@ _OF_THE_RUN = {
 """Failures of frames, or of the time given; all others are those of the request or of the machine."""
 _SHARE_OF_WALLTIME = 0.9
 _OUTPUTS = ("labels", "wannier")
-_TOLD = 5
 
 
 class Cp2kBaseWorkChain(BaseRestartWorkChain):
@@ -130,13 +130,9 @@ class Cp2kBaseWorkChain(BaseRestartWorkChain):
 
     def _leave_out(self) -> ProcessHandlerReport:
         left, given = self.ctx.left_out, self.inputs.cp2k.get("trajectory")
-        reasons = [f"frame {k} ({why})" for k, why in left.items()]
-        rest = [f"and {len(reasons) - _TOLD} more"] if len(reasons) > _TOLD else []
         total = 1 if given is None else given.get_shape("positions")[0]
         return self._stop(
-            self.exit_codes.ERROR_FRAMES_LEFT_OUT.format(
-                left=len(left), total=total, reasons=", ".join(reasons[:_TOLD] + rest)
-            )
+            self.exit_codes.ERROR_FRAMES_LEFT_OUT.format(left=len(left), total=total, reasons=named(left))
         )
 
     def _stop(self, code: ExitCode) -> ProcessHandlerReport:
@@ -156,3 +152,25 @@ class Cp2kBaseWorkChain(BaseRestartWorkChain):
                 outputs[name] = join_frames(indices, **{attempt: output for attempt, (_, output) in kept.items()})
         left = {str(k): why for k, why in self.ctx.left_out.items()}
         return {**outputs, "left_out": orm.Dict(left).store()}
+
+
+def left_out_of(batches: Mapping[str, list[int]], jobs: Mapping[str, orm.WorkChainNode], output: str) -> dict[int, str]:
+    """Return why frames of several batches have no ``labels`` or ``wannier``, by their numbers among all frames.
+
+    Parameters
+    ----------
+    batches
+        By the name of each batch the numbers of its frames.
+    jobs
+        The batches, run by :class:`Cp2kBaseWorkChain`.
+    output
+        What the frames should have.
+    """
+    left: dict[int, str] = {}
+    for name, numbers in batches.items():
+        job = jobs[name]
+        done = set(job.outputs[output].get_array("index").tolist()) if output in job.outputs else set()
+        told = job.outputs.left_out.get_dict() if "left_out" in job.outputs else {}
+        why = str(job.exit_message or job.process_state.value)
+        left |= {numbers[k]: told.get(str(k), why) for k in range(len(numbers)) if k not in done}
+    return {number: left[number] for number in sorted(left)}

@@ -9,13 +9,13 @@ from aiida.engine import ExitCode, ProcessBuilder, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_superionic.calculations.cp2k_input import batch
+from aiida_superionic.calculations.frames import named
 from aiida_superionic.calculations.labels import batches_of, label_dataset, take_batch
 from aiida_superionic.data.dataset import DatasetData
-from aiida_superionic.workchains.cp2k import Cp2kBaseWorkChain
+from aiida_superionic.workchains.cp2k import Cp2kBaseWorkChain, left_out_of
 from aiida_superionic.workchains.dft import cp2k_inputs, level_of_theory
 
 _SET_HERE = ("cp2k.structure", "cp2k.trajectory")
-_TOLD = 5
 _DEFAULT_BATCH_SIZE = 20
 
 
@@ -101,28 +101,17 @@ class LabelWorkChain(WorkChain):
 
     def collect(self) -> ExitCode | None:
         """Make a dataset of what was labelled, and name what was not."""
-        labels: dict[str, orm.ArrayData] = {}
-        left: dict[int, str] = {}
-        for name, numbers in self.ctx.batches.items():
-            job = self.ctx[name]
-            labelled = set()
-            if "labels" in job.outputs:
-                labels[name] = job.outputs.labels
-                labelled = set(job.outputs.labels.get_array("index").tolist())
-            told = job.outputs.left_out.get_dict() if "left_out" in job.outputs else {}
-            why = str(job.exit_message or job.process_state.value)
-            left |= {numbers[k]: told.get(str(k), why) for k in range(len(numbers)) if k not in labelled}
-        self.out("left_out", orm.Dict({str(number): left[number] for number in sorted(left)}).store())
+        jobs = {name: self.ctx[name] for name in self.ctx.batches}
+        labels = {name: job.outputs.labels for name, job in jobs.items() if "labels" in job.outputs}
+        left = left_out_of(self.ctx.batches, jobs, "labels")
+        self.out("left_out", orm.Dict({str(number): why for number, why in left.items()}).store())
         if labels:
             batches = orm.Dict({name: self.ctx.batches[name] for name in labels})
             made = label_dataset(self.inputs.dataset, self.inputs.level_of_theory, batches, **labels)
             self.out("dataset", made)
         if not left:
             return None
-        reasons = [f"frame {number} ({left[number]})" for number in sorted(left)]
-        rest = [f"and {len(reasons) - _TOLD} more"] if len(reasons) > _TOLD else []
-        told = ", ".join(reasons[:_TOLD] + rest)
         if not labels:
-            return self.exit_codes.ERROR_NO_LABELS.format(reasons=told)
+            return self.exit_codes.ERROR_NO_LABELS.format(reasons=named(left))
         total = sum(map(len, self.ctx.batches.values()))
-        return self.exit_codes.ERROR_FRAMES_LEFT_OUT.format(left=len(left), total=total, reasons=told)
+        return self.exit_codes.ERROR_FRAMES_LEFT_OUT.format(left=len(left), total=total, reasons=named(left))

@@ -13,9 +13,9 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida_superionic.calculations.centres import first_structure, join_centres
 from aiida_superionic.calculations.convert import ConvertCalculation
 from aiida_superionic.calculations.cp2k_input import batch, with_centres
-from aiida_superionic.calculations.frames import take_frames
+from aiida_superionic.calculations.frames import named, take_frames
 from aiida_superionic.data.trajectory import TrajectoryData
-from aiida_superionic.workchains.cp2k import Cp2kBaseWorkChain
+from aiida_superionic.workchains.cp2k import Cp2kBaseWorkChain, left_out_of
 from aiida_superionic.workchains.dft import cp2k_inputs, level_of_theory
 
 _SET_HERE = ("cp2k.structure", "cp2k.trajectory", "cp2k.centres_per_ion")
@@ -25,7 +25,8 @@ _DEFAULT_BATCH_SIZE = 20
 class WannierWorkChain(WorkChain):
     """Compute the Wannier centres of frames in batches, and join ions and centres in one trajectory.
 
-    Each ion has the number of centres that it must have in every frame, or there is no trajectory.
+    A frame in which an ion has not the number of centres that it must have is left out by name; the others keep their
+    times.
     """
 
     @classmethod
@@ -59,9 +60,13 @@ class WannierWorkChain(WorkChain):
         spec.output(
             "dipoles", valid_type=orm.ArrayData, required=False, help="Of the electrons of each ion about it, in e Å."
         )
+        spec.output(
+            "left_out", valid_type=orm.Dict, required=False, help="Of frames without centres: by number the reason."
+        )
         spec.outline(cls.bring_home, cls.submit_batches, cls.collect)
         spec.exit_code(400, "ERROR_FRAMES_UNUSABLE", message="The frames could not be brought home: {reason}")
-        spec.exit_code(410, "ERROR_CENTRES_MISSING", message="Not every frame has centres: {reasons}")
+        spec.exit_code(405, "ERROR_NO_CENTRES", message="No frame has its centres: {reasons}")
+        spec.exit_code(410, "ERROR_FRAMES_LEFT_OUT", message="{left} of {total} frames are left out: {reasons}")
 
     @classmethod
     def validate_inputs(cls, value: Any, _: Any) -> str | None:
@@ -102,8 +107,8 @@ class WannierWorkChain(WorkChain):
         protocol, overrides
             Level of theory.
         localisation
-            Settings of CP2K's ``LOCALIZE`` to replace. ``USE_HISTORY`` begins from the centres of the frame before: long
-            batches of frames that follow each other gain by it, though its second frame takes hundreds of sweeps.
+            Settings of CP2K's ``LOCALIZE`` to replace, such as ``EPS_LOCALIZATION``: where forces are cheap, most of
+            the time goes into sweeps that move the centres by less than a thousandth of an Å.
         batch_size
             Frames in one job, at most.
         options
@@ -158,15 +163,16 @@ class WannierWorkChain(WorkChain):
         return None
 
     def collect(self) -> ExitCode | None:
-        """Join the batches, if every frame has its centres."""
+        """Join the frames that have their centres, and name those that have not."""
         jobs = {name: self.ctx[name] for name in self.ctx.batches}
-        failed = [
-            f"{name}: {job.exit_message or job.process_state.value}"
-            for name, job in jobs.items()
-            if not job.is_finished_ok
-        ]
-        if failed:
-            return self.exit_codes.ERROR_CENTRES_MISSING.format(reasons="; ".join(failed))
-        batches = {name: job.outputs.wannier for name, job in jobs.items()}
-        self.out_many(join_centres(self.ctx.frames, **batches))
-        return None
+        left = left_out_of(self.ctx.batches, jobs, "wannier")
+        self.out("left_out", orm.Dict({str(number): why for number, why in left.items()}).store())
+        batches = {name: job.outputs.wannier for name, job in jobs.items() if "wannier" in job.outputs}
+        if not batches:
+            return self.exit_codes.ERROR_NO_CENTRES.format(reasons=named(left))
+        numbers = orm.Dict({name: self.ctx.batches[name] for name in batches})
+        self.out_many(join_centres(self.ctx.frames, numbers, **batches))
+        if not left:
+            return None
+        total = sum(map(len, self.ctx.batches.values()))
+        return self.exit_codes.ERROR_FRAMES_LEFT_OUT.format(left=len(left), total=total, reasons=named(left))

@@ -16,8 +16,9 @@ import aiida_superionic
 from aiida_superionic.analysis.readers import read_trajectory
 from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.calculations.convert import ConvertCalculation
-from aiida_superionic.calculations.frames import make_trajectory
+from aiida_superionic.calculations.frames import described, longest_stretch, make_trajectory
 from aiida_superionic.data.trajectory import TrajectoryData
+from aiida_superionic.units import DIPOLE_IN_DEBYE
 from aiida_superionic.workchains.wannier import WannierWorkChain
 
 CENTRES = {"Ag": 5, "I": 4}
@@ -63,16 +64,54 @@ def test_frames_get_centres_that_superionic_analyse_reads(builder, analysis_code
 
     inputs = {"observables": orm.Dict({"dipoles": {}}), "version": orm.Str(aiida_superionic.__version__)}
     _, analysis = run_get_node(AnalyseCalculation, code=analysis_code, trajectory=joined, **inputs)
-    assert "observables" in analysis.outputs, analysis.exit_message
-    dipole = next(value for name, value in analysis.outputs.observables.items() if "mean" in name or "dipole" in name)
-    assert dipole is not None
+    assert analysis.is_finished_ok, analysis.exit_message
+    of_iodide = np.linalg.norm(moments[:2], axis=-1).mean() * DIPOLE_IN_DEBYE
+    assert analysis.outputs.observables["dipole_moment_I"]["value"] == pytest.approx(of_iodide, rel=1e-6)
+
+
+def test_a_loose_localisation_leaves_the_centres_in_place(builder):
+    frames = frames_of_agi(2)
+    tight, loose = (
+        run_get_node(builder(frames, localisation=localisation))[1]
+        for localisation in (None, {"EPS_LOCALIZATION": 0.1})
+    )
+    (job,) = (node for node in loose.called_descendants if node.process_label == "Cp2kCalculation")
+    localise = job.inputs.parameters["FORCE_EVAL"]["DFT"]["LOCALIZE"]
+    assert (localise["EPS_LOCALIZATION"], localise["METHOD"]) == (0.1, "JACOBI")
+    centres = [np.sort(node.outputs.trajectory.get_positions()[:, 4:].reshape(2, -1)) for node in (tight, loose)]
+    assert 0.0 < np.abs(centres[1] - centres[0]).max() < 0.01
 
 
 def test_another_number_of_centres_is_told_and_no_trajectory_made(builder):
     _, node = run_get_node(builder(frames_of_agi(2), {"Ag": 4, "I": 5}))
-    assert node.exit_status == WannierWorkChain.exit_codes.ERROR_CENTRES_MISSING.status
+    assert node.exit_status == WannierWorkChain.exit_codes.ERROR_NO_CENTRES.status
     assert "do not have" in node.exit_message
     assert "trajectory" not in node.outputs
+    assert list(node.outputs.left_out.get_dict()) == ["0", "1"]
+
+
+def test_a_frame_without_centres_is_left_out_and_the_others_keep_their_times(builder, monkeypatch):
+    monkeypatch.setattr("aiida_superionic.workchains.cp2k.scf_remedies", lambda _: [])
+    frames = frames_of_agi(4)
+    positions = frames.get_positions()
+    # One iodide on another: no field that converges.
+    positions[1, 1] = positions[1, 0] + 0.01
+    broken = make_trajectory(frames.symbols, positions, frames.get_cells())
+    broken.base.attributes.set_many(described(frames))
+    _, node = run_get_node(builder(broken, batch_size=2))
+    assert node.exit_status == WannierWorkChain.exit_codes.ERROR_FRAMES_LEFT_OUT.status
+    assert "1 of 4 frames are left out: frame 1 (" in node.exit_message
+    assert list(node.outputs.left_out.get_dict()) == ["1"]
+    joined, dipoles = node.outputs.trajectory, node.outputs.dipoles
+    np.testing.assert_array_equal(joined.get_positions()[:, :4], positions[[0, 2, 3]])
+    np.testing.assert_allclose(joined.get_times(), [0.0, 0.02, 0.03])
+    np.testing.assert_array_equal(dipoles.get_array("index"), [0, 2, 3])
+    # No correlation in time is made of frames that are not equally far apart.
+    assert "missing before frame 1" in AnalyseCalculation.validate_trajectory(joined, None)
+    stretch = longest_stretch(joined)
+    np.testing.assert_array_equal(stretch.get_positions(), joined.get_positions()[1:])
+    assert AnalyseCalculation.validate_trajectory(stretch, None) is None
+    assert described(stretch) == described(frames)
 
 
 def remote(folder, computer, **changes):

@@ -134,7 +134,7 @@ class AnalyseCalculation(ResumableCalcJob):
         trajectory = self.inputs.trajectory
         at_home = isinstance(trajectory, orm.TrajectoryData)
         job = {
-            "trajectory": _written(trajectory, folder) if at_home else _left(trajectory),
+            "trajectory": _written(trajectory, folder) if at_home else trajectory.request(),
             "observables": self.inputs.observables.get_dict(),
         }
         options = self.inputs.metadata.options
@@ -162,18 +162,6 @@ class AnalyseCalculation(ResumableCalcJob):
         info.retrieve_list = [options.output_filename, RESULTS_FILE, usage.FILE]
         info.retrieve_temporary_list = [CURVES_FILE, FILES_FOLDER]
         return info
-
-
-def _left(trajectory: TrajectoryData) -> dict[str, Any]:
-    """Return how the script reads frames that were left on the computer."""
-    return {
-        "files": trajectory.files,
-        "format": "lammps-binary",
-        "kinds": trajectory.kinds,
-        "mobile": trajectory.mobile,
-        "charges": trajectory.formal_charges,
-        "md_timestep": trajectory.md_timestep,
-    }
 
 
 def _written(trajectory: orm.TrajectoryData, folder: Folder) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from aiida_superionic.calculations.relaxation import RelaxSettings
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.constraints.lammps import TEMPERATURE, LammpsConstraint
 from aiida_superionic.potentials import LammpsPotential
@@ -20,6 +21,7 @@ DATA_FILE = "structure.data"
 FINAL_FILE = "final.lammpstrj"
 START_FILE = "start.restart"
 CHECKPOINT_LINE = "superionic: checkpoint {file} at step {step}"
+GEOMETRY_LINE = "superionic: geometry at step {step} energy {energy} pressure {pressure}"
 MOLTEN_FIX = "host_lattice_intact"
 THERMO_COLUMNS = {
     "Step": "step",
@@ -36,6 +38,11 @@ THERMO_COLUMNS = {
 TRAJECTORY_COLUMNS = "id type xu yu zu vx vy vz fx fy fz"
 _FIRST_SEED, _LAST_SEED = 1, 900_000_000
 _LEAD_TIME = 0.95
+_RELAXATION_FORCE_ERROR = 1e-6
+"""eV/Å. What the Coulomb sum leaves out jumps where the cell changes, and a line search stumbles over it."""
+_RELAXATION_ROUNDS = 5
+_LARGEST_VOLUME_CHANGE = 0.01
+"""In one step, as a fraction."""
 _END = "end_of_stage"
 
 
@@ -141,6 +148,55 @@ def rerun_script(potential: LammpsPotential, frames: str) -> str:
         f"dump trajectory all custom 1 {trajectory_file(None)} {TRAJECTORY_COLUMNS}",
         "dump_modify trajectory sort id",
         f"rerun {frames} dump x y z vx vy vz box yes wrapped no",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def relax_script(
+    settings: RelaxSettings, potential: LammpsPotential, optimiser: str, walltime: int | None = None
+) -> str:
+    """Return the input script of a relaxation.
+
+    Its rounds each write the geometry that they reach. In each the optimiser moves the cell, where it may, and the
+    positions by the energy, until a line search finds nothing lower; and a damped motion then takes the positions by
+    the forces to where they vanish.
+
+    Parameters
+    ----------
+    settings
+        What is relaxed, and how far.
+    potential
+        How LAMMPS evaluates the potential.
+    optimiser
+        LAMMPS' ``min_style``.
+    walltime
+        Seconds that the job may take; LAMMPS stops in time to leave a closing line.
+    """
+    triclinic = settings.cell == "full"
+    lines = _system(potential, [f"read_data {DATA_FILE}", *(["change_box all triclinic"] if triclinic else [])])
+    if any(command.startswith("kspace_style") for command in potential.commands):
+        lines.append(f"kspace_modify force {_RELAXATION_FORCE_ERROR!r}")
+    lines += [
+        "thermo_style custom step pe fmax pxx pyy pzz pxy pxz pyz",
+        "thermo 100",
+        "thermo_modify lost error flush yes",
+        "min_modify norm max",
+    ]
+    if walltime is not None:
+        lines.append(f"timer timeout {_clock(int(_LEAD_TIME * walltime))} every 10")
+    # Half of the threshold, or what is left of the forces when the cell rests is above it again.
+    minimise = f"minimize 0.0 {0.5 * settings.force_threshold!r} {settings.max_steps} {10 * settings.max_steps}"
+    cell = f"fix cell all box/relax {'tri' if triclinic else 'iso'} 0.0 vmax {_LARGEST_VOLUME_CHANGE!r}"
+    moving_cell = [cell, minimise, "unfix cell"]
+    pressure = " ".join(f"$(p{axes}:%.17g)" for axes in ("xx", "yy", "zz", "xy", "xz", "yz"))
+    line = GEOMETRY_LINE.format(step="$(step)", energy="$(pe:%.17g)", pressure=pressure)
+    lines += _RELAXATION_ROUNDS * [
+        f"min_style {optimiser}",
+        *(moving_cell if settings.cell != "fixed" else [minimise]),
+        "min_style fire",
+        minimise,
+        f"write_dump all custom {FINAL_FILE} id type xu yu zu fx fy fz modify sort id format float %.17g",
+        f'print "{line}"',
     ]
     return "\n".join(lines) + "\n"
 

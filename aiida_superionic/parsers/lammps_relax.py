@@ -1,0 +1,87 @@
+"""What the files of a relaxation with LAMMPS mean."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import ExitCode
+from ase import Atoms
+from ase.io.lammpsrun import read_lammps_dump_text
+
+from aiida_superionic.analysis.trajectory import Array
+from aiida_superionic.calculations import usage
+from aiida_superionic.calculations.lammps import kinds_of
+from aiida_superionic.calculations.lammps_script import FINAL_FILE, GEOMETRY_LINE
+from aiida_superionic.calculations.relaxation import RelaxSettings, outcome
+from aiida_superionic.parsers.files import FilesParser
+from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output
+from aiida_superionic.units import PRESSURE_UNITS
+
+# Its newline belongs to the line: an output that breaks off inside it would tell a wrong number.
+_GEOMETRY = re.compile(
+    "^" + GEOMETRY_LINE.format(step=r"(\d+)", energy=r"(\S+)", pressure=" ".join(6 * [r"(\S+)"])) + r"\r?\n",
+    re.MULTILINE,
+)
+_OUT_OF_WALLTIME = "Stopping criterion = walltime limit reached"
+
+
+class LammpsRelaxParser(FilesParser):
+    """Takes the last geometry home, and names what kept LAMMPS from relaxing it."""
+
+    def parse(self, **_: Any) -> ExitCode | None:
+        """Store what the job left and return the exit code that says how it ended."""
+        cost = usage.parse_usage(self.text(usage.FILE))
+        if cost is not None:
+            self.out("usage", orm.Dict(cost))
+        text = self.text(self.node.get_option("output_filename"))
+        output = read_lammps_output(text)
+        if output.version is None:
+            told = text + self.text(self.node.get_option("scheduler_stderr"))
+            first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
+            return self.exit_codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
+        geometries = _GEOMETRY.findall(text)
+        step, energy, *pressure = (float(word) for word in geometries[-1]) if geometries else (0.0, 0.0)
+        atoms = self._geometry(int(step)) if geometries else None
+        reason: str | None = "there is no geometry"
+        if atoms is not None:
+            xx, yy, zz, xy, xz, yz = pressure
+            stress = -PRESSURE_UNITS["bar"] * np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+            if not np.isfinite([energy, *stress.flat, *atoms.positions.flat, *atoms.get_forces().flat]).all():
+                return self.exit_codes.ERROR_NON_NUMERIC
+            reason = self._store(atoms, energy, stress, int(step), output)
+        if output.error is not None:
+            return self.exit_codes.ERROR_LAMMPS.format(error=output.error)
+        if not output.complete:
+            return self.exit_codes.ERROR_INTERRUPTED
+        if reason is None:
+            return None
+        if _OUT_OF_WALLTIME in text:
+            return self.exit_codes.ERROR_OUT_OF_WALLTIME.format(steps=int(step))
+        if atoms is None:
+            return self.exit_codes.ERROR_GEOMETRY_MISSING
+        return self.exit_codes.ERROR_GEOMETRY_CONVERGENCE_NOT_REACHED.format(steps=int(step), reason=reason)
+
+    def _geometry(self, step: int) -> Atoms | None:
+        """Return the last geometry, if the file holds that of which the output tells."""
+        text, given = self.text(FINAL_FILE), self.node.inputs.structure
+        if not text.startswith(f"ITEM: TIMESTEP\n{step}\n"):
+            return None
+        try:
+            atoms = read_lammps_dump_text(io.StringIO(text), index=-1, specorder=kinds_of(given), units="metal")
+        except (ValueError, KeyError, IndexError):
+            return None
+        return atoms if len(atoms) == len(given.sites) else None
+
+    def _store(self, atoms: Atoms, energy: float, stress: Array, steps: int, output: LammpsOutput) -> str | None:
+        """Return which of the thresholds is not met, or None."""
+        structure = orm.StructureData(ase=Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True))
+        structure.label = f"{self.node.inputs.structure.label}, relaxed".removeprefix(", ")
+        self.out("structure", structure)
+        result = outcome(energy, atoms.get_forces(), stress, steps, lammps_version=output.version)
+        self.out("output_parameters", orm.Dict(result))
+        settings = RelaxSettings.model_validate(self.node.inputs.parameters.get_dict())
+        return settings.unmet(result["largest_force"], stress)

@@ -68,11 +68,12 @@ class LammpsRelaxParser(FilesParser):
     def _geometry(self, step: int) -> Atoms | None:
         """Return the last geometry, if the file holds that of which the output tells."""
         text, given = self.text(FINAL_FILE), self.node.inputs.structure
-        if not text.startswith(f"ITEM: TIMESTEP\n{step}\n"):
+        # The newline belongs to the last number: without it that might be another.
+        if not (text.startswith(f"ITEM: TIMESTEP\n{step}\n") and text.endswith("\n")):
             return None
         try:
             atoms = read_lammps_dump_text(io.StringIO(text), index=-1, specorder=kinds_of(given), units="metal")
-        except (ValueError, KeyError, IndexError):
+        except (ValueError, KeyError, IndexError, RuntimeError):
             return None
         return atoms if len(atoms) == len(given.sites) else None
 

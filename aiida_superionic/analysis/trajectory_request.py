@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,13 @@ class TrajectoryRequest:
         The parts in order, each with its SHA-256 or None.
     reading
         The other arguments of :func:`read_trajectory`.
+    beside
+        Files that the parts need beside them, which their reader finds by itself, each with its SHA-256 or None.
     """
 
     files: Mapping[str, str | None]
     reading: Mapping[str, Any]
+    beside: Mapping[str, str | None] = field(default_factory=dict)
 
     def read(self) -> Trajectory:
         """Check what the files are, and read them.
@@ -47,7 +50,7 @@ class TrajectoryRequest:
         TrajectoryError
             If one is missing, changed or damaged.
         """
-        for file, digest in self.files.items():
+        for file, digest in {**self.files, **self.beside}.items():
             _check_digest(file, digest)
         return read_trajectory(list(self.files), **self.reading)
 
@@ -63,7 +66,7 @@ class TrajectoryRequest:
         Parameters
         ----------
         entry
-            ``files`` with the SHA-256 of each, or null, and how to read them.
+            ``files``, and ``beside`` where there are such, with the SHA-256 of each or null, and how to read them.
         path
             The job file, for messages.
 
@@ -75,8 +78,8 @@ class TrajectoryRequest:
             If there are no files by name.
         """
         reading = dict(entry)
-        files = dict(reading.pop("files"))
-        for name, digest in files.items():
+        files, beside = dict(reading.pop("files")), dict(reading.pop("beside", {}))
+        for name, digest in {**files, **beside}.items():
             if not isinstance(digest, str | None):
                 raise ParameterError(f"{path}: the SHA-256 of {name!r} is {digest!r} where text is expected")
         for key, value in reading.items():
@@ -85,7 +88,7 @@ class TrajectoryRequest:
             kind, words = _READING[key]
             if value is not None and not _is(value, kind):
                 raise ParameterError(f"{path}: {key} is {value!r} where {words} is expected")
-        return cls(files, reading)
+        return cls(files, reading, beside)
 
 
 def add_trajectory_options(parser: argparse.ArgumentParser) -> None:

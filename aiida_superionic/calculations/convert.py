@@ -63,12 +63,7 @@ class ConvertCalculation(ResumableCalcJob):
         """Write what is to be converted, and link the trajectory in."""
         trajectory = self.inputs.trajectory
         job = {
-            "trajectory": {
-                "files": trajectory.files,
-                "format": "lammps-binary",
-                "kinds": trajectory.kinds,
-                "md_timestep": trajectory.md_timestep,
-            },
+            "trajectory": trajectory.request(),
             "to": "extxyz",
             "output": FRAMES_FILE,
             "every": self.inputs.every.value,

@@ -106,14 +106,9 @@ class RerunCalculation(KeepingCalcJob):
         trajectory = self.inputs.trajectory
         potential = self._lammps(self.inputs.structure, self.inputs.potential)
         # Under names of their own: LAMMPS would write its dump through a link that bears its name.
-        links = {f"source.{name}": name for name in trajectory.files}
+        links = {name: f"source.{name}" for name in trajectory.files}
         conversion = {
-            "trajectory": {
-                "files": {link: trajectory.files[name] for link, name in links.items()},
-                "format": "lammps-binary",
-                "kinds": trajectory.kinds,
-                "md_timestep": trajectory.md_timestep,
-            },
+            "trajectory": trajectory.request(links),
             "to": "lammps-text",
             "output": FRAMES_FILE,
         }
@@ -148,7 +143,7 @@ class RerunCalculation(KeepingCalcJob):
         info.append_text = f"rm -f {FRAMES_FILE}\nsha256sum {trajectory_file(None)} > {DIGEST_FILE}\n{usage.APPEND}"
         folder_of_frames = PurePosixPath(trajectory.get_remote_path())
         info.remote_symlink_list = [
-            (trajectory.computer.uuid, str(folder_of_frames / name), link) for link, name in links.items()
+            (trajectory.computer.uuid, str(folder_of_frames / name), link) for name, link in links.items()
         ]
         info.retrieve_list = [options.output_filename, CONVERSION_OUTPUT, usage.FILE, DIGEST_FILE]
         # The files of a potential follow from its node; the repository need not hold them once more for every job.

@@ -8,6 +8,8 @@ from typing import Any
 from aiida.common.exceptions import ValidationError
 from aiida.orm import RemoteData
 
+from aiida_superionic.analysis.readers import FORMATS
+
 
 class TrajectoryData(RemoteData):
     """The parts of an MD trajectory in a folder of a remote computer, known by their content.
@@ -15,7 +17,7 @@ class TrajectoryData(RemoteData):
     Parameters
     ----------
     files
-        SHA-256 of each part, by file name; the parts in order.
+        SHA-256 of each part, by file name; the parts in order, each followed by the files that belong to it.
     kinds
         Chemical symbol of each LAMMPS type.
     mobile
@@ -28,6 +30,8 @@ class TrajectoryData(RemoteData):
         Number of frames, and the time between two of them in ps.
     fields
         What the frames hold: positions, velocities, forces.
+    format
+        One of the formats that the analysis reads.
 
     Notes
     -----
@@ -49,6 +53,7 @@ class TrajectoryData(RemoteData):
         n_frames: int | None = None,
         sampling_interval: float | None = None,
         fields: Sequence[str] = ("positions", "velocities", "forces"),
+        format: str = "lammps-binary",  # noqa: A002 - the word that users know
         **kwargs: Any,
     ) -> None:
         super().__init__(remote_path, **kwargs)
@@ -63,6 +68,7 @@ class TrajectoryData(RemoteData):
                 "n_frames": n_frames,
                 "sampling_interval": sampling_interval,
                 "fields": list(fields),
+                "format": format,
             }
         )
 
@@ -74,7 +80,7 @@ class TrajectoryData(RemoteData):
 
     @property
     def files(self) -> dict[str, str]:
-        """SHA-256 of each part by its file name, in order."""
+        """SHA-256 of each file by its name: the parts in order, and what belongs to them."""
         return dict(self.base.attributes.get("files"))
 
     @property
@@ -96,3 +102,26 @@ class TrajectoryData(RemoteData):
     def md_timestep(self) -> float:
         """Time per MD step in ps."""
         return float(self.base.attributes.get("md_timestep"))
+
+    def request(self, links: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Return how the frames are read: the entry ``trajectory`` of a job file of our console scripts.
+
+        Parameters
+        ----------
+        links
+            The name under which each file lies in the folder of the job; its own if absent.
+        """
+        kind = self.base.attributes.get("format", "lammps-binary")
+        # What belongs to a part is found by the part's name, and only checked.
+        parts = [name for name in self.files if name.endswith(FORMATS[kind])] if kind == "cp2k-xyz" else self.files
+        here = {name: (links or {}).get(name, name) for name in self.files}
+        beside = {here[name]: digest for name, digest in self.files.items() if name not in parts}
+        return {
+            "files": {here[name]: self.files[name] for name in parts},
+            **({"beside": beside} if beside else {}),
+            "format": kind,
+            "kinds": self.kinds,
+            "mobile": self.mobile,
+            "charges": self.formal_charges,
+            "md_timestep": self.md_timestep,
+        }

@@ -59,5 +59,5 @@ class RerunParser(FilesParser):
         folder = self.node.outputs.remote_folder
         # What describes the frames is as it was: only the forces are others.
         described = self.node.inputs.trajectory.base.attributes.all
-        described = {key: value for key, value in described.items() if key not in {"remote_path", "files"}}
+        described = {key: value for key, value in described.items() if key not in {"remote_path", "files", "format"}}
         return TrajectoryData(folder.get_remote_path(), computer=folder.computer, files=digests, **described)

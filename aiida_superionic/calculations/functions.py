@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from aiida import orm
-from aiida.engine import calcfunction
+from aiida.engine import ExitCode, calcfunction
 
 from aiida_superionic.structures import materials
 from aiida_superionic.structures.supercell import make_supercell
@@ -29,9 +29,27 @@ def begin_production(checkpoint: orm.Dict, thermo: orm.ArrayData) -> orm.Dict:
     A microcanonical run keeps the energy it starts with, so its temperature is that of one instant of the thermostat
     unless the energy is set to the mean.
     """
+    return orm.Dict({"file": checkpoint["file"], "step": 0, "energy": _mean_energy(thermo), "trajectory": []})
+
+
+@calcfunction
+def velocities_at_mean_energy(velocities: orm.ArrayData, thermo: orm.ArrayData) -> orm.ArrayData | ExitCode:
+    """Scale the velocities of a stage's last frame to the mean total energy of the stage's second half.
+
+    As :func:`begin_production`, for an engine that does not scale them itself.
+    """
+    kinetic = _mean_energy(thermo) - thermo.get_array("potential_energy")[-1]
+    if kinetic <= 0.0:
+        return ExitCode(400, "The potential energy of the last frame is above the mean total energy.")
+    scale = np.sqrt(kinetic / thermo.get_array("kinetic_energy")[-1])
+    scaled = orm.ArrayData({"velocities": scale * velocities.get_array("velocities")})
+    scaled.base.attributes.set("units", velocities.base.attributes.get("units"))
+    return scaled
+
+
+def _mean_energy(thermo: orm.ArrayData) -> float:
     energies = thermo.get_array("total_energy")
-    equilibrated = energies[int(_EQUILIBRATED_FROM * len(energies)) :]
-    return orm.Dict({"file": checkpoint["file"], "step": 0, "energy": float(np.mean(equilibrated)), "trajectory": []})
+    return float(np.mean(energies[int(_EQUILIBRATED_FROM * len(energies)) :]))
 
 
 @calcfunction

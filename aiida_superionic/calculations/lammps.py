@@ -19,7 +19,7 @@ from ase.geometry import get_distances
 from ase.io.lammpsdata import write_lammps_data
 
 from aiida_superionic.calculations import usage
-from aiida_superionic.calculations.keeping import KeepingCalcJob
+from aiida_superionic.calculations.dynamics import DynamicsCalcJob
 from aiida_superionic.calculations.lammps_script import (
     DATA_FILE,
     FINAL_FILE,
@@ -31,7 +31,6 @@ from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.constraints.eckart import eckart_frames
 from aiida_superionic.constraints.lammps import LammpsConstraint
 from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.data.trajectory import TrajectoryData
 
 DIGEST_FILE = "trajectory.sha256"
 
@@ -98,7 +97,7 @@ def constraint_on(atoms: Atoms, settings: MdSettings, crystal: Atoms | None = No
     return LammpsConstraint(settings.constraint, frames, settings.timestep)
 
 
-class LammpsCalculation(KeepingCalcJob, LammpsRawCalculation):
+class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
     """One stage of molecular dynamics: typed inputs, a generated script, a trajectory that stays."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
@@ -112,50 +111,17 @@ class LammpsCalculation(KeepingCalcJob, LammpsRawCalculation):
             del spec.inputs[port]
         spec.inputs.validator = cls.validate_inputs
         spec.inputs["metadata"]["options"]["parser_name"].default = "superionic.lammps"
-        spec.inputs["metadata"]["options"]["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
 
-        spec.input(
-            "structure", valid_type=orm.StructureData, help="Species and cell; positions where it starts afresh."
-        )
         spec.input("potential", valid_type=PotentialData, help="What gives the forces.")
-        spec.input("parameters", valid_type=orm.Dict, validator=cls.validate_parameters, help="An MdSettings.")
-        spec.input("seed", valid_type=orm.Int, help="Of the starting velocities.")
         spec.input(
             "crystal",
             valid_type=orm.StructureData,
             required=False,
             help="The same atoms in their crystal, in which polyanions to constrain are found; structure if absent.",
         )
-        spec.input("parent_folder", valid_type=orm.RemoteData, required=False, help="Folder that holds the checkpoint.")
-        spec.input("start", valid_type=orm.Dict, required=False, help="The checkpoint to start from: a Start.")
-
-        spec.output("thermo", valid_type=orm.ArrayData, required=False, help="Thermodynamic output, an array a column.")
-        spec.output("structure", valid_type=orm.StructureData, required=False, help="The last frame.")
-        spec.output("trajectory", valid_type=TrajectoryData, required=False, help="The frames, left on the computer.")
-        spec.output("checkpoint", valid_type=orm.Dict, required=False, help="The last checkpoint written: a Start.")
-        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
-
-        spec.exit_code(
-            300, "ERROR_ENGINE_DID_NOT_START", message="LAMMPS wrote nothing: {error}", invalidates_cache=True
-        )
         spec.exit_code(301, "ERROR_LAMMPS", message="LAMMPS stopped: {error}")
-        spec.exit_code(302, "ERROR_CHECKPOINT_MISSING", message="The checkpoint to start from is gone: {error}")
-        spec.exit_code(310, "ERROR_HOST_LATTICE_MOLTEN", message="The host lattice did not stay intact: {error}")
         spec.exit_code(311, "ERROR_CONSTRAINT_VIOLATED", message="The constraint did not hold: {error}")
         spec.exit_code(320, "ERROR_TRAJECTORY_MISSING", message="LAMMPS ended well but left no readable trajectory.")
-        spec.exit_code(400, "ERROR_OUT_OF_WALLTIME", message="The job ran out of walltime at step {step} of {total}.")
-        spec.exit_code(401, "ERROR_INTERRUPTED", message="The output breaks off without its closing line.")
-        spec.exit_code(410, "ERROR_LOST_ATOMS", message="Atoms were lost: {error}")
-        spec.exit_code(411, "ERROR_NON_NUMERIC", message="The energy is not a number from {when} on.")
-
-    @classmethod
-    def validate_parameters(cls, value: orm.Dict, _: Any) -> str | None:
-        """Check the parameters against :class:`MdSettings`."""
-        try:
-            MdSettings.model_validate(value.get_dict())
-        except ValueError as error:
-            return str(error)
-        return None
 
     @classmethod
     def validate_inputs(cls, value: Any, _: Any) -> str | None:

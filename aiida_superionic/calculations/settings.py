@@ -10,7 +10,7 @@ from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.species import ChemicalSymbol
 
 Picoseconds = Annotated[float, Field(gt=0.0)]
-_FILE_NAME = r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$"
+_FILE_NAME = r"^[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*$"
 
 
 def _distinct(symbols: tuple[str, ...]) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ class LammpsParser(FilesParser):
         if output.constraint_violated:
             return codes.ERROR_CONSTRAINT_VIOLATED.format(error=output.error)
         if output.lost_atoms:
-            return codes.ERROR_LOST_ATOMS.format(error=output.error)
+            return codes.ERROR_UNSTABLE.format(error=output.error)
         if output.error is not None:
             if self.start is not None and "Cannot open" in output.error and START_FILE in output.error:
                 return codes.ERROR_CHECKPOINT_MISSING.format(error=output.error)

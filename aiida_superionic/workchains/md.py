@@ -10,17 +10,25 @@ from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain, if_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from pydantic import ValidationError
 
-from aiida_superionic.calculations.functions import begin_production
+from aiida_superionic.calculations.cp2k_md import Cp2kMdCalculation
+from aiida_superionic.calculations.dft import LevelOfTheory
 from aiida_superionic.calculations.lammps import LammpsCalculation
 from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.workchains.cp2k_md import Cp2kMdBaseWorkChain
+from aiida_superionic.workchains.dft import cp2k_inputs
 from aiida_superionic.workchains.lammps import LammpsBaseWorkChain
 from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings
+from aiida_superionic.workchains.stage import StageWorkChain
 
-_SHARED = ("structure", "potential", "seed")
-_SET_HERE = ("parent_folder", "start", "crystal")
+_SHARED = {"lammps": ("structure", "potential", "seed"), "cp2k": ("structure", "seed")}
+_SET_HERE = {"lammps": ("parent_folder", "start", "crystal"), "cp2k": ("parent_folder", "start", "velocities")}
+_WORKCHAINS = {"lammps": LammpsBaseWorkChain, "cp2k": Cp2kMdBaseWorkChain}
+_CALCULATIONS = {"lammps": LammpsCalculation, "cp2k": Cp2kMdCalculation}
 STAGES = ("equilibration", "constrained_equilibration", "production")
+TIMES = {"lammps": "md", "cp2k": "ab_initio_md"}
+"""By engine, the protocols of the times of a run."""
 
 
 def stage_settings(
@@ -96,10 +104,14 @@ class MdWorkChain(WorkChain):
     def define(cls, spec: WorkChainSpec) -> None:
         """Declare the ports, the outline and the exit codes."""
         super().define(spec)
-        excluded = [f"lammps.{port}" for port in (*_SHARED, *_SET_HERE)]
         for stage in STAGES:
-            options = {} if stage == "production" else {"required": False, "populate_defaults": False}
-            spec.expose_inputs(LammpsBaseWorkChain, namespace=stage, exclude=excluded, namespace_options=options)
+            for engine, workchain in _WORKCHAINS.items():
+                excluded = [f"{engine}.{port}" for port in (*_SHARED[engine], *_SET_HERE[engine])]
+                spec.expose_inputs(workchain, namespace=stage, exclude=excluded)
+            optional = [spec.inputs[stage][engine] for engine in _WORKCHAINS]
+            # Not told as options: what is exposed second would set them back.
+            for namespace in optional if stage == "production" else [spec.inputs[stage], *optional]:
+                namespace.required = namespace.populate_defaults = False
         spec.input("structure", valid_type=orm.StructureData, help="Where the ions start.")
         spec.input(
             "crystal",
@@ -107,10 +119,13 @@ class MdWorkChain(WorkChain):
             required=False,
             help="The same atoms in their crystal, in which polyanions to constrain are found; structure if absent.",
         )
-        spec.input("potential", valid_type=PotentialData, help="What gives the forces.")
+        spec.input(
+            "potential", valid_type=PotentialData, required=False, help="What gives the forces, where LAMMPS runs."
+        )
         spec.input("seed", valid_type=orm.Int, help="Of the starting velocities.")
         spec.inputs.validator = cls.validate_inputs
-        spec.expose_outputs(LammpsBaseWorkChain)
+        for workchain in _WORKCHAINS.values():
+            spec.expose_outputs(workchain)
         spec.outline(
             if_(cls.has_equilibration)(cls.equilibrate),
             if_(cls.is_constrained)(cls.equilibrate_constrained),
@@ -128,12 +143,18 @@ class MdWorkChain(WorkChain):
         """Check that there is an equilibration, and that the inputs of each stage fit what the stages share."""
         if not {"equilibration", "constrained_equilibration"} & set(value):
             return "neither equilibration nor constrained_equilibration is given"
-        shared = {port: value[port] for port in _SHARED if port in value}
+        engines = {engine for stage in STAGES for engine in _WORKCHAINS if engine in value.get(stage, {})}
+        if len(engines) != 1:
+            return f"the stages are run by one engine, {' or '.join(_WORKCHAINS)}, and the inputs name {len(engines)}"
+        engine = engines.pop()
+        if ("potential" in value) != (engine == "lammps"):
+            return "potential is missing" if engine == "lammps" else "CP2K takes a level of theory and no potential"
+        shared = {port: value[port] for port in _SHARED[engine] if port in value}
         if "crystal" in value:
             # What is constrained is told by the crystal; the structure may be a hot frame, or not be made yet.
             shared["structure"] = value["crystal"]
         for stage in STAGES:
-            told = LammpsCalculation.validate_inputs({**value.get(stage, {}).get("lammps", {}), **shared}, None)
+            told = _CALCULATIONS[engine].validate_inputs({**value.get(stage, {}).get(engine, {}), **shared}, None)
             if told is not None:
                 return f"{stage}: {told}"
         return None
@@ -143,7 +164,7 @@ class MdWorkChain(WorkChain):
         cls,
         code: orm.AbstractCode,
         structure: orm.StructureData,
-        potential: PotentialData,
+        potential: PotentialData | LevelOfTheory,
         *,
         temperature: float,
         mobile: list[str],
@@ -160,9 +181,11 @@ class MdWorkChain(WorkChain):
         Parameters
         ----------
         code
-            LAMMPS.
-        structure, potential
+            LAMMPS, or CP2K.
+        structure
             What is simulated.
+        potential
+            What gives the forces: a potential in LAMMPS, or a level of theory in CP2K.
         temperature
             In K.
         mobile
@@ -188,19 +211,24 @@ class MdWorkChain(WorkChain):
         aiida_superionic.workchains.protocol.ProtocolError
             If the protocol or an override is unknown, or the settings do not fit together.
         """
-        times = protocol_settings("md", protocol, overrides)
+        engine = "cp2k" if isinstance(potential, LevelOfTheory) else "lammps"
+        times = protocol_settings(TIMES[engine], protocol, overrides)
         builder = cls.get_builder()
-        builder.structure, builder.potential, builder.seed = structure, potential, orm.Int(seed)
+        builder.structure, builder.seed = structure, orm.Int(seed)
+        if isinstance(potential, LevelOfTheory):
+            given = cp2k_inputs(code, structure.get_symbols_set(), potential)
+            given["level"] = given.pop("parameters")
+        else:
+            builder.potential, given = potential, {"code": code}
         if crystal is not None:
             builder.crystal = crystal
         stages = stage_settings(
             times, temperature, mobile, constraint, formal_charges, equilibrated=crystal is not None
         )
         for stage, settings in stages.items():
-            lammps = builder[stage]["lammps"]
-            lammps["code"] = code
-            lammps["parameters"] = orm.Dict(settings.model_dump(mode="json"))
-            lammps["metadata"]["options"]._update(options or {})
+            job = builder[stage][engine]
+            job._update(given, parameters=orm.Dict(settings.model_dump(mode="json")))
+            job["metadata"]["options"]._update(options or {})
         return builder
 
     def has_equilibration(self) -> bool:
@@ -234,8 +262,10 @@ class MdWorkChain(WorkChain):
         if not first.is_finished_ok:
             code = "CONSTRAINED_EQUILIBRATION" if self.is_constrained() else "EQUILIBRATION"
             return self.exit_codes[f"ERROR_{code}_FAILED"].format(reason=_reason(first))
-        start = begin_production(first.outputs.checkpoint, first.outputs.thermo)
-        begun = {"parent_folder": first.outputs.remote_folder, "start": start}
+        try:
+            begun = self._workchain().production_after(first)
+        except ValueError as error:
+            return self.exit_codes.ERROR_EQUILIBRATION_FAILED.format(reason=error)
         return ToContext(production=self._submit("production", {**begun, **self.ctx.get("held", {})}))
 
     def finish(self) -> ExitCode | None:
@@ -243,15 +273,21 @@ class MdWorkChain(WorkChain):
         last = self.ctx.production
         if not last.is_finished_ok:
             return self.exit_codes.ERROR_PRODUCTION_FAILED.format(reason=_reason(last))
-        self.out_many(self.exposed_outputs(last, LammpsBaseWorkChain))
+        self.out_many(self.exposed_outputs(last, self._workchain()))
         return None
 
+    def _workchain(self) -> type[StageWorkChain]:
+        """Return what runs a stage with the engine that is given."""
+        return next(workchain for engine, workchain in _WORKCHAINS.items() if engine in self.inputs.production)
+
     def _submit(self, stage: str, extra: dict[str, Any]) -> orm.WorkChainNode:
-        inputs = self.exposed_inputs(LammpsBaseWorkChain, stage)
-        inputs.lammps.update({port: self.inputs[port] for port in _SHARED}, **extra)
+        workchain = self._workchain()
+        inputs = self.exposed_inputs(workchain, stage)
+        job = inputs[workchain.ENGINE]
+        job.update({port: self.inputs[port] for port in _SHARED[workchain.ENGINE]}, **extra)
         inputs.metadata.call_link_label = stage
-        inputs.lammps.metadata.label = f"{stage} of {self.inputs.structure.label or self.inputs.structure.pk}"
-        return self.submit(LammpsBaseWorkChain, **inputs)
+        job.metadata.label = f"{stage} of {self.inputs.structure.label or self.inputs.structure.pk}"
+        return self.submit(workchain, **inputs)
 
 
 def _reason(node: orm.ProcessNode) -> str:

@@ -12,6 +12,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida_superionic.analysis.needs import routine_observables
 from aiida_superionic.analysis.registry import observables as known_observables
 from aiida_superionic.calculations.analyse import AnalyseCalculation, what_dynamics_hold
+from aiida_superionic.calculations.dft import LevelOfTheory
 from aiida_superionic.calculations.lammps import constraint_on
 from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.constraints.constraint import Constraint
@@ -47,10 +48,10 @@ class TransportWorkChain(WorkChain):
     @classmethod
     def get_builder_from_protocol(
         cls,
-        lammps_code: orm.AbstractCode,
+        code: orm.AbstractCode,
         analysis_code: orm.AbstractCode,
         structure: orm.StructureData,
-        potential: PotentialData,
+        potential: PotentialData | LevelOfTheory,
         *,
         temperature: float,
         mobile: list[str],
@@ -68,8 +69,8 @@ class TransportWorkChain(WorkChain):
 
         Parameters
         ----------
-        lammps_code, analysis_code
-            The executables.
+        code, analysis_code
+            LAMMPS or CP2K, and the analysis.
         structure, potential, temperature, mobile, seed, constraint, crystal, formal_charges
             As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
         protocol, overrides, options
@@ -82,7 +83,7 @@ class TransportWorkChain(WorkChain):
         """
         builder = cls.get_builder()
         md = MdWorkChain.get_builder_from_protocol(
-            lammps_code,
+            code,
             structure,
             potential,
             temperature=temperature,

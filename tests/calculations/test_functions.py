@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from aiida import orm
 
-from aiida_superionic.calculations.functions import begin_production, join_thermo, make_structure
+from aiida_superionic.calculations.functions import (
+    begin_production,
+    join_thermo,
+    make_structure,
+    velocities_at_mean_energy,
+)
 from aiida_superionic.calculations.usage import parse_usage
 
 
@@ -48,3 +53,24 @@ def test_cost_of_a_job():
 @pytest.mark.parametrize("text", ["", "100.5\n", "100.5\n160.75\n", "100.5\n160.75\n0m0.004s 0m0.003s\n", "words"])
 def test_a_job_that_did_not_end_has_no_cost(text):
     assert parse_usage(text) is None
+
+
+def test_velocities_are_scaled_to_the_mean_energy_of_the_second_half(aiida_profile):
+    thermo = _thermo([0, 100, 200, 300], [100.0, 50.0, 1.0, 3.0])
+    thermo.set_array("potential_energy", np.array([0.0, 0.0, 0.0, -6.0]))
+    thermo.set_array("kinetic_energy", np.array([100.0, 50.0, 1.0, 2.0]))
+    velocities = orm.ArrayData({"velocities": np.array([[1.0, 0.0, -2.0]])})
+    velocities.base.attributes.set("units", {"velocities": "Å/ps"})
+    # The mean is 2 eV, of which 8 eV are to move the ions where 2 eV do.
+    scaled = velocities_at_mean_energy(velocities, thermo)
+    np.testing.assert_allclose(scaled.get_array("velocities"), [[2.0, 0.0, -4.0]], rtol=1e-15)
+    assert scaled.base.attributes.get("units") == {"velocities": "Å/ps"}
+
+
+def test_ions_too_high_for_the_mean_energy_are_told(aiida_profile):
+    thermo = _thermo([0, 100], [1.0, 3.0])
+    thermo.set_array("potential_energy", np.array([0.0, 3.5]))
+    thermo.set_array("kinetic_energy", np.array([1.0, 0.5]))
+    _, node = velocities_at_mean_energy.run_get_node(orm.ArrayData({"velocities": np.ones((1, 3))}), thermo)
+    assert node.exit_status == 400
+    assert node.exit_message == "The potential energy of the last frame is above the mean total energy."

@@ -86,8 +86,8 @@ def test_production(parse, job_fixtures, tmp_path):
 @pytest.mark.parametrize(
     ("name", "changes", "code", "told"),
     [
-        ("lost_atoms", {}, _CODES.ERROR_LOST_ATOMS, "must not change"),
-        ("too_near", {}, _CODES.ERROR_LOST_ATOMS, "inner cutoff"),
+        ("lost_atoms", {}, _CODES.ERROR_UNSTABLE, "must not change"),
+        ("too_near", {}, _CODES.ERROR_UNSTABLE, "inner cutoff"),
         ("non_numeric", {}, _CODES.ERROR_NON_NUMERIC, "from an unknown step on"),
         ("non_numeric_row", {}, _CODES.ERROR_NON_NUMERIC, "from step 0 on"),
         ("molten", {"duration": 10.0}, _CODES.ERROR_HOST_LATTICE_MOLTEN, "host_lattice_intact met on step"),

@@ -115,7 +115,7 @@ def _coarse(timestep, **changes):
 def test_unstable_dynamics_begin_again_with_half_the_timestep(run_stage):
     node = run_stage(**_coarse(0.05))
     assert node.is_finished_ok, node.exit_message
-    assert statuses(node) == [_CODES.ERROR_LOST_ATOMS.status, 0]
+    assert statuses(node) == [_CODES.ERROR_UNSTABLE.status, 0]
     first, last = (job for job in node.called if isinstance(job, orm.CalcJobNode))
     assert last.inputs.parameters["timestep"] == first.inputs.parameters["timestep"] / 2
     unchanged = {"duration", "thermo_interval", "temperature"}
@@ -127,7 +127,7 @@ def test_unstable_dynamics_begin_again_with_half_the_timestep(run_stage):
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        (_coarse(4.0, ensemble="nve"), _CODES.ERROR_LOST_ATOMS),
+        (_coarse(4.0, ensemble="nve"), _CODES.ERROR_UNSTABLE),
         (_coarse(0.12, ensemble="npt", pressure=-1e6, barostat_damping=0.01), _CODES.ERROR_NON_NUMERIC),
     ],
 )

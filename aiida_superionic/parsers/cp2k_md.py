@@ -1,0 +1,252 @@
+"""What the files of one stage of ab initio molecular dynamics mean."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import ExitCode
+
+from aiida_superionic.analysis.trajectory import Array
+from aiida_superionic.calculations import full_disk, usage
+from aiida_superionic.calculations.cp2k_md import CHECKPOINT_FILES, COUNTS_FILE, ENERGIES_FILE, part_files
+from aiida_superionic.calculations.lammps import DIGEST_FILE, kinds_of, nearest_neighbour_distance
+from aiida_superionic.calculations.settings import MdSettings, Start
+from aiida_superionic.data.trajectory import TrajectoryData
+from aiida_superionic.parsers.cp2k_output import Cp2kOutput, read_cp2k_output
+from aiida_superionic.parsers.files import FilesParser, read_digests
+from aiida_superionic.units import ENERGY_UNITS, VELOCITY_FROM_ATOMIC
+
+_EXPLODED = 10.0
+"""Times the temperature asked for. Of a cell of two atoms in equilibrium, one instant in 10^6 is that hot."""
+
+_UNCONVERGED = "SCF run NOT converged"
+_CUT_OFF = "SCF run terminated - exceeded requested execution time"
+_COLUMNS = ("step", "kinetic_energy", "temperature", "potential_energy", "conserved_energy")
+_UNITS = {"temperature": "K"} | {name: "eV" for name in (*_COLUMNS, "total_energy") if name.endswith("energy")}
+_SECTION = r"^ +&{name}\n(?P<rows>(?: *\S+.*\n)+?) +&END {name}\n"
+_STEP = re.compile(r"^ +STEP_START_VAL +(?P<step>\d+)\n", re.MULTILINE)
+_POSITIONS = re.compile(_SECTION.format(name="COORD"), re.MULTILINE)
+_VELOCITIES = re.compile(_SECTION.format(name="VELOCITY"), re.MULTILINE)
+_RESTART_END = re.compile(r"^ &END FORCE_EVAL\n", re.MULTILINE)
+_COUNT = re.compile(r"^(?P<file>\S+) (?P<count>\d+) (?P<first>\d+) (?P<last>\d+)\n", re.MULTILINE)
+
+
+@dataclass(frozen=True, eq=False)
+class Cp2kRestart:
+    """The state of the ions in a restart file of CP2K.
+
+    Parameters
+    ----------
+    step
+        MD step.
+    positions
+        In Å, shape (N, 3).
+    velocities
+        In Å/ps, shape (N, 3).
+    """
+
+    step: int
+    positions: Array
+    velocities: Array
+
+
+def read_restart(text: str) -> Cp2kRestart | None:
+    """Return what a restart file of molecular dynamics holds, None if it is not whole."""
+    # A thermostat has coordinates and velocities of its own, before those of the ions.
+    ions = text[max(text.find("&SUBSYS"), 0) :]
+    step, positions, velocities = _STEP.search(text), _POSITIONS.search(ions), _VELOCITIES.search(ions)
+    if step is None or positions is None or velocities is None or _RESTART_END.search(text) is None:
+        return None
+    try:
+        at, moving = (_vectors(match["rows"]) for match in (positions, velocities))
+    except ValueError:
+        return None
+    if at.shape != moving.shape or at.shape[1:] != (3,) or not np.isfinite([at, moving]).all():
+        return None
+    return Cp2kRestart(int(step["step"]), at, VELOCITY_FROM_ATOMIC * moving)
+
+
+def _vectors(rows: str) -> Array:
+    # Of an atom its name comes first.
+    words = [[word for word in line.split() if not word[0].isalpha()][:3] for line in rows.splitlines()]
+    return np.array(words, dtype=np.float64)
+
+
+def read_energies(text: str) -> dict[str, Array]:
+    """Return the columns of ``PROJECT-1.ener`` by our names, energies in eV; what is no number is NaN.
+
+    The total energy is that of the ions' motion and of the surface on which they move; the conserved one has that of
+    the thermostat too.
+    """
+    rows = []
+    for line in io.StringIO(text):
+        words = line.split()
+        if line.endswith("\n") and len(words) == 7 and words[0].isdigit():
+            rows.append([int(words[0]), *map(_number, words[2:6])])
+    if not rows:
+        return {}
+    columns = {
+        name: column * (ENERGY_UNITS["Hartree"] if name.endswith("energy") else 1.0)
+        for name, column in zip(_COLUMNS, np.array(rows, dtype=np.float64).T, strict=True)
+    }
+    return {**columns, "total_energy": columns["kinetic_energy"] + columns["potential_energy"]}
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return np.nan
+
+
+class Cp2kMdParser(FilesParser):
+    """Reads energies, checkpoint and trajectory of ab initio dynamics, and names what went wrong."""
+
+    def parse(self, **_: Any) -> ExitCode | None:
+        """Store what the job left and return the exit code that says how it ended."""
+        self.settings = MdSettings.model_validate(self.node.inputs.parameters.get_dict())
+        self.start = Start.model_validate(self.node.inputs.start.get_dict()) if "start" in self.node.inputs else None
+        cost = usage.parse_usage(self.text(usage.FILE))
+        if cost is not None:
+            self.out("usage", orm.Dict(cost))
+        text = self.text(self.node.get_option("output_filename"))
+        output = read_cp2k_output(text)
+        if output.version is None:
+            told = text + self.text(self.node.get_option("scheduler_stderr"))
+            first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
+            return self.exit_codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
+        self.out("results", orm.Dict({"cp2k_version": output.version, "complete": output.complete}))
+        # A field that the walltime cut off is told as one that did not converge.
+        before, cut_off, _after = text.partition(_CUT_OFF)
+        unconverged = before.count(_UNCONVERGED)
+        if unconverged:
+            # What follows a wrong force is another trajectory: none of it is given out.
+            return self.exit_codes.ERROR_SCF_NOT_CONVERGED.format(error=f"{unconverged} times")
+        thermo = read_energies(self.text(ENERGIES_FILE))
+        self._store_thermo(thermo)
+        restart = self._store_restart(cut_off=bool(cut_off))
+        failure = self._failure(output, thermo, restart)
+        if failure is not None or self.settings.sampling_interval is None:
+            return failure
+        return self._store_trajectory()
+
+    def _failure(self, output: Cp2kOutput, thermo: dict[str, Array], restart: Cp2kRestart | None) -> ExitCode | None:
+        codes, total = self.exit_codes, self.settings.steps("duration")
+        if self.has(full_disk.FILE):
+            return codes.ERROR_OUT_OF_DISK
+        if thermo:
+            broken = ~np.all(np.isfinite(list(thermo.values())), axis=0)
+            if broken.any():
+                return codes.ERROR_NON_NUMERIC.format(when=f"step {thermo['step'][broken][0]:.0f}")
+            hot = thermo["temperature"] > _EXPLODED * self.settings.temperature
+            if hot.any():
+                temperature, step = thermo["temperature"][hot][0], thermo["step"][hot][0]
+                return codes.ERROR_UNSTABLE.format(error=f"the temperature is {temperature:.0f} K at step {step:.0f}")
+        if output.error is not None:
+            if self.start is not None and "start.restart" in output.error:
+                return codes.ERROR_CHECKPOINT_MISSING.format(error=output.error)
+            return codes.ERROR_CP2K.format(error=output.error)
+        reached = restart.step if restart is not None else 0
+        if output.out_of_walltime and reached < total:
+            return codes.ERROR_OUT_OF_WALLTIME.format(step=int(thermo["step"][-1]) if thermo else reached, total=total)
+        if not output.complete or restart is None or reached < total:
+            return codes.ERROR_INTERRUPTED
+        displaced = self._host_displacement(restart.positions)
+        if displaced > self.settings.host_displacement_limit:
+            return codes.ERROR_HOST_LATTICE_MOLTEN.format(
+                error=f"it moved by {displaced:.2f} of its nearest-neighbour distance"
+            )
+        return None
+
+    def _store_thermo(self, thermo: dict[str, Array]) -> None:
+        if thermo:
+            node = orm.ArrayData(thermo)
+            node.base.attributes.set("units", _UNITS)
+            self.out("thermo", node)
+
+    def _store_restart(self, *, cut_off: bool) -> Cp2kRestart | None:
+        """Store the last state that can be trusted: that of a step whose field was cut off cannot."""
+        for file in CHECKPOINT_FILES[cut_off:]:
+            restart = read_restart(self.text(file))
+            if restart is None:
+                continue
+            checkpoint = Start(file=file, step=restart.step, trajectory=tuple(self._parts()))
+            self.out("checkpoint", orm.Dict(checkpoint.model_dump(mode="json")))
+            if restart.step == self.settings.steps("duration"):
+                given = self.node.inputs.structure
+                atoms = given.get_ase()
+                atoms.set_positions(restart.positions)
+                structure = orm.StructureData(ase=atoms)
+                structure.label = f"{given.label}, last frame" if given.label else "last frame"
+                self.out("structure", structure)
+                velocities = orm.ArrayData({"velocities": restart.velocities})
+                velocities.base.attributes.set("units", {"velocities": "Å/ps"})
+                self.out("velocities", velocities)
+            return restart
+        return None
+
+    def _host_displacement(self, positions: Array) -> float:
+        """Return how far the host came from where the stage began, in its nearest-neighbour distance.
+
+        The host species whose ions are furthest apart tells: the outer atoms of polyanions that turn leave their
+        places in an intact crystal.
+        """
+        atoms = self.node.inputs.structure.get_ase()
+        host = [atoms.symbols == symbol for symbol in set(atoms.symbols) - set(self.settings.mobile)]
+        spacing, lattice = max(((nearest_neighbour_distance(atoms[mask]), mask) for mask in host), key=lambda x: x[0])
+        moved = (positions - atoms.positions)[lattice]
+        return float(np.sqrt(np.mean(np.sum((moved - moved.mean(axis=0)) ** 2, axis=1))) / spacing)
+
+    def _parts(self) -> list[str]:
+        if self.settings.sampling_interval is None:
+            return []
+        return [*(self.start.trajectory if self.start else ()), *part_files(self.start)]
+
+    def _store_trajectory(self) -> ExitCode | None:
+        digests = read_digests(self.text(DIGEST_FILE))
+        missing = self._missing_frames()
+        if list(digests) != self._parts():
+            missing = "its files are not all there"
+        if missing:
+            return self.exit_codes.ERROR_MISSING_FRAMES.format(error=missing)
+        folder = self.node.outputs.remote_folder
+        trajectory = TrajectoryData(
+            folder.get_remote_path(),
+            computer=folder.computer,
+            files=digests,
+            kinds=kinds_of(self.node.inputs.structure),
+            mobile=self.settings.mobile,
+            formal_charges=self.settings.formal_charges,
+            md_timestep=self.settings.timestep,
+            n_frames=self.settings.steps("duration") // self.settings.steps("sampling_interval") + 1,
+            sampling_interval=self.settings.sampling_interval,
+            format="cp2k-xyz",
+        )
+        self.out("trajectory", trajectory)
+        return None
+
+    def _missing_frames(self) -> str:
+        """Return which frames are missing from the parts of the trajectory, in words; nothing if none is."""
+        interval = self.settings.steps("sampling_interval")
+        last_of_all = self.settings.steps("duration") // interval * interval
+        found = {match["file"]: match for match in _COUNT.finditer(self.text(COUNTS_FILE))}
+        reached: dict[str, int] = {}
+        for file in self._parts():
+            if file.endswith(".cell"):
+                continue
+            what = file.split("-")[1]
+            if file not in found:
+                return f"{file} is not there"
+            count, first, last = (int(found[file][key]) for key in ("count", "first", "last"))
+            if count == 0:
+                continue
+            if first > reached.get(what, -interval) + interval or count != (last - first) // interval + 1:
+                return f"{file} holds {count} frames from step {first} to {last}, one every {interval} steps"
+            reached[what] = last
+        short = [what for what in ("pos", "vel", "frc") if reached.get(what) != last_of_all]
+        return f"the last step of {', '.join(short)} is not {last_of_all}" if short else ""

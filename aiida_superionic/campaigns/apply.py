@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from aiida import orm
 from aiida.common.exceptions import InvalidOperation, NotExistent
-from aiida.engine import submit
+from aiida.engine import ProcessBuilder, submit
 from aiida.engine.daemon.client import DaemonException
 
+from aiida_superionic.calculations.dft import LevelOfTheory
 from aiida_superionic.calculations.functions import make_structure
 from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State, point_statuses
 from aiida_superionic.campaigns.lock import submission_lock
@@ -30,6 +31,7 @@ from aiida_superionic.engines.registration import COMPUTER, code_version
 from aiida_superionic.errors import SuperionicError
 from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
+from aiida_superionic.workchains.dft import level_of_theory
 from aiida_superionic.workchains.transport import TransportWorkChain
 
 
@@ -71,7 +73,8 @@ def apply(
         if lacking or any(status.state is State.RUNNING for status in statuses):
             if not daemon_lives():
                 raise ApplyError("the daemon is not running; start it with: verdi daemon start")
-            codes = {name: _code(name) for name in ("lammps", "analysis")}
+            engines = {specification.engine for specification in specifications}
+            codes = {name: _code(name) for name in sorted({*engines, "analysis"})}
             try:
                 await_broker()
                 revived = revive(statuses)
@@ -130,12 +133,19 @@ def _submit(status: PointStatus, group: CampaignGroup, codes: dict[str, orm.Abst
         group.add_nodes([node])
     else:
         node = orm.load_node(status.node_pk)
+    builder = _builder(specification, codes)
+    builder.point = node
+    builder.metadata.label = specification.label
+    submit(builder)
+
+
+def _builder(specification: PointSpecification, codes: dict[str, orm.AbstractCode]) -> ProcessBuilder:
     material = materials()[specification.material]
-    builder = TransportWorkChain.get_builder_from_protocol(
-        codes["lammps"],
+    return TransportWorkChain.get_builder_from_protocol(
+        codes[specification.engine],
         codes["analysis"],
         _structure(specification),
-        _potential(specification.potential),
+        _forces(specification),
         temperature=specification.temperature,
         mobile=list(material.mobile),
         formal_charges=material.charges_of_atoms,
@@ -145,9 +155,6 @@ def _submit(status: PointStatus, group: CampaignGroup, codes: dict[str, orm.Abst
         version=code_version(codes["analysis"]),
         overrides=dict(specification.md),
     )
-    builder.point = node
-    builder.metadata.label = specification.label
-    submit(builder)
 
 
 def _structure(specification: PointSpecification) -> orm.StructureData:
@@ -171,6 +178,12 @@ def _structure(specification: PointSpecification) -> orm.StructureData:
             orm.Str(specification.material), orm.List(list(specification.supercell)), orm.Int(specification.seed)
         )
     return structure
+
+
+def _forces(specification: PointSpecification) -> PotentialData | LevelOfTheory:
+    if specification.engine == "cp2k":
+        return level_of_theory(specification.potential)
+    return _potential(specification.potential)
 
 
 def _potential(name: str) -> PotentialData:

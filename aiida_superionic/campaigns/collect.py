@@ -11,6 +11,8 @@ from aiida_superionic.analysis.results import Curve, Surface
 from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State
 from aiida_superionic.campaigns.results import PointResult
 
+_ENGINES = {"LAMMPS": "lammps_version", "CP2K": "cp2k_version"}
+
 
 def collect_results(statuses: Sequence[PointStatus], *, with_curves: bool = True) -> list[PointResult]:
     """Return the results of points, in the given order.
@@ -76,16 +78,17 @@ def _provenance(pk: int) -> dict[str, str]:
     """Return the versions and the nodes behind the numbers of one attempt."""
     workchain = orm.load_node(pk)
     outputs, inputs = workchain.outputs, workchain.inputs
-    found = {
-        "structure": inputs.md.structure.uuid,
-        "potential": inputs.md.potential.uuid,
-        "point": inputs.point.uuid,
-    }
+    found = {"structure": inputs.md.structure.uuid, "point": inputs.point.uuid}
+    if "potential" in inputs.md:
+        found["potential"] = inputs.md.potential.uuid
+    else:
+        found["level of theory"] = inputs.md.production.cp2k.level.uuid
     for name in ("trajectory", "thermo", "observables", "curves"):
         if name in outputs:
             found[name] = outputs[name].uuid
     if "results" in outputs:
-        found["LAMMPS"] = outputs.results["lammps_version"]
+        told = outputs.results.get_dict()
+        found |= {name: told[key] for name, key in _ENGINES.items() if key in told}
     if "report" in outputs:
         report = outputs.report.get_dict()
         found.update({"aiida-superionic": report["version"], "Python": report["python"], "NumPy": report["numpy"]})

@@ -27,7 +27,8 @@ class PointSpecification(BaseModel):
     version: Literal[1] = 1
     material: Name
     supercell: tuple[Repeats, Repeats, Repeats]
-    potential: Name
+    engine: Name = "lammps"
+    potential: Name = Field(description="What gives the forces: a potential, or with cp2k a level of theory")
     temperature: Temperature = Field(description="K")
     constraint: Name
     rotors: tuple[Name, ...] = Field(default=(), description="Polyanions that are constrained; all if none is named")
@@ -38,8 +39,10 @@ class PointSpecification(BaseModel):
     @property
     def canonical_json(self) -> str:
         """The specification as text: keys sorted, no spaces, whole numbers without a decimal point."""
-        # A point without chosen rotors keeps the hash that it had before there were any.
-        given = self.model_dump(mode="json", exclude=None if self.rotors else {"rotors"})
+        # A point that says nothing of what came later keeps the hash that it had before.
+        later = {"engine", "rotors"}
+        unsaid = {name for name in later if getattr(self, name) == type(self).model_fields[name].default}
+        given = self.model_dump(mode="json", exclude=unsaid)
         return json.dumps(_whole_as_integers(given), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @property
@@ -73,17 +76,18 @@ def expand(campaign: Campaign) -> list[PointSpecification]:
     Returns
     -------
     list of PointSpecification
-        The product of potentials, temperatures, constraint modes and replicas, in the order of the file; the replica
-        varies fastest. The replicas' seeds follow each other from the campaign's seed.
+        The product of what gives the forces, temperatures, constraint modes and replicas, in the order of the file; the
+        replica varies fastest. The replicas' seeds follow each other from the campaign's seed.
     """
     conditions = itertools.product(
-        campaign.potentials, campaign.temperatures, campaign.constraints, range(campaign.replicas)
+        campaign.forces, campaign.temperatures, campaign.constraints, range(campaign.replicas)
     )
     requests = sorted(campaign.observables, key=lambda request: request.name)
     return [
         PointSpecification(
             material=campaign.structure.material,
             supercell=campaign.structure.supercell,
+            engine=campaign.md.engine,
             potential=potential,
             temperature=temperature,
             constraint=constraint,

@@ -10,6 +10,7 @@ from pathlib import Path
 from aiida import orm
 
 from aiida_superionic.calculations import usage
+from aiida_superionic.calculations.cp2k_md import ENERGIES_FILE, Cp2kMdCalculation
 from aiida_superionic.calculations.lammps import LammpsCalculation
 from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State
@@ -77,9 +78,13 @@ def _job_progress(job: _Job) -> str:
         return ""
     if not (Path(job.folder) / usage.FILE).exists():
         return "waits for a slot"
-    if job.process_type != LammpsCalculation.build_process_type():
+    thermo = {
+        LammpsCalculation.build_process_type(): job.output_filename,
+        Cp2kMdCalculation.build_process_type(): ENERGIES_FILE,
+    }
+    if job.process_type not in thermo:
         return ""
-    steps = _THERMO_STEP.findall(_tail(Path(job.folder) / job.output_filename))
+    steps = _THERMO_STEP.findall(_tail(Path(job.folder) / thermo[job.process_type]))
     if not steps:
         return ""
     parameters = orm.load_node(job.pk).inputs.parameters.get_dict()

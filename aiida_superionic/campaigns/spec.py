@@ -47,7 +47,7 @@ from aiida_superionic.constraints.eckart import eckart_frames
 from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
 from aiida_superionic.structures.supercell import StructureError, make_supercell
-from aiida_superionic.workchains.md import stage_settings
+from aiida_superionic.workchains.md import TIMES, stage_settings
 from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings, protocols
 
 UNCONSTRAINED = "UC"
@@ -73,6 +73,8 @@ def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
 MaterialName = Annotated[StrictStr, OneOf("material", materials)]
 PotentialName = Annotated[StrictStr, OneOf("potential", potentials)]
 ProtocolName = Annotated[StrictStr, OneOf("protocol", lambda: protocols("md"))]
+EngineName = Annotated[StrictStr, OneOf("engine", lambda: TIMES)]
+LevelName = Annotated[StrictStr, OneOf("level of theory", lambda: protocols("dft"))]
 ConstraintMode = Annotated[StrictStr, OneOf("constraint mode", lambda: CONSTRAINT_MODES)]
 
 
@@ -93,8 +95,14 @@ class Structure(_Section):
 
 
 class MolecularDynamics(_Section):
-    """A protocol, and the times that replace the protocol's own."""
+    """What runs, a protocol, and the times that replace the protocol's own."""
 
+    engine: EngineName = Field(
+        default="lammps", description="lammps, or cp2k for ab initio dynamics", examples=["lammps"]
+    )
+    level: LevelName | None = Field(
+        default=None, description="how CP2K computes forces, the name of a level of theory", examples=["xtb"]
+    )
     protocol: ProtocolName = Field(default="balanced", description="the name of a protocol", examples=["balanced"])
     equilibration: Time = Field(default=None, description="the time before production", examples=["20 ps"])
     production: Time = Field(default=None, description="the time that is analysed", examples=["100 ps"])
@@ -195,7 +203,10 @@ class Campaign(_Section):
         description="the material and its supercell", examples=[{"material": "alpha-AgI", "supercell": [3, 3, 3]}]
     )
     potentials: Annotated[tuple[PotentialName, ...], AfterValidator(_distinct)] = Field(
-        min_length=1, description="a list of names of potentials", examples=[["vashishta-rahman"]]
+        default=(),
+        min_length=1,
+        description="a list of names of potentials; none with the engine cp2k",
+        examples=[["vashishta-rahman"]],
     )
     temperatures: Annotated[tuple[Temperature, ...], AfterValidator(_distinct)] = Field(
         min_length=1,
@@ -235,8 +246,31 @@ class Campaign(_Section):
     @property
     def md_settings(self) -> dict[str, float]:
         """The settings of the protocol, in ps, with the material's own and then the given times in their place."""
-        given = self.md.model_dump(exclude={"protocol"}, exclude_none=True)
-        return protocol_settings("md", self.md.protocol, {**materials()[self.structure.material].md, **given})
+        given = self.md.model_dump(exclude={"engine", "level", "protocol"}, exclude_none=True)
+        own = materials()[self.structure.material].md
+        return protocol_settings(TIMES[self.md.engine], self.md.protocol, {**own, **given})
+
+    @property
+    def forces(self) -> tuple[str, ...]:
+        """What gives the forces: the potentials, or the level of theory."""
+        return (self.md.level,) if self.md.level is not None else self.potentials
+
+    @model_validator(mode="after")
+    def _has_forces(self) -> Campaign:
+        if self.md.engine == "lammps":
+            if not self.potentials:
+                raise fault(_missing("potentials", type(self).model_fields["potentials"]))
+            if self.md.level is not None:
+                raise fault("a level of theory is for engine: cp2k; remove it, or write the engine", "md", "level")
+            return self
+        if self.potentials:
+            raise fault("with engine: cp2k the forces are those of md.level; remove the potentials", "potentials")
+        if self.md.level is None:
+            raise fault(f"engine: cp2k needs a level of theory; write level: {' or '.join(protocols('dft'))}", "md")
+        held = [index for index, mode in enumerate(self.constraints) if mode != UNCONSTRAINED]
+        if held:
+            raise fault("motions are held with engine: lammps only; write UC", "constraints", held[0])
+        return self
 
     @model_validator(mode="after")
     def _times_fit(self) -> Campaign:
@@ -261,7 +295,7 @@ class Campaign(_Section):
 
     @model_validator(mode="after")
     def _not_too_large(self) -> Campaign:
-        points = len(self.potentials) * len(self.temperatures) * len(self.constraints) * self.replicas
+        points = len(self.forces) * len(self.temperatures) * len(self.constraints) * self.replicas
         if points > MOST_POINTS:
             raise fault(f"the campaign has {points} points; ask for at most {MOST_POINTS} in one file", "replicas")
         return self
@@ -338,12 +372,19 @@ def _sentence(error: ErrorDetails) -> str:
         section = _section(location[:-1])
         return unknown("key", str(location[-1]), section.model_fields if section else ())
     place, field = _field(location)
-    example = field.examples[0] if field.examples else None
     key = ".".join(str(part) for part in place if isinstance(part, str))
-    right = f"write {field.description}, for example {place[-1]}: {_as_yaml(example)}"
     if error["type"] == "missing" and place == location:
-        return f"the key {key} is missing; {right}"
-    return f"{key}: {quote(error['input'])} is not valid; {right}"
+        return _missing(key, field)
+    return f"{key}: {quote(error['input'])} is not valid; {_right(key, field)}"
+
+
+def _missing(key: str, field: FieldInfo) -> str:
+    return f"the key {key} is missing; {_right(key, field)}"
+
+
+def _right(key: str, field: FieldInfo) -> str:
+    example = field.examples[0] if field.examples else None
+    return f"write {field.description}, for example {key.rpartition('.')[2]}: {_as_yaml(example)}"
 
 
 def _section(location: Location) -> type[BaseModel] | None:

@@ -38,7 +38,7 @@ demo-polyanion: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 
 # make demo-dft   where the electrons of AgI are along a classical trajectory; needs CP2K, takes an hour
 demo-dft: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
-	@command -v cp2k.psmp cp2k.ssmp > /dev/null || { echo "no CP2K on PATH; as root: apt-get install cp2k" >&2; exit 1; }
+	@command -v cp2k.psmp || command -v cp2k.ssmp || { echo "no CP2K on PATH; as root: apt-get install cp2k" >&2; exit 1; }
 	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
 	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/dft.py .demo/dft.html
 

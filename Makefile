@@ -36,7 +36,7 @@ demo: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 demo-polyanion: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@AIIDA_PATH=$(CURDIR)/.demo sh examples/demo.sh polyanion
 
-# make demo-dft   where the electrons of AgI are along a classical trajectory; needs CP2K, takes an hour
+# make demo-dft   where the electrons of AgI are along a classical trajectory; needs CP2K, takes long
 demo-dft: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@command -v cp2k.psmp || command -v cp2k.ssmp || { echo "no CP2K on PATH; as root: apt-get install cp2k" >&2; exit 1; }
 	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup

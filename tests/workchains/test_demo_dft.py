@@ -16,7 +16,7 @@ def test_without_cp2k_it_says_how_to_install_it_before_anything_runs(aiida_profi
         DEMO["main"](tmp_path / "page.html")
 
 
-@pytest.mark.slow  # 40 s: ten frames of 32 atoms
+@pytest.mark.slow
 @pytest.mark.usefixtures("lammps_code", "cp2k_code", "analysis_code", "conversion_code")
 def test_a_classical_trajectory_gets_its_centres_and_a_page(tmp_path):
     result = DEMO["study"]("xtb", 0.09, 2, 5, 0.1, {"dipoles": {}, "radial_distribution": {}})

@@ -16,7 +16,7 @@ from aiida_superionic.calculations.cp2k_input import make_request, with_printing
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "cp2k_job"
 CENTRES = {"Ag": 5, "I": 4, "Li": 1, "C": 0, "H": 1}
-_VALENCE = {"Ag": 11, "I": 7, "Li": 3, "C": 4, "H": 1}
+_VALENCE = {"Ag": 11, "I": 7, "Li": 3, "C": 4, "H": 1, "Ar": 8}
 _SCF = {"EPS_SCF": 1e-6, "MAX_SCF": 30, "PRINT": {"RESTART": {"_": "OFF"}}}
 _OUTER = {"OUTER_SCF": {"EPS_SCF": 1e-6, "MAX_SCF": 10}}
 LOCALISE = {"FORCE_EVAL": {"DFT": {"LOCALIZE": {"_": "T", "METHOD": "JACOBI", "EPS_LOCALIZATION": 1e-4}}}}

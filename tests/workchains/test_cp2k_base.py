@@ -193,6 +193,19 @@ def test_a_killed_cp2k_goes_on_with_the_rest(run_batch, computer):
     assert_same_labels(node, run_batch(frames))
 
 
+def test_energies_that_are_no_numbers_are_computed_otherwise(run_batch, monkeypatch):
+    # A step that is far too long is one for every minimiser that keeps it.
+    smaller = slice(1, None)
+    monkeypatch.setattr("aiida_superionic.workchains.cp2k.scf_remedies", lambda given: scf_remedies(given)[smaller])
+    frames = lithium_iodide(2)
+    scf = level_of_theory("xtb").parameters["FORCE_EVAL"]["DFT"]["SCF"]
+    node = run_batch(frames, scf={**scf, "OT": {**scf["OT"], "STEPSIZE": 1e200}})
+    assert node.is_finished_ok, node.exit_message
+    assert statuses(node) == [_CODES.ERROR_NON_NUMERIC.status, 0]
+    assert "labels" not in jobs_of(node)[0].outputs
+    assert_same_labels(node, run_batch(frames))
+
+
 def test_a_request_that_cp2k_refuses_is_not_tried_again(run_batch):
     node = run_batch(lithium_iodide(1), scf={"NO_SUCH_KEYWORD": 1})
     assert node.exit_status == Cp2kBaseWorkChain.exit_codes.ERROR_UNRECOVERABLE_FAILURE.status

@@ -115,4 +115,4 @@ def dipoles(
 
 def _bins(values: Array, width: float) -> Array:
     """Return the edges of bins from 0 to the one that holds the largest value."""
-    return np.arange(int(values.max() / width) + 2) * width
+    return np.arange(int(values.max() / width) + 2, dtype=np.float64) * width

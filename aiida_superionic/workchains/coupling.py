@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from aiida import orm
@@ -37,14 +38,11 @@ def compare(runs: orm.List, **observables: orm.Dict) -> orm.Dict:
     observables
         Those of each run.
     """
-    keys = ("value", "error", "unit", "upper_bound")
     scalars = [
-        {name: Scalar(*(entry.get(key) for key in keys)) for name, entry in node.get_dict().items()}
-        for _, node in sorted(observables.items())
+        {name: Scalar(**entry) for name, entry in node.get_dict().items()} for _, node in sorted(observables.items())
     ]
     found = compare_modes((float(t), mode, one) for (t, mode), one in zip(runs.get_list(), scalars, strict=True))
-    shown = (*keys, "lower_bound")
-    return orm.Dict({name: {key: getattr(scalar, key) for key in shown} for name, scalar in found.items()})
+    return orm.Dict({name: asdict(scalar) for name, scalar in found.items()})
 
 
 class CouplingWorkChain(WorkChain):

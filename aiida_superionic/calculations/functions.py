@@ -13,9 +13,15 @@ _EQUILIBRATED_FROM = 0.5
 
 
 @calcfunction
-def make_structure(material: orm.Str, supercell: orm.List, seed: orm.Int) -> orm.StructureData:
-    """Make a supercell of a reference crystal, its disordered sites drawn with the seed."""
-    atoms = make_supercell(materials()[material.value], tuple(supercell.get_list()), seed.value)
+def make_structure(
+    material: orm.Str, supercell: orm.List, seed: orm.Int, lattice_constants: orm.List | None = None
+) -> orm.StructureData:
+    """Make a supercell of a reference crystal, its disordered sites drawn with the seed.
+
+    The lattice constants in Å are the measured ones if absent.
+    """
+    lengths = None if lattice_constants is None else tuple(lattice_constants.get_list())
+    atoms = make_supercell(materials()[material.value], tuple(supercell.get_list()), seed.value, lengths)
     structure = orm.StructureData(ase=atoms)
     repeats = "x".join(str(count) for count in supercell.get_list())
     structure.label = f"{material.value} {repeats} seed {seed.value}"

@@ -165,12 +165,17 @@ def _structure(specification: PointSpecification) -> orm.StructureData:
     for link, filters in wanted.items():
         query.append(orm.Data, with_outgoing="made", edge_filters={"label": link}, filters=filters)
     query.append(orm.StructureData, with_incoming="made")
-    structure = query.first(flat=True)
-    if structure is None:
-        structure = make_structure(
-            orm.Str(specification.material), orm.List(list(specification.supercell)), orm.Int(specification.seed)
-        )
-    return structure
+    lengths = specification.lattice_constants and list(specification.lattice_constants)
+    for structure in query.all(flat=True):
+        inputs = structure.creator.inputs
+        if lengths == (inputs.lattice_constants.get_list() if "lattice_constants" in inputs else None):
+            return structure
+    return make_structure(
+        orm.Str(specification.material),
+        orm.List(list(specification.supercell)),
+        orm.Int(specification.seed),
+        **({"lattice_constants": orm.List(lengths)} if lengths else {}),
+    )
 
 
 def _potential(name: str) -> PotentialData:

@@ -31,6 +31,7 @@ from aiida_superionic.analysis.trajectory import Trajectory
 from aiida_superionic.calculations.analyse import what_dynamics_hold
 from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem, load_document
 from aiida_superionic.campaigns.values import (
+    Length,
     Name,
     OneOf,
     ParameterValue,
@@ -46,6 +47,7 @@ from aiida_superionic.constraints.constraint import MODES, Constraint, Constrain
 from aiida_superionic.constraints.eckart import eckart_frames
 from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
+from aiida_superionic.structures.lattice import relative_lattice_constants
 from aiida_superionic.structures.supercell import StructureError, make_supercell
 from aiida_superionic.workchains.md import stage_settings
 from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings, protocols
@@ -90,6 +92,20 @@ class Structure(_Section):
         description="three whole numbers from 1 to 100, the repeats of the cell along each of its vectors",
         examples=[[3, 3, 3]],
     )
+    lattice_constants: tuple[Length, Length, Length] | None = Field(
+        default=None,
+        description="three numbers, the lengths of the cell's vectors in Å",
+        examples=[[5.0855, 5.0855, 5.0855]],
+    )
+
+    @model_validator(mode="after")
+    def _near_the_measured_one(self) -> Structure:
+        if self.lattice_constants is not None:
+            try:
+                relative_lattice_constants(materials()[self.material], self.lattice_constants)
+            except StructureError as error:
+                raise fault(str(error), "lattice_constants") from None
+        return self
 
 
 class MolecularDynamics(_Section):

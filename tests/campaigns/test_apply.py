@@ -35,6 +35,15 @@ class TestStructure:
         repeats = changes.get("supercell", (2, 2, 2))
         assert len(other.sites) == 4 * repeats[0] * repeats[1] * repeats[2]
 
+    @pytest.mark.parametrize("lengths", [(5.0, 5.1, 5.2), (5.0, 5.0, 5.0)])
+    def test_of_other_lattice_constants_is_another_and_made_once(self, specification, lengths):
+        measured = module._structure(specification())
+        other = module._structure(specification(lattice_constants=lengths))
+        assert other.cell_lengths == pytest.approx([2.0 * length for length in lengths])
+        assert module._structure(specification(lattice_constants=lengths, temperature=750.0)).uuid == other.uuid
+        assert module._structure(specification()).uuid == measured.uuid
+        assert count(orm.StructureData) == 2
+
     def test_of_a_maker_that_failed_is_not_used(self, specification):
         first = module._structure(specification())
         first.creator.backend_entity.set_attribute("exit_status", 1)

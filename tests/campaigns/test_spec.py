@@ -134,6 +134,16 @@ REFUSED = [
     ("[3, 3, 3]", "[3, 3, 0]", 4, "structure.supercell: 0 is not valid"),
     ("[3, 3, 3]", "[3, 3, 2.5]", 4, "structure.supercell: 2.5 is not valid"),
     ("[3, 3, 3]", "[3, 3, true]", 4, "structure.supercell: true is not valid"),
+    (
+        "[3, 3, 3]",
+        "[3, 3, 3]\n  lattice_constants: 5.1",
+        5,
+        "lattice_constants: 5.1 is not valid; write three",
+    ),
+    ("[3, 3, 3]", "[3, 3, 3]\n  lattice_constants: [5.1, 5.1]", 5, "[5.1, 5.1] is not valid; write three numbers"),
+    ("[3, 3, 3]", "[3, 3, 3]\n  lattice_constants: [5.1, 5.1, 0]", 5, "structure.lattice_constants: 0 is not valid"),
+    ("[3, 3, 3]", "[3, 3, 3]\n  lattice_constants: [5.1, .nan, 5.1]", 5, "lattice_constants: nan is not valid"),
+    ("[3, 3, 3]", "[3, 3, 3]\n  lattice_constants: [15.3, 15.3, 15.3]", 5, "15.3, 15.3, 15.3 Å are more than 20% off"),
     # potentials
     ("vashishta-rahman", "vashista-rahman", 5, "unknown potential 'vashista-rahman'; did you mean vashishta-rahman?"),
     ("[vashishta-rahman]", "vashishta-rahman", 5, "potentials: 'vashishta-rahman' is not valid; write a list"),

@@ -27,7 +27,7 @@ def relative_lattice_constants(material: Material, lattice_constants: Vector) ->
     """
     own = np.linalg.norm(material.cell, axis=1)
     ratios = np.asarray(lattice_constants) / own
-    if np.any(np.abs(ratios - 1.0) > _LARGEST_CHANGE):
+    if not np.all(np.abs(ratios - 1.0) <= _LARGEST_CHANGE):
         raise StructureError(
             f"the lattice constants {_in_words(lattice_constants)} Å are more than {_LARGEST_CHANGE:.0%} off those of"
             f" {material.formula}, {_in_words(own)} Å"

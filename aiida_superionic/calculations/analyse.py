@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,7 +15,7 @@ from aiida.engine import CalcJobProcessSpec
 from ase import Atoms
 
 from aiida_superionic.analysis.registry import observables
-from aiida_superionic.analysis.trajectory import Trajectory
+from aiida_superionic.analysis.trajectory import Trajectory, one_frame
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.resumable import ResumableCalcJob
 from aiida_superionic.data.trajectory import TrajectoryData
@@ -38,16 +39,8 @@ def what_dynamics_hold(atoms: Atoms, mobile: Sequence[str], formal_charges: Mapp
         Of species, in elementary charges.
     """
     positions = atoms.positions[None]
-    return Trajectory(
-        species=tuple(atoms.get_chemical_symbols()),
-        positions=positions,
-        cell=atoms.cell.array,
-        timestep=1.0,
-        masses=atoms.get_masses(),
-        velocities=positions,
-        forces=positions,
-        mobile=tuple(mobile),
-        formal_charges=dict(formal_charges),
+    return replace(
+        one_frame(atoms, mobile), velocities=positions, forces=positions, formal_charges=dict(formal_charges)
     )
 
 

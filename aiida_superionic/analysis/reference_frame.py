@@ -98,12 +98,18 @@ def positions_in_host_frame(trajectory: Trajectory) -> RelativeVectors:
     return relative_to_centre_of_mass(trajectory.positions, trajectory.masses, host)
 
 
-def velocities_without_drift(trajectory: Trajectory) -> RelativeVectors:
+def velocities_without_drift(trajectory: Trajectory, *, conserves_momentum: bool = True) -> RelativeVectors:
     """Return velocities relative to the centre of mass of all atoms, in Å/ps, shape (T, N, 3).
+
+    Where bodies that are held in place take up momentum, the motion of the centre of mass is thermal and no drift: the
+    velocities are returned as they are.
 
     Raises
     ------
     TrajectoryError
         If the trajectory holds no velocities.
     """
-    return relative_to_centre_of_mass(trajectory.require("velocities"), trajectory.masses, trajectory.ions)
+    velocities = trajectory.require("velocities")
+    if not conserves_momentum:
+        return relative_to_origin(velocities)
+    return relative_to_centre_of_mass(velocities, trajectory.masses, trajectory.ions)

@@ -148,12 +148,13 @@ def _with_held_motions(
 ) -> dict[str, dict[str, Any]]:
     """Return the parameters of the observables of a constrained run, which its velocities alone do not tell.
 
-    The kinetic temperature counts what is held; observables that would take it from all velocities get that of the run.
+    A kinetic temperature counts what is held; observables that would take it from all velocities get that of the run.
     """
     filled = {name: dict(given) for name, given in observables.items()}
     for name, given in filled.items():
-        if any(parameter.name == "temperature" for parameter in known_observables()[name].parameters):
+        parameters = {parameter.name for parameter in known_observables()[name].parameters}
+        if "temperature" in parameters:
             given.setdefault("temperature", temperature)
-    if held is not None and "temperature" in filled:
-        filled["temperature"] = {"held": held.n_held, "conserves_momentum": held.keeps_momentum}
+        if held is not None and "held" in parameters:
+            given |= {"held": held.n_held, "conserves_momentum": held.keeps_momentum}
     return filled

@@ -21,7 +21,7 @@ from aiida_superionic.structures import materials
 from aiida_superionic.structures.supercell import make_supercell
 from aiida_superionic.workchains.protocol import protocols
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "agi.yaml"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 GOOD = """\
 campaign: agi-friction
 structure:
@@ -97,9 +97,17 @@ def test_a_material_sets_the_timestep_that_a_file_leaves_out(load):
 
 
 def test_the_example_is_a_campaign_of_four_points_with_what_the_paper_prints():
-    campaign = load_campaign(EXAMPLE)
+    campaign = load_campaign(EXAMPLES / "agi.yaml")
     assert len(expand(campaign)) == 4
     assert {request.name for request in campaign.observables} >= {"diffusion", "friction", "cage_residence"}
+
+
+def test_the_example_with_constraints_asks_for_every_mode_at_one_volume():
+    points = expand(load_campaign(EXAMPLES / "polyanion.yaml"))
+    assert {point.constraint for point in points} == {"UC", "RC", "RTC", "RTVC"}
+    assert {point.lattice_constants for point in points} == {(7.8, 7.8, 7.8)}
+    assert len({point.temperature for point in points}) == 3  # as many as an activation energy needs
+    assert len(points) == 12 * len({point.seed for point in points})
 
 
 REFUSED = [

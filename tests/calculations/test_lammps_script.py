@@ -276,6 +276,16 @@ def test_the_host_displacement_is_that_of_the_frames(run_stage, settings, tmp_pa
     np.testing.assert_allclose(output.thermo["host_displacement"], expected, rtol=1e-9, atol=1e-12)
 
 
+def test_atoms_that_are_lost_are_not_taken_for_a_melt(run_lammps, settings, tmp_path):
+    potential = _potential()
+    data = data_file(make_supercell(materials()["alpha-AgI"], (2, 2, 2), 1), _KINDS, potential.charges, "charge", _HOST)
+    stage = settings(timestep=1.0, duration=100.0, thermo_interval=20.0, checkpoint_interval=100.0, ensemble="nve")
+    files = {**potential.files, "structure.data": data}
+    output = read_lammps_output(run_lammps(_script(stage), files, tmp_path, expect_success=False))
+    assert output.lost_atoms
+    assert not output.molten
+
+
 def test_anions_that_turn_are_no_melt(run_lammps, settings, tmp_path):
     # At 1200 K the oxygens of phosphate move by an oxygen-oxygen distance within a few ps, the phosphorus does not.
     kinds = ["Na", "P", "O"]

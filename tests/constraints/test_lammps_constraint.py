@@ -187,9 +187,12 @@ def test_a_continued_run_is_the_unbroken_one_bit_for_bit(run_rotors, stage, mode
 
 def test_ranks_agree(run_rotors, stage):
     settings = stage("RTC", duration=0.05, langevin_duration=None, checkpoint_interval=0.05, sampling_interval=0.05)
-    positions = [run_rotors(f"{ranks} ranks", settings, ranks=ranks).trajectory().positions[-1] for ranks in (1, 2, 4)]
-    for other in positions[1:]:
-        np.testing.assert_allclose(other, positions[0], rtol=0, atol=1e-8)
+    first, *others = [run_rotors(f"{ranks} ranks", settings, ranks=ranks) for ranks in (1, 2, 4)]
+    positions = first.trajectory().positions[-1]
+    for other in others:
+        np.testing.assert_allclose(other.trajectory().positions[-1], positions, rtol=0, atol=1e-8)
+        for name in ("host_displacement", "total_energy"):
+            np.testing.assert_allclose(other.output.thermo[name], first.output.thermo[name], rtol=1e-7, atol=1e-9)
 
 
 def test_polyanions_cut_by_the_boundary_are_held_alike(run_rotors, stage):
@@ -303,7 +306,7 @@ def temperatures(run_rotors, stage, mode, duration, thermostat="langevin", **cha
 
 @pytest.mark.parametrize("mode", [None, "RC", "RTC"])
 def test_every_kind_of_motion_has_the_temperature(run_rotors, stage, mode):
-    for value, error in temperatures(run_rotors, stage, mode, 12.0).values():
+    for value, error in temperatures(run_rotors, stage, mode, 8.0).values():
         assert abs(value - 1.0) < 5.0 * error
         assert error < 0.1
 

@@ -107,7 +107,7 @@ def test_a_free_oscillator_has_the_energies_of_velocity_verlet(oscillators, mode
 def test_in_a_bath_kinetic_energies_are_exact_and_potential_ones_converge_as_the_timestep_squared(
     oscillators, timestep
 ):
-    kinetic, potential, temperatures = oscillators("RC", timestep, round(50.0 / timestep / 5) * 5, langevin=True)
+    kinetic, potential, temperatures = oscillators("RC", timestep, round(20.0 / timestep / 5) * 5, langevin=True)
     thermal = 0.5 * BOLTZMANN * TEMPERATURE
     rest = 1.0 - 0.5 * timestep / DAMPING
     more = rest / (rest - (FREQUENCY * timestep) ** 2 / 4.0)
@@ -115,7 +115,7 @@ def test_in_a_bath_kinetic_energies_are_exact_and_potential_ones_converge_as_the
         value, error = mean(values)
         print(f"{1000 * timestep:g} fs: {value:.4f} +- {error:.4f}, exactly {exact:.4f}")
         assert abs(value - exact) < 5.0 * error
-        assert error < 0.01 * exact
+        assert error < 0.015 * exact
     value, error = mean(temperatures / TEMPERATURE)
     assert abs(value - 1.0) < 5.0 * error
-    assert error < 0.01
+    assert error < 0.015

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aiida_superionic.analysis.pairs import neighbours_within
 from aiida_superionic.analysis.periodic import mean_cell, minimum_image, nearest_images, to_fractional, with_images
-from aiida_superionic.analysis.reference_frame import positions_in_host_frame
+from aiida_superionic.analysis.reference_frame import positions_in_host_frame, shift_of_host
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.results import NotConverged
 from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
@@ -240,22 +240,7 @@ def site_places(
         raise ParameterError(f"sites has {len(given)} coordinates where three for each site are expected")
     cell = mean_cell(trajectory)
     centre = positions_in_host_frame(trajectory).centre[0]
-    return np.reshape(given, (-1, 3)) @ cell + _shift(trajectory, lattice) - centre, cell
-
-
-def _shift(trajectory: Trajectory, lattice: Sequence[float]) -> Array:
-    """Return by how much the centre of mass of the host is shifted in the first frame, in Å, shape (3,)."""
-    if not lattice:
-        return np.zeros(3)
-    hosts = np.flatnonzero(np.isin(trajectory.species, trajectory.host))
-    if len(lattice) != 3 * len(hosts):
-        raise ParameterError(
-            f"lattice has {len(lattice)} coordinates where three for each of {len(hosts)} host atoms are expected"
-        )
-    cell = trajectory.cell if trajectory.cell.ndim == 2 else trajectory.cell[0]
-    # Of a polyanion that turns, the atoms' displacements cancel in its centre of mass.
-    moved = minimum_image(trajectory.positions[:1, hosts] - np.reshape(lattice, (-1, 3)) @ cell, cell)[0]
-    return np.asarray(np.average(moved, axis=0, weights=trajectory.masses[hosts]))
+    return np.reshape(given, (-1, 3)) @ cell + shift_of_host(trajectory, lattice) - centre, cell
 
 
 def nearest_sites(positions: Array, sites: Array, cell: Array) -> NDArray[np.intp]:

@@ -35,6 +35,7 @@ class PointSpecification(BaseModel):
     constraint: Name
     rotors: tuple[Name, ...] = Field(default=(), description="Polyanions that are constrained; all if none is named")
     seed: Annotated[StrictInt, Field(ge=1, le=LARGEST_SEED)]
+    ensemble: Name = Field(default="nve", description="Of the production")
     md: dict[Name, Annotated[Real, Field(gt=0.0)]] = Field(description="Settings of the dynamics, ps")
     observables: dict[Name, dict[Name, ParameterValue]] = Field(description="The parameters that were given, by name")
 
@@ -42,7 +43,8 @@ class PointSpecification(BaseModel):
     def canonical_json(self) -> str:
         """The specification as text: keys sorted, no spaces, whole numbers without a decimal point."""
         # A point that says nothing of these keeps the hash that it had before they could be said.
-        unsaid = {key for key in ("rotors", "lattice_constants") if not getattr(self, key)}
+        later = ("rotors", "lattice_constants", "ensemble")
+        unsaid = {key for key in later if getattr(self, key) == type(self).model_fields[key].default}
         given = self.model_dump(mode="json", exclude=unsaid)
         return json.dumps(_whole_as_integers(given), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -96,6 +98,7 @@ def expand(campaign: Campaign) -> list[PointSpecification]:
             constraint=constraint,
             rotors=() if constraint == UNCONSTRAINED else tuple(sorted(campaign.rotors)),
             seed=campaign.seed + replica,
+            ensemble=campaign.md.ensemble,
             md=campaign.md_settings,
             observables={request.name: request.parameters for request in requests},
         )

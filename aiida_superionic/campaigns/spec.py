@@ -49,7 +49,7 @@ from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
 from aiida_superionic.structures.lattice import relative_lattice_constants
 from aiida_superionic.structures.supercell import StructureError, make_supercell
-from aiida_superionic.workchains.md import stage_settings
+from aiida_superionic.workchains.md import CANONICAL, MICROCANONICAL, stage_settings
 from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings, protocols
 
 UNCONSTRAINED = "UC"
@@ -109,9 +109,14 @@ class Structure(_Section):
 
 
 class MolecularDynamics(_Section):
-    """A protocol, and the times that replace the protocol's own."""
+    """A protocol, the times that replace the protocol's own, and the ensemble of the production."""
 
     protocol: ProtocolName = Field(default="balanced", description="the name of a protocol", examples=["balanced"])
+    ensemble: Annotated[StrictStr, OneOf("ensemble", lambda: (MICROCANONICAL, CANONICAL))] = Field(
+        default=MICROCANONICAL,
+        description="nve to conserve the energy in production, nvt for a thermostat",
+        examples=["nvt"],
+    )
     equilibration: Time = Field(default=None, description="the time before production", examples=["20 ps"])
     production: Time = Field(default=None, description="the time that is analysed", examples=["100 ps"])
     timestep: Time = Field(default=None, description="the time of one MD step", examples=["0.5 fs"])
@@ -195,7 +200,7 @@ def _trajectory_of(material: str) -> Trajectory:
 
 
 def _routine_observables(given: dict[str, Any]) -> tuple[ObservableRequest, ...]:
-    names = routine_observables(_trajectory_of(given["structure"].material))
+    names = routine_observables(_trajectory_of(given["structure"].material), sites_known=True)
     return tuple(ObservableRequest.model_validate(name) for name in names)
 
 
@@ -251,7 +256,7 @@ class Campaign(_Section):
     @property
     def md_settings(self) -> dict[str, float]:
         """The settings of the protocol, in ps, with the material's own and then the given times in their place."""
-        given = self.md.model_dump(exclude={"protocol"}, exclude_none=True)
+        given = self.md.model_dump(exclude={"protocol", "ensemble"}, exclude_none=True)
         return protocol_settings("md", self.md.protocol, {**materials()[self.structure.material].md, **given})
 
     @model_validator(mode="after")

@@ -128,6 +128,25 @@ def cmd_make(
     click.echo(f"{len(atoms)} atoms, {atoms.get_chemical_formula()}: {output}")
 
 
+@cmd_structures.command("study")
+@NAME
+@click.option("--potential", required=True, help="Name of the potential to put in place of the study's own.")
+@tells_user_errors
+def cmd_study(name: str, potential: str) -> None:
+    """Print the campaign file of the published study of the reference crystal NAME."""
+    from aiida_superionic.campaigns.study import study_campaign
+    from aiida_superionic.campaigns.wording import unknown
+    from aiida_superionic.potentials import potentials
+
+    material = _material(name)
+    if potential not in potentials():
+        raise UserError(unknown("potential", potential, potentials()))
+    try:
+        click.echo(study_campaign(name, material, potential), nl=False)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
 def _material(name: str) -> Material:
     from aiida_superionic.campaigns.wording import unknown
     from aiida_superionic.structures import materials

@@ -51,6 +51,16 @@ class TestStructure:
 
 
 @pytest.mark.usefixtures("aiida_profile_clean")
+class TestSites:
+    def test_are_made_once_for_each_structure(self, specification):
+        structures = [module._structure(specification(seed)) for seed in (1, 2)]
+        sites = [module._sites(structure) for structure in structures]
+        assert [module._sites(structure).uuid for structure in structures] == [node.uuid for node in sites]
+        assert sites[0].uuid != sites[1].uuid
+        assert sites[0].get_ase().symbols.formula.count() == {"I": 16, "Ag": 96}
+
+
+@pytest.mark.usefixtures("aiida_profile_clean")
 class TestPotential:
     def test_is_stored_once(self):
         first = module._potential("vashishta-rahman")

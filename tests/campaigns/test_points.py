@@ -101,6 +101,7 @@ def test_campaigns_share_points_whatever_their_names_and_sizes():
         {"md": {"protocol": "fast", "production": "100.01 ps"}},
         {"md": {"protocol": "fast", "equilibration": "100 ps"}},
         {"md": {"protocol": "fast"}},
+        {"md": {"protocol": "fast", "production": "100 ps", "ensemble": "nvt"}},
         {"observables": ["diffusion", "friction"]},
         {"observables": ["diffusion", {"friction": {"longest_lag": 3.1}}]},
         {"observables": [{"friction": {"longest_lag": 3.0}}]},

@@ -106,8 +106,9 @@ def test_the_example_with_constraints_asks_for_every_mode_at_one_volume():
     points = expand(load_campaign(EXAMPLES / "polyanion.yaml"))
     assert {point.constraint for point in points} == {"UC", "RC", "RTC", "RTVC"}
     assert {point.lattice_constants for point in points} == {(7.8, 7.8, 7.8)}
-    assert len({point.temperature for point in points}) == 3  # as many as an activation energy needs
-    assert len(points) == 12 * len({point.seed for point in points})
+    n_seeds = len({point.seed for point in points})
+    assert n_seeds >= 3  # for a scatter that is an error bar
+    assert len(points) == 8 * n_seeds
 
 
 REFUSED = [

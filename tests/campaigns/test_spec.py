@@ -121,7 +121,7 @@ REFUSED = [
         "protocol:",
         "zzz:",
         13,
-        "unknown key 'zzz'; write equilibration or production or protocol or sampling_interval or timestep",
+        "unknown key 'zzz'; write ensemble or equilibration or production or protocol or sampling_interval or timestep",
     ),
     ("replicas: 5\n", "", 1, "the key replicas is missing; write a whole number from 1 to 10000"),
     ("  material: alpha-AgI\n", "", 2, "the key structure.material is missing; write the name of a reference crystal"),

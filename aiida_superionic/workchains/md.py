@@ -21,6 +21,7 @@ from aiida_superionic.workchains.protocol import ProtocolError, protocol_setting
 _SHARED = ("structure", "potential", "seed")
 _SET_HERE = ("parent_folder", "start", "crystal")
 STAGES = ("equilibration", "constrained_equilibration", "production")
+MICROCANONICAL, CANONICAL = "nve", "nvt"
 
 
 def stage_settings(
@@ -30,6 +31,7 @@ def stage_settings(
     constraint: Constraint | None = None,
     formal_charges: Mapping[str, float] | None = None,
     *,
+    ensemble: str = MICROCANONICAL,
     equilibrated: bool = False,
 ) -> dict[str, MdSettings]:
     """Return the settings of each stage of :class:`MdWorkChain`.
@@ -50,6 +52,8 @@ def stage_settings(
         The motions held fixed; None where there are none.
     formal_charges
         Of species, in elementary charges; not known if absent.
+    ensemble
+        Of the production, ``nve`` or ``nvt``.
     equilibrated
         Whether the structure is a frame of an unconstrained run, which needs no such equilibration.
 
@@ -70,7 +74,7 @@ def stage_settings(
     stages["production"] = {
         **common,
         "constraint": constraint,
-        "ensemble": "nve",
+        "ensemble": ensemble,
         "duration": times["production"],
         "sampling_interval": times["sampling_interval"],
     }
@@ -86,7 +90,7 @@ def stage_settings(
 
 
 class MdWorkChain(WorkChain):
-    """Equilibrate in the canonical ensemble, then produce in the microcanonical one at the mean energy.
+    """Equilibrate in the canonical ensemble, then produce in it, or in the microcanonical one at the mean energy.
 
     A constrained run equilibrates without constraints first, and then with them from the last frame of that. Where the
     structure is such a frame already, the inputs of the first stage are left out, and ``crystal`` tells the polyanions.
@@ -151,6 +155,7 @@ class MdWorkChain(WorkChain):
         constraint: Constraint | None = None,
         crystal: orm.StructureData | None = None,
         formal_charges: Mapping[str, float] | None = None,
+        ensemble: str = MICROCANONICAL,
         protocol: str = "balanced",
         overrides: dict[str, Any] | None = None,
         options: dict[str, Any] | None = None,
@@ -176,6 +181,8 @@ class MdWorkChain(WorkChain):
             held from there on, without another equilibration.
         formal_charges
             Of species, in elementary charges; the conductivity needs those of the mobile ones.
+        ensemble
+            Of the production, ``nve`` or ``nvt``.
         protocol
             ``fast``, ``balanced`` or ``precise``.
         overrides
@@ -194,7 +201,13 @@ class MdWorkChain(WorkChain):
         if crystal is not None:
             builder.crystal = crystal
         stages = stage_settings(
-            times, temperature, mobile, constraint, formal_charges, equilibrated=crystal is not None
+            times,
+            temperature,
+            mobile,
+            constraint,
+            formal_charges,
+            ensemble=ensemble,
+            equilibrated=crystal is not None,
         )
         for stage, settings in stages.items():
             lammps = builder[stage]["lammps"]
@@ -229,12 +242,13 @@ class MdWorkChain(WorkChain):
             return self.exit_codes.ERROR_CONSTRAINED_EQUILIBRATION_FAILED.format(reason=error)
 
     def produce(self) -> ToContext | ExitCode:
-        """Run the last stage, from the end of the one before and at its mean energy."""
+        """Run the last stage, from the end of the one before, at its mean energy where that is to be conserved."""
         first = self.ctx.last
         if not first.is_finished_ok:
             code = "CONSTRAINED_EQUILIBRATION" if self.is_constrained() else "EQUILIBRATION"
             return self.exit_codes[f"ERROR_{code}_FAILED"].format(reason=_reason(first))
-        start = begin_production(first.outputs.checkpoint, first.outputs.thermo)
+        conserved = self.inputs.production.lammps.parameters["ensemble"] == MICROCANONICAL
+        start = begin_production(first.outputs.checkpoint, **({"thermo": first.outputs.thermo} if conserved else {}))
         begun = {"parent_folder": first.outputs.remote_folder, "start": start}
         return ToContext(production=self._submit("production", {**begun, **self.ctx.get("held", {})}))
 

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and every test that needs no service
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft test test-slow bench bench-large lint clean
+.PHONY: help demo demo-polyanion demo-dft test test-slow bench bench-large bench-constraint lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -61,6 +61,10 @@ bench: $(CURDIR)/.bench/.installed
 # make bench-large   analyse 17 GB, written for it, within 3 GiB of memory; takes some ten minutes
 bench-large: $(VENV)/.package
 	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/large.py
+
+# make bench-constraint   measure what constraints cost in LAMMPS
+bench-constraint: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
+	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/constraint.py $(SUPERIONIC_ENGINES)/lammps/bin/lmp
 
 # make lint   style, types, and who may import whom
 lint: $(VENV)/.tools

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from weakref import WeakKeyDictionary
 
 from aiida_superionic.analysis.polyanions import Polyanions, find_polyanions
-from aiida_superionic.analysis.registry import ParameterError, observables
+from aiida_superionic.analysis.registry import Observable, ParameterError, observables
 from aiida_superionic.analysis.results import NotConverged
 from aiida_superionic.analysis.trajectory import Trajectory
 
@@ -28,9 +28,29 @@ def unmet(needs: Iterable[str], trajectory: Trajectory) -> list[str]:
     ]
 
 
-def routine_observables(trajectory: Trajectory) -> list[str]:
-    """Return the names of the observables that are computed where nothing is asked for by name."""
-    return [name for name, entry in observables().items() if entry.routine and not unmet(entry.needs, trajectory)]
+def routine_observables(trajectory: Trajectory, *, sites_known: bool = False) -> list[str]:
+    """Return the names of the observables that are computed where nothing is asked for by name.
+
+    Where there are several host species, those are left out that would have to be told which one they are about.
+
+    Parameters
+    ----------
+    trajectory
+        What is there.
+    sites_known
+        Whether the observables that can be given sites of the mobile ions will be.
+    """
+
+    def leaves_a_choice(entry: Observable) -> bool:
+        parameters = {parameter.name for parameter in entry.parameters}
+        told = len(trajectory.host) == 1 or (sites_known and "sites" in parameters)
+        return "neighbour" in parameters and not told
+
+    return [
+        name
+        for name, entry in observables().items()
+        if entry.routine and not unmet(entry.needs, trajectory) and not leaves_a_choice(entry)
+    ]
 
 
 def _charged(trajectory: Trajectory) -> bool:

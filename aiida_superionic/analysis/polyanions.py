@@ -188,10 +188,23 @@ def find_polyanions(trajectory: Trajectory, bond_cutoff: float | None = None) ->
     ParameterError
         If polyanions of one formula are bonded differently.
     """
+    by_formula = bonded_groups(trajectory, bond_cutoff)
+    if not by_formula:
+        raise NotConverged("the trajectory holds no polyanions, that is no finite bonded groups of its host atoms")
+    return {formula: _same_order(formula, found, trajectory) for formula, found in sorted(by_formula.items())}
+
+
+def bonded_groups(
+    trajectory: Trajectory, bond_cutoff: float | None = None
+) -> dict[str, list[tuple[Indices, NDArray[np.bool_], Array]]]:
+    """Return what is a polyanion in the first frame (:func:`find_polyanions`), by formula.
+
+    Of each, the indices of the atoms, shape (n,), whether they are bonded, shape (n, n), and their positions about the
+    centre of mass in Å, whole across the boundaries, shape (n, 3). All of one formula list their species in one order.
+    """
     hosts = trajectory.ions[~np.isin(np.asarray(trajectory.species)[trajectory.ions], trajectory.mobile)]
-    groups = _bonded_groups(trajectory, hosts, bond_cutoff) if len(hosts) else []
     by_formula: dict[str, list[tuple[Indices, NDArray[np.bool_], Array]]] = {}
-    for atoms, bonded, positions in groups:
+    for atoms, bonded, positions in _finite_groups(trajectory, hosts, bond_cutoff) if len(hosts) else []:
         kinds = [trajectory.species[i] for i in atoms]
         order = sorted(set(kinds), key=lambda kind: (-_highest_degree(kind, kinds, bonded), kind))
         counts = Counter(kinds)
@@ -200,9 +213,7 @@ def find_polyanions(trajectory: Trajectory, bond_cutoff: float | None = None) ->
         by_formula.setdefault(formula, []).append(
             (atoms[sequence], bonded[np.ix_(sequence, sequence)], positions[sequence])
         )
-    if not by_formula:
-        raise NotConverged("the trajectory holds no polyanions, that is no finite bonded groups of its host atoms")
-    return {formula: _same_order(formula, found, trajectory) for formula, found in sorted(by_formula.items())}
+    return by_formula
 
 
 def find_tetrahedra(trajectory: Trajectory) -> dict[str, Polyanions]:
@@ -231,7 +242,7 @@ def _same_order(
     return Polyanions(formula, species, atoms, bonded, masses)
 
 
-def _bonded_groups(
+def _finite_groups(
     trajectory: Trajectory, hosts: Indices, bond_cutoff: float | None
 ) -> list[tuple[Indices, NDArray[np.bool_], Array]]:
     """Return atoms, bonds and positions relative to the centre of mass of every finite group that is not linear."""

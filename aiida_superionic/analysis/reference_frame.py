@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_superionic.analysis.periodic import minimum_image
+from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.trajectory import Array, Field, Trajectory, frame_batches
 
 
@@ -98,12 +101,52 @@ def positions_in_host_frame(trajectory: Trajectory) -> RelativeVectors:
     return relative_to_centre_of_mass(trajectory.positions, trajectory.masses, host)
 
 
-def velocities_without_drift(trajectory: Trajectory) -> RelativeVectors:
+def velocities_without_drift(trajectory: Trajectory, *, conserves_momentum: bool = True) -> RelativeVectors:
     """Return velocities relative to the centre of mass of all atoms, in Å/ps, shape (T, N, 3).
+
+    Where bodies that are held in place take up momentum, the motion of the centre of mass is thermal and no drift: the
+    velocities are returned as they are.
 
     Raises
     ------
     TrajectoryError
         If the trajectory holds no velocities.
     """
-    return relative_to_centre_of_mass(trajectory.require("velocities"), trajectory.masses, trajectory.ions)
+    velocities = trajectory.require("velocities")
+    if not conserves_momentum:
+        return relative_to_origin(velocities)
+    return relative_to_centre_of_mass(velocities, trajectory.masses, trajectory.ions)
+
+
+def shift_of_host(trajectory: Trajectory, lattice: Sequence[float]) -> Array:
+    """Return by how much the host's centre of mass is shifted in the first frame from where the crystal has it, in Å.
+
+    Parameters
+    ----------
+    trajectory
+        Positions and cell.
+    lattice
+        Where the host atoms, in their order, are in the crystal, three fractional coordinates each. Without them the
+        crystal is where the first frame's cell is, and the shift is none.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (3,).
+
+    Raises
+    ------
+    ParameterError
+        If the coordinates are not three for each host atom.
+    """
+    if not lattice:
+        return np.zeros(3)
+    hosts = np.flatnonzero(np.isin(trajectory.species, trajectory.host))
+    if len(lattice) != 3 * len(hosts):
+        raise ParameterError(
+            f"lattice has {len(lattice)} coordinates where three for each of {len(hosts)} host atoms are expected"
+        )
+    cell = trajectory.cell if trajectory.cell.ndim == 2 else trajectory.cell[0]
+    # Of a polyanion that turns, the atoms' displacements cancel in its centre of mass.
+    moved = minimum_image(trajectory.positions[:1, hosts] - np.reshape(lattice, (-1, 3)) @ cell, cell)[0]
+    return np.asarray(np.average(moved, axis=0, weights=trajectory.masses[hosts]))

@@ -10,17 +10,25 @@ from aiida_superionic.analysis.results import Scalar
 
 
 def mean_over_replicas(name: str, replicas: Sequence[Scalar]) -> Scalar:
-    """Return the mean of the replicas that have a number, with its standard error; a single one keeps its own error.
+    """Return the mean over the replicas, with its standard error; a single one keeps its own error.
 
-    Where any replica has only an upper bound, a mean over the others would be too large: there is no value then, and
-    the upper bound is the largest of the bounds and of the values that other replicas measured.
+    The standard error is the sample standard deviation over the root of their number: runs of a crystal whose
+    polyanions are held differ by more than their own errors say.
+
+    A replica that only bounds the quantity enters with its estimate, which is as much part of the sample as that of one
+    that came out larger. For equal runs this is the fit to their pooled mean squared displacements, for it is linear in
+    them, and the frequency of their pooled events. The mean is then resolved, or a bound, as one run is: it has a value
+    where it is larger than two standard errors, by the scatter and by the replicas' own errors.
+
+    Where a bounded replica has no estimate, a mean over the others would be too large: there is no value then, and the
+    upper bound is the largest of the bounds and of the values that other replicas measured.
 
     Parameters
     ----------
     name
         Of the quantity.
     replicas
-        One at least.
+        One at least. Those with neither value nor bound are left out.
 
     Raises
     ------
@@ -31,13 +39,23 @@ def mean_over_replicas(name: str, replicas: Sequence[Scalar]) -> Scalar:
     if any(scalar.unit != unit for scalar in replicas):
         units = ", ".join(sorted({scalar.unit for scalar in replicas}))
         raise ValueError(f"the replicas of {name} have the units {units}; they must have one unit")
-    measured = [scalar for scalar in replicas if scalar.value is not None]
-    values = [scalar.value for scalar in measured if scalar.value is not None]
-    bounds = [scalar.upper_bound for scalar in replicas if scalar.value is None and scalar.upper_bound is not None]
-    if bounds:
-        return Scalar(None, None, unit, upper_bound=max(bounds + values))
-    if not values:
+    known = [scalar for scalar in replicas if scalar.value is not None or scalar.upper_bound is not None]
+    if not known:
         return Scalar(None, None, unit)
-    if len(values) == 1:
-        return measured[0]
-    return Scalar(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values))), unit)
+    if len(known) == 1:
+        return known[0]
+    bounded = [scalar for scalar in known if scalar.value is None]
+    if any(scalar.estimate is None for scalar in bounded):
+        numbers = (scalar.upper_bound if scalar.value is None else scalar.value for scalar in known)
+        return Scalar(None, None, unit, upper_bound=max(number for number in numbers if number is not None))
+    estimates = np.array([scalar.estimate if scalar.value is None else scalar.value for scalar in known], np.float64)
+    mean, error = float(estimates.mean()), float(estimates.std(ddof=1) / np.sqrt(len(estimates)))
+    # Runs in which nothing happened do not scatter, so that what each excludes counts too.
+    widths = [
+        2.0 * (scalar.error or 0.0) if scalar.upper_bound is None else scalar.upper_bound - max(estimate, 0.0)
+        for scalar, estimate in zip(known, estimates, strict=True)
+    ]
+    width = max(2.0 * error, float(np.linalg.norm(widths)) / len(known))
+    if bounded and mean <= width:
+        return Scalar(None, error, unit, upper_bound=max(mean, 0.0) + width, estimate=mean)
+    return Scalar(mean, error, unit)

@@ -17,7 +17,8 @@ class Scalar:
     """One number with its standard error, in the unit that papers print.
 
     ``value`` is None where the run only bounds the quantity, from above by ``upper_bound`` or from below by
-    ``lower_bound``.
+    ``lower_bound``. What it gives then, too uncertain to be a value, is ``estimate``: without it a mean over runs would
+    be that of the large ones.
     """
 
     value: float | None
@@ -25,6 +26,7 @@ class Scalar:
     unit: str
     upper_bound: float | None = None
     lower_bound: float | None = None
+    estimate: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,7 +91,7 @@ def without_undefined_numbers(result: Result) -> tuple[Result, list[str]]:
     undefined = []
     scalars = {}
     for name, scalar in result.scalars.items():
-        numbers = (scalar.value, scalar.error, scalar.upper_bound, scalar.lower_bound)
+        numbers = (scalar.value, scalar.error, scalar.upper_bound, scalar.lower_bound, scalar.estimate)
         value, error, *bounds = (None if x is None or not math.isfinite(x) else float(x) for x in numbers)
         scalars[name] = Scalar(value, error, scalar.unit, *bounds)
         if (value, error, *bounds) != numbers:

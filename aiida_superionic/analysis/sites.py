@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aiida_superionic.analysis.pairs import neighbours_within
 from aiida_superionic.analysis.periodic import mean_cell, minimum_image, nearest_images, to_fractional, with_images
-from aiida_superionic.analysis.reference_frame import positions_in_host_frame
+from aiida_superionic.analysis.reference_frame import positions_in_host_frame, shift_of_host
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.results import NotConverged
 from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
@@ -196,7 +196,7 @@ def host_interstices(trajectory: Trajectory, neighbour: str, n_corners: int = 4)
 
 
 def site_places(
-    trajectory: Trajectory, neighbour: str | None, n_corners: int, given: Sequence[float]
+    trajectory: Trajectory, neighbour: str | None, n_corners: int, given: Sequence[float], lattice: Sequence[float]
 ) -> tuple[Array, Array]:
     """Return the places of the sites of the mobile ions in the frame of the host lattice, and the mean cell.
 
@@ -207,7 +207,10 @@ def site_places(
     neighbour, n_corners
         The host species and the number of corners of the interstices that are the sites.
     given
-        The sites in their place: three fractional coordinates each, in the cell of the first frame's positions.
+        The sites in their place: three fractional coordinates each.
+    lattice
+        Where the host atoms, in their order, are in the crystal that the sites are given in, three fractional
+        coordinates each. Without them the crystal is where the first frame's cell is.
 
     Returns
     -------
@@ -219,16 +222,25 @@ def site_places(
     NotConverged
         If the host lattice has no such interstices.
     ParameterError
-        If the coordinates are not three for each site.
+        If it is not known what makes the sites, or the coordinates are not three for each site and host atom.
     """
     if not given:
+        if lattice:
+            raise ParameterError("lattice says where the sites are that are given, and none are")
+        if neighbour is None and len(trajectory.host) > 1:
+            raise ParameterError(
+                f"where the sites are is not known in a host lattice of {', '.join(trajectory.host)}: give sites, or as"
+                " neighbour the species whose interstices they are"
+            )
         interstices, cell = host_interstices(trajectory, cage_species(trajectory, neighbour), n_corners)
         return interstices.centres, cell
+    if neighbour is not None:
+        raise ParameterError("both neighbour and sites are given; one of them is enough")
     if len(given) % 3:
         raise ParameterError(f"sites has {len(given)} coordinates where three for each site are expected")
     cell = mean_cell(trajectory)
     centre = positions_in_host_frame(trajectory).centre[0]
-    return np.reshape(given, (-1, 3)) @ cell - centre, cell
+    return np.reshape(given, (-1, 3)) @ cell + shift_of_host(trajectory, lattice) - centre, cell
 
 
 def nearest_sites(positions: Array, sites: Array, cell: Array) -> NDArray[np.intp]:

@@ -114,7 +114,7 @@ def event_frequency(steps: NDArray[np.intp], n_steps: int, timestep: float, n_bo
     if value > 0.0:
         return Scalar(value, error, "1/ns")
     bound = NO_EVENT_BOUND / (n_steps * timestep * n_bodies) * FREQUENCY_PER_NS
-    return Scalar(None, None, "1/ns", upper_bound=bound)
+    return Scalar(None, None, "1/ns", upper_bound=bound, estimate=0.0)
 
 
 def count_lags(trajectory: Trajectory, longest_lag: float, name: str, n_blocks: int = N_BLOCKS) -> int:

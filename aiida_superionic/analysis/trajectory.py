@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_superionic.analysis import progress
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 Array = NDArray[np.float64]
 
@@ -178,3 +181,23 @@ class Trajectory:
             velocities=None if self.velocities is None else self.velocities[part],
             forces=None if self.forces is None else self.forces[part],
         )
+
+
+def one_frame(atoms: Atoms, mobile: Sequence[str]) -> Trajectory:
+    """Return a structure as a trajectory of one frame.
+
+    Parameters
+    ----------
+    atoms
+        The structure, periodic, in Å.
+    mobile
+        The species meant to diffuse.
+    """
+    return Trajectory(
+        species=tuple(atoms.get_chemical_symbols()),
+        positions=atoms.positions[None],
+        cell=np.asarray(atoms.cell),
+        timestep=1.0,
+        masses=atoms.get_masses(),
+        mobile=tuple(mobile),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,7 +16,7 @@ from aiida.engine import CalcJobProcessSpec
 from ase import Atoms
 
 from aiida_superionic.analysis.registry import observables
-from aiida_superionic.analysis.trajectory import Trajectory
+from aiida_superionic.analysis.trajectory import Trajectory, one_frame
 from aiida_superionic.analysis.writers import write_extxyz
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.frames import gaps
@@ -42,17 +43,25 @@ def what_dynamics_hold(atoms: Atoms, mobile: Sequence[str], formal_charges: Mapp
         Of species, in elementary charges.
     """
     positions = atoms.positions[None]
-    return Trajectory(
-        species=tuple(atoms.get_chemical_symbols()),
-        positions=positions,
-        cell=atoms.cell.array,
-        timestep=1.0,
-        masses=atoms.get_masses(),
-        velocities=positions,
-        forces=positions,
-        mobile=tuple(mobile),
-        formal_charges=dict(formal_charges),
+    return replace(
+        one_frame(atoms, mobile), velocities=positions, forces=positions, formal_charges=dict(formal_charges)
     )
+
+
+def names_that_take_the_crystal(requested: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return those observables that can be told where the crystal and its sites are, and are not told.
+
+    Parameters
+    ----------
+    requested
+        Parameters of each observable by its name.
+    """
+    telling = {"sites", "lattice", "neighbour", "corners"}
+    return [
+        name
+        for name, given in requested.items()
+        if "lattice" in {parameter.name for parameter in observables()[name].parameters} and not telling & set(given)
+    ]
 
 
 class AnalyseCalculation(ResumableCalcJob):
@@ -81,6 +90,12 @@ class AnalyseCalculation(ResumableCalcJob):
             valid_type=orm.Dict,
             validator=cls.validate_observables,
             help="Parameters of each observable, by its name.",
+        )
+        spec.input(
+            "sites",
+            valid_type=orm.StructureData,
+            required=False,
+            help="The crystal's host atoms, in their order, and a mobile ion on every site: what jumps are between.",
         )
         # AiiDA's hash of a code is its path: without this, results of an older script would pass for a new one's.
         spec.input("version", valid_type=orm.Str, help="Version of the script that the code runs.")
@@ -135,7 +150,7 @@ class AnalyseCalculation(ResumableCalcJob):
         at_home = isinstance(trajectory, orm.TrajectoryData)
         job = {
             "trajectory": _written(trajectory, folder) if at_home else trajectory.request(),
-            "observables": self.inputs.observables.get_dict(),
+            "observables": self._observables(),
         }
         options = self.inputs.metadata.options
         with folder.open(options.input_filename, "w") as handle:
@@ -162,6 +177,19 @@ class AnalyseCalculation(ResumableCalcJob):
         info.retrieve_list = [options.output_filename, RESULTS_FILE, usage.FILE]
         info.retrieve_temporary_list = [CURVES_FILE, FILES_FOLDER]
         return info
+
+    def _observables(self) -> dict[str, dict[str, Any]]:
+        """Return the parameters of the observables, with where the crystal is for those that are not told."""
+        filled: dict[str, dict[str, Any]] = self.inputs.observables.get_dict()
+        if "sites" in self.inputs:
+            crystal = self.inputs.sites.get_ase()
+            fractional = crystal.get_scaled_positions(wrap=False)
+            mobile = [symbol in self.inputs.trajectory.mobile for symbol in crystal.get_chemical_symbols()]
+            for name in names_that_take_the_crystal(filled):
+                filled[name]["lattice"] = fractional[[not one for one in mobile]].ravel().tolist()
+                if any(parameter.name == "sites" for parameter in observables()[name].parameters):
+                    filled[name]["sites"] = fractional[mobile].ravel().tolist()
+        return filled
 
 
 def _written(trajectory: orm.TrajectoryData, folder: Folder) -> dict[str, Any]:

@@ -7,15 +7,22 @@ from aiida import orm
 from aiida.engine import ExitCode, calcfunction
 
 from aiida_superionic.structures import materials
+from aiida_superionic.structures.mobile_sites import with_every_site
 from aiida_superionic.structures.supercell import make_supercell
 
 _EQUILIBRATED_FROM = 0.5
 
 
 @calcfunction
-def make_structure(material: orm.Str, supercell: orm.List, seed: orm.Int) -> orm.StructureData:
-    """Make a supercell of a reference crystal, its disordered sites drawn with the seed."""
-    atoms = make_supercell(materials()[material.value], tuple(supercell.get_list()), seed.value)
+def make_structure(
+    material: orm.Str, supercell: orm.List, seed: orm.Int, lattice_constants: orm.List | None = None
+) -> orm.StructureData:
+    """Make a supercell of a reference crystal, its disordered sites drawn with the seed.
+
+    The lattice constants in Å are the measured ones if absent.
+    """
+    lengths = None if lattice_constants is None else tuple(lattice_constants.get_list())
+    atoms = make_supercell(materials()[material.value], tuple(supercell.get_list()), seed.value, lengths)
     structure = orm.StructureData(ase=atoms)
     repeats = "x".join(str(count) for count in supercell.get_list())
     structure.label = f"{material.value} {repeats} seed {seed.value}"
@@ -23,13 +30,24 @@ def make_structure(material: orm.Str, supercell: orm.List, seed: orm.Int) -> orm
 
 
 @calcfunction
-def begin_production(checkpoint: orm.Dict, thermo: orm.ArrayData) -> orm.Dict:
-    """Begin a new stage at the end of another, at the mean total energy of the other's second half.
+def make_sites(structure: orm.StructureData, material: orm.Str, supercell: orm.List) -> orm.StructureData:
+    """Return a supercell's host atoms and, after them, a mobile ion on every site of its reference crystal."""
+    repeats = tuple(supercell.get_list())
+    crystal = with_every_site(materials()[material.value], repeats, structure.get_ase())
+    sites = orm.StructureData(ase=crystal)
+    sites.label = f"sites of {structure.label}"
+    return sites
+
+
+@calcfunction
+def begin_production(checkpoint: orm.Dict, thermo: orm.ArrayData | None = None) -> orm.Dict:
+    """Begin a new stage at the end of another, at the mean total energy of the other's second half if that is given.
 
     A microcanonical run keeps the energy it starts with, so its temperature is that of one instant of the thermostat
-    unless the energy is set to the mean.
+    unless the energy is set to the mean. A canonical run goes on with the state of its thermostat.
     """
-    return orm.Dict({"file": checkpoint["file"], "step": 0, "energy": _mean_energy(thermo), "trajectory": []})
+    energy = None if thermo is None else _mean_energy(thermo)
+    return orm.Dict({"file": checkpoint["file"], "step": 0, "energy": energy, "trajectory": []})
 
 
 @calcfunction

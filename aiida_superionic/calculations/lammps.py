@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,15 +15,17 @@ from aiida.engine import CalcJobProcessSpec
 from aiida_lammps.calculations.raw import LammpsRawCalculation
 from ase import Atoms
 from ase.calculators.lammps import Prism
-from ase.geometry import get_distances
 from ase.io.lammpsdata import write_lammps_data
 
+from aiida_superionic.analysis.host_ions import HostIons, find_host_ions, framework
+from aiida_superionic.analysis.trajectory import one_frame
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.dynamics import DynamicsCalcJob
 from aiida_superionic.calculations.lammps_script import (
     DATA_FILE,
     FINAL_FILE,
     START_FILE,
+    host_section,
     lammps_script,
     trajectory_file,
 )
@@ -63,15 +65,6 @@ def check_formal_charges(charges: Mapping[str, float], structure: orm.StructureD
             raise ValueError(f"the formal charges of the structure add up to {total:g} e where it must be neutral")
 
 
-def nearest_neighbour_distance(atoms: Atoms) -> float:
-    """Return the distance in Å from the first atom to its nearest neighbour, periodic images included."""
-    reach = np.linalg.norm(atoms.cell, axis=1).min()
-    if len(atoms) < 2:
-        return float(reach)
-    _, distances = get_distances(atoms.positions[:1], atoms.positions[1:], cell=atoms.cell, pbc=True)
-    return float(min(distances.min(), reach))
-
-
 def oriented_atoms(structure: orm.StructureData) -> Atoms:
     """Return the atoms of a structure, the cell turned as LAMMPS wants it: a along x, b in the xy plane."""
     atoms = structure.get_ase()
@@ -97,11 +90,33 @@ def constraint_on(atoms: Atoms, settings: MdSettings, crystal: Atoms | None = No
     return LammpsConstraint(settings.constraint, frames, settings.timestep)
 
 
+def host_of(atoms: Atoms, mobile: Sequence[str], crystal: Atoms | None = None) -> HostIons:
+    """Return the ions whose displacement tells whether the host lattice is intact.
+
+    Polyanions are found in the crystal, where one is given.
+
+    Raises
+    ------
+    ValueError
+        If no species or every species is mobile.
+    """
+    crystal = atoms if crystal is None else crystal
+    kinds = list(dict.fromkeys(crystal.get_chemical_symbols()))
+    moving = [kind for kind in kinds if kind in mobile]
+    if len(moving) in {0, len(kinds)}:
+        raise ValueError(
+            f"mobile is {', '.join(mobile)} in a structure of {', '.join(kinds)}:"
+            " one species at least must move and one must stay as the host lattice"
+        )
+    ions = find_host_ions(one_frame(crystal, moving))
+    return ions[framework(ions)]
+
+
 class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
     """One stage of molecular dynamics: typed inputs, a generated script, a trajectory that stays."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
-    CACHE_VERSION = 2
+    CACHE_VERSION = 3
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -151,15 +166,16 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
         settings = MdSettings.model_validate(parameters.get_dict())
         check_formal_charges(settings.formal_charges, structure)
         atoms = oriented_atoms(structure)
+        whole = crystal.get_ase() if crystal else None
         kinds = kinds_of(structure)
-        host = [symbol for symbol in kinds if symbol not in settings.mobile]
+        constraint = constraint_on(atoms, settings, whole)
         return lammps_script(
             settings,
             potential.potential.lammps(kinds, len(atoms)),
             kinds,
             seed=seed.value,
-            host_spacing={symbol: nearest_neighbour_distance(atoms[atoms.symbols == symbol]) for symbol in host},
-            constraint=constraint_on(atoms, settings, crystal.get_ase() if crystal else None),
+            host=host_of(atoms, settings.mobile, whole),
+            constraint=constraint,
             start=Start.model_validate(start.get_dict()) if start is not None else None,
             walltime=walltime,
         )
@@ -201,10 +217,11 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
         # The files of a potential follow from its node; the repository need not hold them once more for every job.
         info.provenance_exclude_list = list(potential.files)
         if start is None:
+            settings = MdSettings.model_validate(self.inputs.parameters.get_dict())
+            crystal = self.inputs.crystal.get_ase() if "crystal" in self.inputs else None
+            host, constraint = host_of(atoms, settings.mobile, crystal), constraint_on(atoms, settings, crystal)
             with folder.open(DATA_FILE, "w") as handle:
-                crystal = self.inputs.crystal.get_ase() if "crystal" in self.inputs else None
-                constraint = constraint_on(atoms, MdSettings.model_validate(self.inputs.parameters.get_dict()), crystal)
-                handle.write(data_file(atoms, kinds, potential.charges, potential.atom_style, constraint))
+                handle.write(data_file(atoms, kinds, potential.charges, potential.atom_style, host, constraint))
         else:
             # The checkpoint is read once, so a link will do; under a name of its own, for LAMMPS would write its own
             # checkpoints through a link that bears their name. The parts of the trajectory are copied: the last folder
@@ -229,6 +246,7 @@ def data_file(
     kinds: list[str],
     charges: tuple[float, ...],
     atom_style: str,
+    host: HostIons | None = None,
     constraint: LammpsConstraint | None = None,
 ) -> str:
     """Return the structure as LAMMPS reads it, atoms in their order.
@@ -241,8 +259,8 @@ def data_file(
         Chemical symbol of each LAMMPS type.
     charges, atom_style
         Of a :class:`LammpsPotential` for these kinds.
-    constraint
-        Whose constants come with the atoms; None where there is none.
+    host, constraint
+        What comes with the atoms for :func:`lammps_script`; None where a script does without.
     """
     atoms = atoms.copy()
     charge = dict(zip(kinds, charges, strict=True))
@@ -252,4 +270,5 @@ def data_file(
         atoms.positions[frame.atoms] = frame.start
     text = io.StringIO()
     write_lammps_data(text, atoms, specorder=kinds, units="metal", atom_style=atom_style, masses=True)
-    return text.getvalue() + (constraint.data_sections(len(atoms)) if constraint else "")
+    sections = [host_section(host, len(atoms))] if host else []
+    return "".join([text.getvalue(), *sections, constraint.data_sections(len(atoms)) if constraint else ""])

@@ -10,16 +10,20 @@ unbroken one. Two restart files take turns: a job killed while it writes one lea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+import numpy as np
+
+from aiida_superionic.analysis.host_ions import HostIons
 from aiida_superionic.calculations.relaxation import RelaxSettings
 from aiida_superionic.calculations.settings import MdSettings, Start
-from aiida_superionic.constraints.lammps import TEMPERATURE, LammpsConstraint
+from aiida_superionic.constraints.lammps import TEMPERATURE, LammpsConstraint, atom_section
 from aiida_superionic.potentials import LammpsPotential
 
 DATA_FILE = "structure.data"
 FINAL_FILE = "final.lammpstrj"
 START_FILE = "start.restart"
+HOST_FIX = "host_ions"
 CHECKPOINT_LINE = "superionic: checkpoint {file} at step {step}"
 GEOMETRY_LINE = "superionic: geometry at step {step} energy {energy} pressure {pressure}"
 MOLTEN_FIX = "host_lattice_intact"
@@ -43,6 +47,7 @@ _RELAXATION_FORCE_ERROR = 1e-6
 _RELAXATION_ROUNDS = 5
 _LARGEST_VOLUME_CHANGE = 0.01
 """In one step, as a fraction."""
+_HOST_ION = "i_host_ion"
 _END = "end_of_stage"
 
 
@@ -57,7 +62,7 @@ def lammps_script(
     species: Sequence[str],
     *,
     seed: int,
-    host_spacing: Mapping[str, float],
+    host: HostIons,
     constraint: LammpsConstraint | None = None,
     start: Start | None = None,
     walltime: int | None = None,
@@ -74,9 +79,9 @@ def lammps_script(
         Chemical symbol of each LAMMPS type.
     seed
         Of the starting velocities, 1 to 900 000 000.
-    host_spacing
-        Nearest-neighbour distance within each host species, Å. The one with the longest tells whether the host has
-        molten: the outer atoms of polyanions that turn leave their places in an intact crystal.
+    host
+        The ions that tell whether the host has molten, numbered in the structure (:func:`host_section`). A polyanion is
+        where its centre of mass is, so that turning is no melting.
     constraint
         What is held fixed; None where nothing is.
     start
@@ -87,25 +92,16 @@ def lammps_script(
     Raises
     ------
     ValueError
-        If the seed is out of range, or no species or every species is mobile.
+        If the seed is out of range.
     """
     if not _FIRST_SEED <= seed <= _LAST_SEED:
         raise ValueError(f"the seed is {seed}; LAMMPS takes {_FIRST_SEED} to {_LAST_SEED}")
-    host = [symbol for symbol in species if symbol not in settings.mobile]
-    if not host or len(host) == len(species):
-        raise ValueError(
-            f"mobile is {', '.join(settings.mobile)} in a structure of {', '.join(species)}:"
-            " one species at least must move and one must stay as the host lattice"
-        )
-    lattice = max(host, key=lambda symbol: host_spacing[symbol])
     thermo = settings.steps("thermo_interval")
     columns = ["step temp pe ke etotal press vol v_host_displacement", *(constraint.columns if constraint else [])]
     lines = [
         *_system(potential, _read(constraint, start)),
         f"timestep {settings.timestep!r}",
-        f"group host type {species.index(lattice) + 1}",
-        "compute host_msd host msd com yes",
-        f"variable host_displacement equal sqrt(c_host_msd[4])/{host_spacing[lattice]!r}",
+        *_host_displacement(host),
         *(constraint.definitions() if constraint else []),
         *_integrator(settings, constraint, start),
         *(constraint.forces() if constraint else []),
@@ -213,12 +209,33 @@ def _system(potential: LammpsPotential, begin: Sequence[str]) -> list[str]:
 
 
 def _read(constraint: LammpsConstraint | None, start: Start | None) -> list[str]:
-    read = f"read_restart {START_FILE}" if start else f"read_data {DATA_FILE}"
-    if constraint is None:
-        return [read]
+    fixes = {HOST_FIX: [_HOST_ION], **(constraint.atom_columns if constraint else {})}
+    declarations = [f"fix {fix} all property/atom {' '.join(columns)}" for fix, columns in fixes.items()]
     if start:
-        return [read, *constraint.declarations]
-    return [*constraint.declarations, f"{read} {constraint.read_options}"]
+        return [f"read_restart {START_FILE}", *declarations]
+    return [*declarations, " ".join([f"read_data {DATA_FILE}", *(f"fix {fix} NULL {fix}" for fix in fixes)])]
+
+
+def host_section(ions: HostIons, n_atoms: int) -> str:
+    """Return the section of the data file with the number of each atom's host ion, from 1; 0 where it is in none."""
+    numbers = np.zeros((n_atoms, 1), dtype=int)
+    numbers[ions.atoms] = np.arange(1, len(ions.atoms) + 1)[:, None, None]
+    return atom_section(HOST_FIX, numbers.tolist())
+
+
+def _host_displacement(host: HostIons) -> list[str]:
+    square = "ave(c_host_msd[4])-c_host_drift[1][4]"
+    return [
+        f"variable host atom {_HOST_ION}>0",
+        "group host variable host",
+        f"compute host_ion host property/atom {_HOST_ION}",
+        "compute host_ions host chunk/atom c_host_ion nchunk once ids once",
+        "compute host_whole host chunk/atom v_host nchunk once ids once",
+        "compute host_msd host msd/chunk host_ions",
+        "compute host_drift host msd/chunk host_whole",
+        # Rounding may leave less than nothing. What is lost is not molten: LAMMPS counts its atoms later in a step.
+        f"variable host_displacement equal (count(host)=={host.atoms.size})*sqrt(abs({square}))/{host.spacing!r}",
+    ]
 
 
 def _integrator(settings: MdSettings, constraint: LammpsConstraint | None, start: Start | None) -> list[str]:

@@ -52,8 +52,8 @@ class MdSettings(BaseModel):
     host_displacement_limit: float = Field(
         default=0.3,
         gt=0.0,
-        description="Root mean square displacement of the host from where it began, over its nearest-neighbour"
-        " distance, above which the host counts as molten",
+        description="Root mean square displacement of the host's ions, polyanions as a whole, from where they began,"
+        " over their nearest-neighbour distance, above which the host counts as molten",
     )
     constraint: Constraint | None = Field(default=None, description="The motions held fixed; none if absent")
 

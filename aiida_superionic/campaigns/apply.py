@@ -11,8 +11,9 @@ from aiida.common.exceptions import InvalidOperation, NotExistent
 from aiida.engine import ProcessBuilder, submit
 from aiida.engine.daemon.client import DaemonException
 
+from aiida_superionic.calculations.analyse import names_that_take_the_crystal
 from aiida_superionic.calculations.dft import LevelOfTheory
-from aiida_superionic.calculations.functions import make_structure
+from aiida_superionic.calculations.functions import make_sites, make_structure
 from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State, point_statuses
 from aiida_superionic.campaigns.lock import submission_lock
 from aiida_superionic.campaigns.points import PointSpecification, expand
@@ -141,16 +142,19 @@ def _submit(status: PointStatus, group: CampaignGroup, codes: dict[str, orm.Abst
 
 def _builder(specification: PointSpecification, codes: dict[str, orm.AbstractCode]) -> ProcessBuilder:
     material = materials()[specification.material]
+    structure = _structure(specification)
     return TransportWorkChain.get_builder_from_protocol(
         codes[specification.engine],
         codes["analysis"],
-        _structure(specification),
+        structure,
         _forces(specification),
         temperature=specification.temperature,
         mobile=list(material.mobile),
         formal_charges=material.charges_of_atoms,
         seed=specification.seed,
         constraint=specification.held,
+        sites=_sites(structure) if names_that_take_the_crystal(specification.observables) else None,
+        ensemble=specification.ensemble,
         observables=specification.observables,
         version=code_version(codes["analysis"]),
         overrides=dict(specification.md),
@@ -172,12 +176,31 @@ def _structure(specification: PointSpecification) -> orm.StructureData:
     for link, filters in wanted.items():
         query.append(orm.Data, with_outgoing="made", edge_filters={"label": link}, filters=filters)
     query.append(orm.StructureData, with_incoming="made")
-    structure = query.first(flat=True)
-    if structure is None:
-        structure = make_structure(
-            orm.Str(specification.material), orm.List(list(specification.supercell)), orm.Int(specification.seed)
-        )
-    return structure
+    lengths = specification.lattice_constants and list(specification.lattice_constants)
+    for structure in query.all(flat=True):
+        inputs = structure.creator.inputs
+        if lengths == (inputs.lattice_constants.get_list() if "lattice_constants" in inputs else None):
+            return structure
+    return make_structure(
+        orm.Str(specification.material),
+        orm.List(list(specification.supercell)),
+        orm.Int(specification.seed),
+        **({"lattice_constants": orm.List(lengths)} if lengths else {}),
+    )
+
+
+def _sites(structure: orm.StructureData) -> orm.StructureData:
+    """Return the sites of the mobile ions in a structure, one node for all points that share it."""
+    query = orm.QueryBuilder().append(orm.StructureData, filters={"id": structure.pk}, tag="structure")
+    query.append(
+        orm.CalcFunctionNode,
+        with_incoming="structure",
+        filters={"attributes.process_label": make_sites.__name__, "attributes.exit_status": 0},
+        tag="made",
+    )
+    found = query.append(orm.StructureData, with_incoming="made").first(flat=True)
+    made = structure.creator.inputs
+    return found or make_sites(structure, made.material, made.supercell)
 
 
 def _forces(specification: PointSpecification) -> PotentialData | LevelOfTheory:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from aiida_superionic.campaigns.spec import LARGEST_SEED, UNCONSTRAINED, Campaign
-from aiida_superionic.campaigns.values import Name, ParameterValue, Real, Repeats, Temperature
+from aiida_superionic.campaigns.values import Length, Name, ParameterValue, Real, Repeats, Temperature
 from aiida_superionic.constraints.constraint import Constraint
 
 
@@ -27,21 +27,25 @@ class PointSpecification(BaseModel):
     version: Literal[1] = 1
     material: Name
     supercell: tuple[Repeats, Repeats, Repeats]
+    lattice_constants: tuple[Length, Length, Length] | None = Field(
+        default=None, description="Å, of the cell that is repeated; the measured ones if absent"
+    )
     engine: Name = "lammps"
     potential: Name = Field(description="What gives the forces: a potential, or with cp2k a level of theory")
     temperature: Temperature = Field(description="K")
     constraint: Name
     rotors: tuple[Name, ...] = Field(default=(), description="Polyanions that are constrained; all if none is named")
     seed: Annotated[StrictInt, Field(ge=1, le=LARGEST_SEED)]
+    ensemble: Name = Field(default="nve", description="Of the production")
     md: dict[Name, Annotated[Real, Field(gt=0.0)]] = Field(description="Settings of the dynamics, ps")
     observables: dict[Name, dict[Name, ParameterValue]] = Field(description="The parameters that were given, by name")
 
     @property
     def canonical_json(self) -> str:
         """The specification as text: keys sorted, no spaces, whole numbers without a decimal point."""
-        # A point that says nothing of what came later keeps the hash that it had before.
-        later = {"engine", "rotors"}
-        unsaid = {name for name in later if getattr(self, name) == type(self).model_fields[name].default}
+        # A point that says nothing of these keeps the hash that it had before they could be said.
+        later = ("rotors", "lattice_constants", "engine", "ensemble")
+        unsaid = {key for key in later if getattr(self, key) == type(self).model_fields[key].default}
         given = self.model_dump(mode="json", exclude=unsaid)
         return json.dumps(_whole_as_integers(given), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -60,9 +64,11 @@ class PointSpecification(BaseModel):
     @property
     def label(self) -> str:
         """The point for people to read."""
-        supercell = "x".join(str(repeats) for repeats in self.supercell)
+        crystal = f"{self.material} {'x'.join(str(repeats) for repeats in self.supercell)}"
+        if self.lattice_constants:
+            crystal += f" at {' '.join(f'{length:.6g}' for length in self.lattice_constants)} Å"
         held = " ".join([self.constraint, *self.rotors])
-        return f"{self.material} {supercell} · {self.potential} · {self.temperature:.12g} K · {held} · seed {self.seed}"
+        return f"{crystal} · {self.potential} · {self.temperature:.12g} K · {held} · seed {self.seed}"
 
 
 def expand(campaign: Campaign) -> list[PointSpecification]:
@@ -87,12 +93,14 @@ def expand(campaign: Campaign) -> list[PointSpecification]:
         PointSpecification(
             material=campaign.structure.material,
             supercell=campaign.structure.supercell,
+            lattice_constants=campaign.structure.lattice_constants,
             engine=campaign.md.engine,
             potential=potential,
             temperature=temperature,
             constraint=constraint,
             rotors=() if constraint == UNCONSTRAINED else tuple(sorted(campaign.rotors)),
             seed=campaign.seed + replica,
+            ensemble=campaign.md.ensemble,
             md=campaign.md_settings,
             observables={request.name: request.parameters for request in requests},
         )

@@ -34,7 +34,7 @@ class PointResult:
     message
         The exit message where the point failed, else empty.
     observables
-        The observables of the graph: ``{name: {"value", "error", "unit", "upper_bound"}}``.
+        The observables of the graph: by name, the fields of a :class:`Scalar`.
     curves
         The curves, by name.
     provenance
@@ -57,9 +57,7 @@ class PointResult:
     def scalar(self, name: str) -> Scalar | None:
         """Return one observable; None where this point does not have it."""
         entry = self.observables.get(name)
-        if entry is None:
-            return None
-        return Scalar(entry["value"], entry["error"], entry["unit"], entry.get("upper_bound"))
+        return None if entry is None else Scalar(**entry)
 
 
 @dataclass(frozen=True)
@@ -96,10 +94,7 @@ class Condition:
 def conditions(points: Iterable[PointResult]) -> list[Condition]:
     """Group points that differ only in their seed, and average over them.
 
-    A scalar is the mean over the finished replicas that have a number, with the standard error of the mean (sample
-    standard deviation over the root of the number of replicas); a single replica keeps its own error. Where any
-    replica has only an upper bound, a mean over the others would be too large: the condition then has no value, and
-    its upper bound is the largest of the bounds and of the values that other replicas measured.
+    A scalar is the mean over the finished replicas with its standard error; see :func:`mean_over_replicas`.
 
     A curve is the pointwise mean, with the standard error over replicas, on the x of the first replica; where the
     grids differ the others are interpolated linearly onto the part of it that all of them cover. A single

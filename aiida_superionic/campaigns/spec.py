@@ -31,6 +31,7 @@ from aiida_superionic.analysis.trajectory import Trajectory
 from aiida_superionic.calculations.analyse import what_dynamics_hold
 from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem, load_document
 from aiida_superionic.campaigns.values import (
+    Length,
     Name,
     OneOf,
     ParameterValue,
@@ -46,8 +47,9 @@ from aiida_superionic.constraints.constraint import MODES, Constraint, Constrain
 from aiida_superionic.constraints.eckart import eckart_frames
 from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
+from aiida_superionic.structures.lattice import relative_lattice_constants
 from aiida_superionic.structures.supercell import StructureError, make_supercell
-from aiida_superionic.workchains.md import TIMES, stage_settings
+from aiida_superionic.workchains.md import CANONICAL, MICROCANONICAL, TIMES, stage_settings
 from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings, protocols
 
 UNCONSTRAINED = "UC"
@@ -92,10 +94,24 @@ class Structure(_Section):
         description="three whole numbers from 1 to 100, the repeats of the cell along each of its vectors",
         examples=[[3, 3, 3]],
     )
+    lattice_constants: tuple[Length, Length, Length] | None = Field(
+        default=None,
+        description="three numbers, the lengths of the cell's vectors in Å",
+        examples=[[5.0855, 5.0855, 5.0855]],
+    )
+
+    @model_validator(mode="after")
+    def _near_the_measured_one(self) -> Structure:
+        if self.lattice_constants is not None:
+            try:
+                relative_lattice_constants(materials()[self.material], self.lattice_constants)
+            except StructureError as error:
+                raise fault(str(error), "lattice_constants") from None
+        return self
 
 
 class MolecularDynamics(_Section):
-    """What runs, a protocol, and the times that replace the protocol's own."""
+    """What runs, a protocol, the times that replace the protocol's own, and the ensemble of the production."""
 
     engine: EngineName = Field(
         default="lammps", description="lammps, or cp2k for ab initio dynamics", examples=["lammps"]
@@ -104,6 +120,11 @@ class MolecularDynamics(_Section):
         default=None, description="how CP2K computes forces, the name of a level of theory", examples=["xtb"]
     )
     protocol: ProtocolName = Field(default="balanced", description="the name of a protocol", examples=["balanced"])
+    ensemble: Annotated[StrictStr, OneOf("ensemble", lambda: (MICROCANONICAL, CANONICAL))] = Field(
+        default=MICROCANONICAL,
+        description="nve to conserve the energy in production, nvt for a thermostat",
+        examples=["nvt"],
+    )
     equilibration: Time = Field(default=None, description="the time before production", examples=["20 ps"])
     production: Time = Field(default=None, description="the time that is analysed", examples=["100 ps"])
     timestep: Time = Field(default=None, description="the time of one MD step", examples=["0.5 fs"])
@@ -187,7 +208,7 @@ def _trajectory_of(material: str) -> Trajectory:
 
 
 def _routine_observables(given: dict[str, Any]) -> tuple[ObservableRequest, ...]:
-    names = routine_observables(_trajectory_of(given["structure"].material))
+    names = routine_observables(_trajectory_of(given["structure"].material), sites_known=True)
     return tuple(ObservableRequest.model_validate(name) for name in names)
 
 
@@ -246,7 +267,7 @@ class Campaign(_Section):
     @property
     def md_settings(self) -> dict[str, float]:
         """The settings of the protocol, in ps, with the material's own and then the given times in their place."""
-        given = self.md.model_dump(exclude={"engine", "level", "protocol"}, exclude_none=True)
+        given = self.md.model_dump(exclude={"engine", "level", "protocol", "ensemble"}, exclude_none=True)
         own = materials()[self.structure.material].md
         return protocol_settings(TIMES[self.md.engine], self.md.protocol, {**own, **given})
 

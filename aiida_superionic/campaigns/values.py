@@ -90,6 +90,7 @@ def named_plainly(value: object) -> object:
 Name = Annotated[StrictStr, Field(pattern=_NAME)]
 Real = Annotated[float, Strict(), Field(allow_inf_nan=False), AfterValidator(_rounded)]
 Temperature = Annotated[Real, Field(gt=0.0, le=10_000.0)]
+Length = Annotated[Real, Field(gt=0.0)]
 Repeats = Annotated[StrictInt, Field(ge=1, le=100)]
 Time = Annotated[
     float | None,

@@ -89,6 +89,7 @@ def cmd_show(name: str) -> None:
 @click.option(
     "--supercell", type=int, nargs=3, default=(1, 1, 1), show_default=True, help="Repeats along each cell vector."
 )
+@click.option("--lattice-constants", type=float, nargs=3, help="Of the cell, Å; the measured ones if not given.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the draw of disorder.")
 @click.option(
     "-o",
@@ -98,7 +99,13 @@ def cmd_show(name: str) -> None:
     help="The file to write; its suffix gives the format: cif, xyz, vasp and others that ASE writes.",
 )
 @tells_user_errors
-def cmd_make(name: str, supercell: tuple[int, int, int], seed: int, output: Path) -> None:
+def cmd_make(
+    name: str,
+    supercell: tuple[int, int, int],
+    lattice_constants: tuple[float, float, float] | None,
+    seed: int,
+    output: Path,
+) -> None:
     """Write a supercell of the reference crystal NAME."""
     from ase.io import write
     from ase.io.formats import UnknownFileTypeError, filetype, ioformats
@@ -113,12 +120,31 @@ def cmd_make(name: str, supercell: tuple[int, int, int], seed: int, output: Path
         writable = False
     if not writable:
         raise UserError(f"{output} has no suffix of a format that can be written; write .cif, .xyz or .vasp")
-    atoms = make_supercell(material, supercell, seed)
+    atoms = make_supercell(material, supercell, seed, lattice_constants)
     try:
         write(str(output), atoms, format="extxyz" if suffix == "xyz" else None)
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error.strerror}") from None
     click.echo(f"{len(atoms)} atoms, {atoms.get_chemical_formula()}: {output}")
+
+
+@cmd_structures.command("study")
+@NAME
+@click.option("--potential", required=True, help="Name of the potential to put in place of the study's own.")
+@tells_user_errors
+def cmd_study(name: str, potential: str) -> None:
+    """Print the campaign file of the published study of the reference crystal NAME."""
+    from aiida_superionic.campaigns.study import study_campaign
+    from aiida_superionic.campaigns.wording import unknown
+    from aiida_superionic.potentials import potentials
+
+    material = _material(name)
+    if potential not in potentials():
+        raise UserError(unknown("potential", potential, potentials()))
+    try:
+        click.echo(study_campaign(name, material, potential), nl=False)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def _material(name: str) -> Material:

@@ -20,7 +20,7 @@ from aiida_superionic.analysis.orientation import best_rotation
 from aiida_superionic.analysis.periodic import minimum_image
 from aiida_superionic.analysis.polyanions import BOND_TOLERANCE, Polyanions, find_polyanions
 from aiida_superionic.analysis.results import NotConverged
-from aiida_superionic.analysis.trajectory import Array, Trajectory
+from aiida_superionic.analysis.trajectory import Array, Trajectory, one_frame
 from aiida_superionic.constraints.constraint import Constraint, ConstraintError
 
 _VANISHING = 1e-6
@@ -141,21 +141,10 @@ def _images_near(places: Array, positions: Array, cell: Array) -> Array:
     return np.asarray(positions + np.rint((places - positions) @ np.linalg.inv(cell)) @ cell)
 
 
-def _one_frame(atoms: Atoms, mobile: Sequence[str]) -> Trajectory:
-    return Trajectory(
-        species=tuple(atoms.get_chemical_symbols()),
-        positions=atoms.positions[None],
-        cell=np.asarray(atoms.cell),
-        timestep=1.0,
-        masses=atoms.get_masses(),
-        mobile=tuple(mobile),
-    )
-
-
 def _polyanions(atoms: Atoms, mobile: Sequence[str], rotors: Sequence[str], crystal: Atoms) -> list[EckartFrame]:
-    structure = _one_frame(atoms, mobile)
+    structure = one_frame(atoms, mobile)
     try:
-        found = find_polyanions(_one_frame(crystal, mobile))
+        found = find_polyanions(one_frame(crystal, mobile))
     except NotConverged:
         raise ConstraintError("the structure holds no polyanions, so there is nothing to constrain") from None
     absent = sorted(set(rotors) - set(found))

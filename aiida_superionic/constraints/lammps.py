@@ -15,7 +15,7 @@ Atoms of a body whose vibration is held as well are not integrated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,12 @@ _SHARE = "d_share"
 _MASS = "d_mass"  # not LAMMPS' own: ASE writes that with an error of 3e-10 from its unit of mass
 
 
+def atom_section(fix: str, rows: Iterable[Iterable[object]]) -> str:
+    """Return the section of a data file from which a ``fix property/atom`` reads its columns, a row for each atom."""
+    lines = (f"{index} {' '.join(map(repr, row))}" for index, row in enumerate(rows, start=1))
+    return "\n".join([f"\n{fix}\n", *lines]) + "\n"
+
+
 @dataclass(frozen=True, eq=False)
 class LammpsConstraint:
     """The pieces of an input script that hold a constraint.
@@ -62,16 +68,6 @@ class LammpsConstraint:
     constraint: Constraint
     frames: Sequence[EckartFrame]
     timestep: float
-
-    @property
-    def declarations(self) -> list[str]:
-        """The lines that come before a structure, or behind a restart file, that holds the constants of the atoms."""
-        return [f"fix {fix} all property/atom {' '.join(columns)}" for fix, columns in self._columns.items()]
-
-    @property
-    def read_options(self) -> str:
-        """The words behind ``read_data`` that read the sections."""
-        return " ".join(f"fix {fix} NULL {fix}" for fix in self._columns)
 
     @property
     def moving(self) -> str:
@@ -115,13 +111,9 @@ class LammpsConstraint:
             )
             weights[frame.atoms] = frame.rotation_weights.reshape(-1, 9)
         rows = {_BODIES: zip(body.tolist(), *constants.T.tolist(), strict=True), _ROTATION: weights.tolist()}
-        text = ""
-        for fix, columns in self._columns.items():
-            lines = (
-                f"{index} {' '.join(map(repr, row[: len(columns)]))}" for index, row in enumerate(rows[fix], start=1)
-            )
-            text += "\n".join([f"\n{fix}\n", *lines]) + "\n"
-        return text
+        return "".join(
+            atom_section(fix, (row[: len(columns)] for row in rows[fix])) for fix, columns in self.atom_columns.items()
+        )
 
     def definitions(self) -> list[str]:
         """Return the lines that define groups, sums, forces, thermometer and monitors, before any integrator."""
@@ -184,8 +176,11 @@ class LammpsConstraint:
         ]
 
     @property
-    def _columns(self) -> dict[str, list[str]]:
-        """The constants of the atoms, by the fix that holds them; LAMMPS reads lines of at most 255 characters."""
+    def atom_columns(self) -> dict[str, list[str]]:
+        """The constants of the atoms, by the ``fix property/atom`` that holds them.
+
+        They are two, for LAMMPS reads lines of at most 255 characters.
+        """
         if self.constraint.holds_atoms:
             return {_BODIES: ["i_body"]}
         return {

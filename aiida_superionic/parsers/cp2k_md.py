@@ -14,7 +14,7 @@ from aiida.engine import ExitCode
 from aiida_superionic.analysis.trajectory import Array
 from aiida_superionic.calculations import full_disk, usage
 from aiida_superionic.calculations.cp2k_md import CHECKPOINT_FILES, COUNTS_FILE, ENERGIES_FILE, part_files
-from aiida_superionic.calculations.lammps import DIGEST_FILE, kinds_of, nearest_neighbour_distance
+from aiida_superionic.calculations.lammps import DIGEST_FILE, host_of, kinds_of
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.parsers.cp2k_output import Cp2kOutput, read_cp2k_output
@@ -191,16 +191,12 @@ class Cp2kMdParser(FilesParser):
         return None
 
     def _host_displacement(self, positions: Array) -> float:
-        """Return how far the host came from where the stage began, in its nearest-neighbour distance.
-
-        The host species whose ions are furthest apart tells: the outer atoms of polyanions that turn leave their
-        places in an intact crystal.
-        """
+        """Return how far the host came from where the stage began, in its nearest-neighbour distance."""
         atoms = self.node.inputs.structure.get_ase()
-        host = [atoms.symbols == symbol for symbol in set(atoms.symbols) - set(self.settings.mobile)]
-        spacing, lattice = max(((nearest_neighbour_distance(atoms[mask]), mask) for mask in host), key=lambda x: x[0])
-        moved = (positions - atoms.positions)[lattice]
-        return float(np.sqrt(np.mean(np.sum((moved - moved.mean(axis=0)) ** 2, axis=1))) / spacing)
+        host = host_of(atoms, self.settings.mobile)
+        moved = np.einsum("n,inx->ix", host.weights, (positions - atoms.positions)[host.atoms])
+        moved -= moved.mean(axis=0)
+        return float(np.sqrt(np.mean(np.sum(moved**2, axis=1))) / host.spacing)
 
     def _parts(self) -> list[str]:
         if self.settings.sampling_interval is None:

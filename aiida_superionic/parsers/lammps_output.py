@@ -18,8 +18,7 @@ _CHECKPOINT = re.compile(
 _VERSION = re.compile(r"^LAMMPS \((?P<version>[^)]+)\)", re.MULTILINE)
 _CLOSING = re.compile(r"^Total wall time: \d+:\d\d:\d\d$", re.MULTILINE)
 _ERROR = re.compile(r"^ERROR(?: on proc \d+)?: (?P<message>.*)$", re.MULTILINE)
-# What counts the atoms of the host meets the loss before LAMMPS' own check does.
-_LOST_ATOMS = ("Lost atoms", "Out of range atoms", "inner cutoff", "table cutoff", "compute msd group must not change")
+_LOST_ATOMS = ("Lost atoms", "Out of range atoms", "inner cutoff", "table cutoff")
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,11 +13,13 @@ from aiida_superionic.analysis.motion_contributions import CONSTRAINT_MODES, MOT
 from aiida_superionic.analysis.results import Scalar
 from aiida_superionic.campaigns.coupling import Coupling
 from aiida_superionic.report import figures
-from aiida_superionic.report.figures import Plot, Stroke, strokes
+from aiida_superionic.report.figures import Plot, Stroke, axis_text, joined, strokes
 from aiida_superionic.report.formatting import heading, measurement, typeset, unit_label
+from aiida_superionic.report.table import split_labels
 
 _DECREASE = "log_conductivity_decrease"
 _FREQUENCIES = ("jump_frequency", "reorientation_frequency")
+_APART = 0.06
 
 
 def modes_of(couplings: Sequence[Coupling]) -> list[str]:
@@ -28,12 +30,17 @@ def modes_of(couplings: Sequence[Coupling]) -> list[str]:
 def coupling_rows(couplings: Sequence[Coupling]) -> list[tuple[str, list[str]]]:
     """Return the table of the page and the terminal: a row per coupling, its label, and a cell for each heading."""
     shown = []
-    for coupling in couplings:
+    for coupling, label in zip(couplings, _own_labels(couplings)[1], strict=True):
         cells = [measurement(coupling.conductivities.get(mode)) for mode in modes_of(couplings)]
         for name in (_DECREASE, "share_of"):
             cells += [measurement(coupling.contributions.get(f"{name}_{motion}")) for motion in MOTIONS]
-        shown.append((coupling.label, cells))
+        shown.append((label, cells))
     return shown
+
+
+def _own_labels(couplings: Sequence[Coupling]) -> tuple[str, list[str]]:
+    """Return what the labels share, and what each has of its own; a single one has all."""
+    return split_labels(couplings) if len(couplings) > 1 else ("", [coupling.label for coupling in couplings])
 
 
 def coupling_headings(couplings: Sequence[Coupling]) -> list[str]:
@@ -48,7 +55,10 @@ def coupling_headings(couplings: Sequence[Coupling]) -> list[str]:
 
 def coupling_table(couplings: Sequence[Coupling]) -> Table:
     """Return the couplings for the terminal, a column each."""
-    terminal = Table(title=Text("What each motion contributes"))
+    shared, _ = _own_labels(couplings)
+    terminal = Table(
+        title=Text(f"What each motion contributes: {shared}" if shared else "What each motion contributes")
+    )
     terminal.caption = "σ: Nernst-Einstein conductivity; Δ: decrease of its decimal logarithm; r: share in all of it"
     terminal.add_column("")
     rows = coupling_rows(couplings)
@@ -74,12 +84,21 @@ def coupling_plots(couplings: Sequence[Coupling]) -> list[Plot]:
 
 def _conductivity_plot(couplings: Sequence[Coupling]) -> Plot:
     modes = modes_of(couplings)
+    title = "What each motion contributes"
     with figures.style():
         figure = Figure(figsize=(figures.PAGE_WIDTH, 4.2), layout="constrained")
         left, right = figure.subplots(1, 2)
-        for coupling, stroke in zip(couplings, strokes(len(couplings)), strict=True):
-            _draw(left, [coupling.conductivities.get(mode) for mode in modes], stroke, coupling.label)
-            _draw(right, [coupling.contributions.get(f"{_DECREASE}_{motion}") for motion in MOTIONS], stroke, "")
+        drawn = zip(
+            couplings,
+            _apart(len(couplings)),
+            strokes(len(couplings), ordered=True),
+            _own_labels(couplings)[1],
+            strict=True,
+        )
+        for coupling, shift, stroke, label in drawn:
+            _draw(left, [coupling.conductivities.get(mode) for mode in modes], stroke, label, shift)
+            decreases = [coupling.contributions.get(f"{_DECREASE}_{motion}") for motion in MOTIONS]
+            _draw(right, decreases, stroke, "", shift)
         left.set_yscale("log")
         left.set_xticks(range(len(modes)), modes)
         left.set_ylabel("Nernst–Einstein conductivity (mS/cm)")
@@ -90,32 +109,39 @@ def _conductivity_plot(couplings: Sequence[Coupling]) -> Plot:
         right.set_title("the motion that is lost", loc="left")
         _legend(figure, left, len(couplings))
         description = (
-            "Conductivity by what is held (left), and by how many orders of magnitude it falls with each motion"
-            " (right); triangles are bounds."
+            f"{title}: conductivity by what is held (left), and by how many orders of magnitude it falls with each"
+            " motion (right); triangles are bounds."
         )
-        return figures.plot(figure, "coupling", "What each motion contributes", description, wide=True)
+        return figures.plot(figure, "coupling", title, description, wide=True)
 
 
 def _frequency_plot(couplings: Sequence[Coupling], names: Sequence[str]) -> Plot:
     modes = modes_of(couplings)
+    title = "How often ions move"
     with figures.style():
         figure = Figure(figsize=(figures.PAGE_WIDTH, 4.2), layout="constrained")
         axes: Any = figure.subplots(1, len(couplings), squeeze=False, sharey=True)
         for axis, coupling in zip(axes[0], couplings, strict=True):
-            for name, stroke in zip(names, strokes(len(names)), strict=True):
+            for name, shift, stroke in zip(names, _apart(len(names)), strokes(len(names)), strict=True):
                 found = [coupling.modes[m].observables.get(name) if m in coupling.modes else None for m in modes]
-                _draw(axis, found, stroke, heading(name))
+                _draw(axis, found, stroke, heading(name), shift)
             axis.set_yscale("log")
             axis.set_xticks(range(len(modes)), modes)
             axis.set_title(f"{coupling.temperature:.12g} K", loc="left")
-        axes[0, 0].set_ylabel("frequency (1/ns)")
+        axes[0, 0].set_ylabel(axis_text(f"{heading(names[0]) if len(names) == 1 else 'frequency'} (1/ns)"))
         _legend(figure, axes[0, 0], len(names))
-        description = "How often a mobile ion jumps and a polyanion turns, by what is held; triangles are bounds."
-        return figures.plot(figure, "coupling_frequencies", "Jumps beside reorientations", description, wide=True)
+        quantities = joined([heading(name)[:1].lower() + heading(name)[1:] for name in names])
+        description = f"{title}: {quantities} by what is held; triangles are bounds."
+        return figures.plot(figure, "coupling_frequencies", title, description, wide=True)
 
 
-def _draw(axis: Any, scalars: Sequence[Scalar | None], stroke: Stroke, label: str) -> None:
-    measured = [(x, s) for x, s in enumerate(scalars) if s is not None and s.value is not None]
+def _apart(n: int) -> list[float]:
+    """Return by how much each of n series is shifted along a row of categories, so that none hides another."""
+    return [_APART * (k - (n - 1) / 2.0) for k in range(n)]
+
+
+def _draw(axis: Any, scalars: Sequence[Scalar | None], stroke: Stroke, label: str, shift: float) -> None:
+    measured = [(x + shift, s) for x, s in enumerate(scalars) if s is not None and s.value is not None]
     axis.errorbar(
         [x for x, _ in measured],
         [s.value for _, s in measured],
@@ -132,7 +158,7 @@ def _draw(axis: Any, scalars: Sequence[Scalar | None], stroke: Stroke, label: st
         if scalar is not None and scalar.value is None:
             for bound, marker in ((scalar.upper_bound, "v"), (scalar.lower_bound, "^")):
                 if bound is not None:
-                    axis.plot(x, bound, marker=marker, color=stroke.colour)
+                    axis.plot(x + shift, bound, marker=marker, color=stroke.colour)
 
 
 def _legend(figure: Figure, axis: Any, n: int) -> None:

@@ -50,7 +50,7 @@ class Look:
 # In the order of the page: what is routine first.
 _LOOKS = {
     "radial_distribution": Look("Radial distribution function", level=1.0, top=10.0),
-    "radial_distribution_centres": Look("Radial distribution function of Wannier centres", level=1.0, top=10.0),
+    "radial_distribution_centres": Look("Radial distribution function, ion to Wannier centre", level=1.0, top=10.0),
     "mean_squared_displacement": Look(log=("x", "y"), diffusive=True),
     "charge_displacement": Look("Mean squared displacement of the mobile charge", log=("x", "y"), diffusive=True),
     "van_hove_self": Look("Self part of the van Hove function"),
@@ -75,7 +75,7 @@ _LOOKS = {
     "rotor_angle": Look("Angles of one polyanion with the cell vectors", trace=True),
     "rotor_angle_distribution": Look("Distribution of the angles with the cell vectors"),
     "rotational_free_energy": Look("Rotational free energy"),
-    "distance_free_energy": Look("Free energy of a cation's distance from a polyanion"),
+    "distance_free_energy": Look("Cation–polyanion free energy"),
     "tetrahedral_angle": Look("One angle of a tetrahedral unit", trace=True),
     "tetrahedral_angle_distribution": Look("Distribution of angles in tetrahedral units"),
     "angular_velocity_distribution": Look("Distribution of angular velocities in tetrahedral units"),

@@ -37,6 +37,7 @@ from aiida_superionic.report.table import (
 
 _SETUP_TITLES = {
     "version": "Version of the specification",
+    "lattice_constants": "Lattice constants, Å",
     "temperature": "Temperature, K",
     "md": "Molecular dynamics (times in ps)",
 }
@@ -108,8 +109,8 @@ def render_report(
     compensated = compensations(found)
     comparison = comparison_plot(table)
     arrhenius = [*arrhenius_plots(found), *compensation_plots(compensated)]
-    n_before = int(comparison is not None) + len(arrhenius)
     coupled = couplings(conditions)
+    modes = coupling_plots(coupled)
     shared, own = _shared_and_own([point.provenance for point in points])
     environment = Environment(
         loader=PackageLoader("aiida_superionic.report"),
@@ -142,10 +143,10 @@ def render_report(
         scans=found,
         compensations=compensated,
         arrhenius=arrhenius,
-        n_before=n_before,
+        mode_plots=modes,
         per_point=[(name, column_title(name, unit_of.get(name, ""))) for name in per_point],
         everything=rows(conditions, quantities(conditions)),
-        plots=[*coupling_plots(coupled), *in_page_order([*curve_plots(conditions), *surface_plots(conditions)])],
+        plots=in_page_order([*curve_plots(conditions), *surface_plots(conditions)]),
         coupling_headings=coupling_headings(coupled) if coupled else [],
         coupling_rows=typeset_rows(coupled),
         points=points,
@@ -173,7 +174,8 @@ def _setup(conditions: Sequence[Condition]) -> list[tuple[str, str]]:
     """Return what was run: each entry of the specifications with the values that it takes."""
     values: dict[str, dict[str, None]] = {}
     for condition in conditions:
-        for key, value in condition.specification.items():
+        said = {key: value for key, value in condition.specification.items() if value}
+        for key, value in said.items():
             values.setdefault(key, {})[plain(value)] = None
     seeds = sorted({replica.specification["seed"] for condition in conditions for replica in condition.replicas})
     setup = [(_SETUP_TITLES.get(key, heading(key)), "; ".join(texts)) for key, texts in values.items()]

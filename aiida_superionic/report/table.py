@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aiida_superionic.analysis.results import Scalar
+from aiida_superionic.campaigns.coupling import Coupling
 from aiida_superionic.campaigns.results import FINISHED, Condition, PointResult
 from aiida_superionic.campaigns.wording import unknown
 from aiida_superionic.report.formatting import heading, measurement, percent, plain, split_species, unit_label
@@ -125,11 +126,11 @@ def _cell(condition: Condition, name: str) -> Cell:
         if reference.quantity == name
     )
     measured = [replica.scalar(name) for replica in condition.finished]
-    n_replicas = sum(entry is not None and entry.value is not None for entry in measured)
+    n_replicas = sum(one is not None and (one.value, one.estimate) != (None, None) for one in measured)
     return Cell(name, scalar, n_replicas, comparisons)
 
 
-def split_labels(conditions: Sequence[Condition]) -> tuple[str, list[str]]:
+def split_labels(conditions: Sequence[Condition] | Sequence[Coupling]) -> tuple[str, list[str]]:
     """Return what the labels of the conditions share, and what each has of its own: nothing for a single condition."""
     parts = [condition.label.split(" · ") for condition in conditions]
     if len({len(words) for words in parts}) > 1:

@@ -75,7 +75,8 @@ class Study(BaseModel):
     temperatures: tuple[float, ...] = Field(description="K")
     timestep: float = Field(gt=0.0, description="ps")
     equilibration: float = Field(gt=0.0, description="ps")
-    production: float = Field(gt=0.0, description="ps")
+    production: float = Field(gt=0.0, description="ps, in the canonical ensemble")
+    rotors: tuple[str, ...] = Field(default=(), description="Polyanions that it constrains; all if none is named")
 
 
 class Material(BaseModel):

@@ -11,17 +11,19 @@ from ase.data import atomic_numbers, covalent_radii
 from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
-from aiida_superionic.structures.materials import Material, Site
+from aiida_superionic.structures.lattice import BONDED, relative_lattice_constants, stretch
+from aiida_superionic.structures.materials import Material, Site, Vector
 from aiida_superionic.structures.orientations import StructureError, orient
 
 __all__ = ["StructureError", "make_supercell"]
 
 _DRAWS = 100
 _TAKEN = 0.5  # Å; a position that is as near to an ion holds it
-_BONDED = 1.2  # times the sum of covalent radii
 
 
-def make_supercell(material: Material, repeats: tuple[int, int, int], seed: int) -> Atoms:
+def make_supercell(
+    material: Material, repeats: tuple[int, int, int], seed: int, lattice_constants: Vector | None = None
+) -> Atoms:
     """Return a supercell of a reference crystal, neutral, with every disordered site resolved.
 
     Partly filled sites are filled by random sequential addition: positions are visited in a random order and taken
@@ -36,6 +38,9 @@ def make_supercell(material: Material, repeats: tuple[int, int, int], seed: int)
         How often the cell is repeated along each of its vectors.
     seed
         Of the draw. The same seed gives the same atoms.
+    lattice_constants
+        Lengths of the three vectors of the cell in Å, in place of the measured ones; their directions stay. Polyanions
+        keep their shape and the orientation that they are drawn in at the measured ones.
 
     Returns
     -------
@@ -45,8 +50,8 @@ def make_supercell(material: Material, repeats: tuple[int, int, int], seed: int)
     Raises
     ------
     StructureError
-        If a repeat is not positive, if the supercell cannot hold whole ions or be neutral, or if no draw keeps the
-        minimum distances.
+        If a repeat is not positive, if the supercell cannot hold whole ions or be neutral, if no draw keeps the
+        minimum distances, or if the lattice constants are far off.
     """
     if min(repeats) < 1:
         raise StructureError(f"a supercell of {repeats} repeats; each must be at least 1")
@@ -62,6 +67,8 @@ def make_supercell(material: Material, repeats: tuple[int, int, int], seed: int)
     atoms = orient(ions, material.contacts, generator)
     for centre, ligand, length in material.bonds:
         _set_bonds(atoms, centre, ligand, length)
+    if lattice_constants is not None:
+        stretch(atoms, relative_lattice_constants(material, lattice_constants), material.mobile)
     order = {species: rank for rank, species in enumerate(material.elements)}
     return atoms[np.argsort([order[symbol] for symbol in atoms.symbols], kind="stable")]
 
@@ -157,7 +164,7 @@ def _draw(
 
 def _set_bonds(atoms: Atoms, centre: str, ligand: str, length: float) -> None:
     """Move each ligand along its bond to the length that it has with this centre."""
-    longest = _BONDED * sum(covalent_radii[atomic_numbers[symbol]] for symbol in (centre, ligand))
+    longest = BONDED * sum(covalent_radii[atomic_numbers[symbol]] for symbol in (centre, ligand))
     for first, second, vector in zip(*neighbor_list("ijD", atoms, {(centre, ligand): longest}), strict=True):
         if atoms.symbols[first] == centre:
             atoms.positions[second] += vector * (length / np.linalg.norm(vector) - 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from aiida import orm
@@ -20,7 +21,16 @@ from aiida_superionic.workchains.transport import TransportWorkChain
 
 UNCONSTRAINED = "UC"
 OBSERVABLES: dict[str, dict[str, Any]] = {
-    name: {} for name in ("conductivity", "radial_distribution", "vibrations", "jumps", "reorientations", "temperature")
+    name: {}
+    for name in (
+        "conductivity",
+        "density_profile",
+        "jumps",
+        "radial_distribution",
+        "reorientations",
+        "temperature",
+        "vibrations",
+    )
 }
 _TURNS = 1.0
 """Reorientations of each polyanion that are wanted before constrained runs start: fewer leave where it began."""
@@ -37,14 +47,11 @@ def compare(runs: orm.List, **observables: orm.Dict) -> orm.Dict:
     observables
         Those of each run.
     """
-    keys = ("value", "error", "unit", "upper_bound")
     scalars = [
-        {name: Scalar(*(entry.get(key) for key in keys)) for name, entry in node.get_dict().items()}
-        for _, node in sorted(observables.items())
+        {name: Scalar(**entry) for name, entry in node.get_dict().items()} for _, node in sorted(observables.items())
     ]
     found = compare_modes((float(t), mode, one) for (t, mode), one in zip(runs.get_list(), scalars, strict=True))
-    shown = (*keys, "lower_bound")
-    return orm.Dict({name: {key: getattr(scalar, key) for key in shown} for name, scalar in found.items()})
+    return orm.Dict({name: asdict(scalar) for name, scalar in found.items()})
 
 
 class CouplingWorkChain(WorkChain):
@@ -75,6 +82,9 @@ class CouplingWorkChain(WorkChain):
         spec.input("seed", valid_type=orm.Int, default=lambda: orm.Int(1), help="Of the first replica.")
         spec.input("times", valid_type=orm.Dict, help="The settings of a protocol, ps.")
         spec.input("observables", valid_type=orm.Dict, help="Parameters of each observable, by its name.")
+        spec.input(
+            "sites", valid_type=orm.StructureData, required=False, help="The crystal with a mobile ion on every site."
+        )
         spec.input("options", valid_type=orm.Dict, required=False, help="metadata.options of the jobs.")
         spec.inputs.validator = cls.validate_inputs
         spec.output("observables", valid_type=orm.Dict, help="Value, error, unit and bounds, by name.")
@@ -118,6 +128,7 @@ class CouplingWorkChain(WorkChain):
         n_orientations: int = 3,
         seed: int = 1,
         observables: Mapping[str, Mapping[str, Any]] | None = None,
+        sites: orm.StructureData | None = None,
         protocol: str = "balanced",
         overrides: dict[str, Any] | None = None,
         options: dict[str, Any] | None = None,
@@ -140,6 +151,9 @@ class CouplingWorkChain(WorkChain):
             Of the first run; each further orientation takes the next.
         observables
             Parameters of each observable by its name; :data:`OBSERVABLES` if absent.
+        sites
+            As :meth:`TransportWorkChain.get_builder_from_protocol` takes them. Where they are not given, jumps are no
+            observable by default, for between what is not known.
 
         Raises
         ------
@@ -154,7 +168,11 @@ class CouplingWorkChain(WorkChain):
         builder.mobile, builder.formal_charges = orm.List(list(mobile)), orm.Dict(dict(formal_charges))
         builder.n_orientations, builder.seed = orm.Int(n_orientations), orm.Int(seed)
         builder.times = orm.Dict(protocol_settings("md", protocol, overrides))
-        builder.observables = orm.Dict(dict(observables or OBSERVABLES))
+        if observables is None:
+            observables = {n: given for n, given in OBSERVABLES.items() if sites is not None or n != "jumps"}
+        builder.observables = orm.Dict(dict(observables))
+        if sites is not None:
+            builder.sites = sites
         if options:
             builder.options = orm.Dict(options)
         return builder
@@ -200,6 +218,7 @@ class CouplingWorkChain(WorkChain):
             seed=inputs.seed.value + orientation,
             constraint=None if frame is None else _constraint(inputs, mode),
             crystal=None if frame is None else inputs.structure,
+            sites=inputs.get("sites"),
             formal_charges=inputs.formal_charges.get_dict(),
             observables=inputs.observables.get_dict(),
             version=inputs.version.value,

@@ -42,9 +42,11 @@ class Cp2kMdBaseWorkChain(StageWorkChain):
         return ProcessHandlerReport(True)
 
     @classmethod
-    def production_after(cls, equilibration: orm.WorkChainNode) -> dict[str, Any]:
+    def production_after(cls, equilibration: orm.WorkChainNode, conserved: bool) -> dict[str, Any]:
         """Return the inputs that begin a stage at the end of another."""
         ended = equilibration.outputs
+        if not conserved:
+            return {"structure": ended.structure, "velocities": ended.velocities}
         velocities, node = velocities_at_mean_energy.run_get_node(ended.velocities, ended.thermo)
         if not node.is_finished_ok:
             raise ValueError(node.exit_message)

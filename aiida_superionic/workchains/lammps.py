@@ -18,7 +18,8 @@ class LammpsBaseWorkChain(StageWorkChain):
     ENGINE = "lammps"
 
     @classmethod
-    def production_after(cls, equilibration: orm.WorkChainNode) -> dict[str, Any]:
+    def production_after(cls, equilibration: orm.WorkChainNode, conserved: bool) -> dict[str, Any]:
         """Return the inputs that begin a stage at the end of another."""
         ended = equilibration.outputs
-        return {"parent_folder": ended.remote_folder, "start": begin_production(ended.checkpoint, ended.thermo)}
+        start = begin_production(ended.checkpoint, **({"thermo": ended.thermo} if conserved else {}))
+        return {"parent_folder": ended.remote_folder, "start": start}

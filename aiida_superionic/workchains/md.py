@@ -29,6 +29,7 @@ _CALCULATIONS = {"lammps": LammpsCalculation, "cp2k": Cp2kMdCalculation}
 STAGES = ("equilibration", "constrained_equilibration", "production")
 TIMES = {"lammps": "md", "cp2k": "ab_initio_md"}
 """By engine, the protocols of the times of a run."""
+MICROCANONICAL, CANONICAL = "nve", "nvt"
 
 
 def stage_settings(
@@ -38,6 +39,7 @@ def stage_settings(
     constraint: Constraint | None = None,
     formal_charges: Mapping[str, float] | None = None,
     *,
+    ensemble: str = MICROCANONICAL,
     equilibrated: bool = False,
 ) -> dict[str, MdSettings]:
     """Return the settings of each stage of :class:`MdWorkChain`.
@@ -58,6 +60,8 @@ def stage_settings(
         The motions held fixed; None where there are none.
     formal_charges
         Of species, in elementary charges; not known if absent.
+    ensemble
+        Of the production, ``nve`` or ``nvt``.
     equilibrated
         Whether the structure is a frame of an unconstrained run, which needs no such equilibration.
 
@@ -78,7 +82,7 @@ def stage_settings(
     stages["production"] = {
         **common,
         "constraint": constraint,
-        "ensemble": "nve",
+        "ensemble": ensemble,
         "duration": times["production"],
         "sampling_interval": times["sampling_interval"],
     }
@@ -94,7 +98,7 @@ def stage_settings(
 
 
 class MdWorkChain(WorkChain):
-    """Equilibrate in the canonical ensemble, then produce in the microcanonical one at the mean energy.
+    """Equilibrate in the canonical ensemble, then produce in it, or in the microcanonical one at the mean energy.
 
     A constrained run equilibrates without constraints first, and then with them from the last frame of that. Where the
     structure is such a frame already, the inputs of the first stage are left out, and ``crystal`` tells the polyanions.
@@ -172,6 +176,7 @@ class MdWorkChain(WorkChain):
         constraint: Constraint | None = None,
         crystal: orm.StructureData | None = None,
         formal_charges: Mapping[str, float] | None = None,
+        ensemble: str = MICROCANONICAL,
         protocol: str = "balanced",
         overrides: dict[str, Any] | None = None,
         options: dict[str, Any] | None = None,
@@ -199,6 +204,8 @@ class MdWorkChain(WorkChain):
             held from there on, without another equilibration.
         formal_charges
             Of species, in elementary charges; the conductivity needs those of the mobile ones.
+        ensemble
+            Of the production, ``nve`` or ``nvt``.
         protocol
             ``fast``, ``balanced`` or ``precise``.
         overrides
@@ -223,7 +230,13 @@ class MdWorkChain(WorkChain):
         if crystal is not None:
             builder.crystal = crystal
         stages = stage_settings(
-            times, temperature, mobile, constraint, formal_charges, equilibrated=crystal is not None
+            times,
+            temperature,
+            mobile,
+            constraint,
+            formal_charges,
+            ensemble=ensemble,
+            equilibrated=crystal is not None,
         )
         for stage, settings in stages.items():
             job = builder[stage][engine]
@@ -257,13 +270,14 @@ class MdWorkChain(WorkChain):
             return self.exit_codes.ERROR_CONSTRAINED_EQUILIBRATION_FAILED.format(reason=error)
 
     def produce(self) -> ToContext | ExitCode:
-        """Run the last stage, from the end of the one before and at its mean energy."""
+        """Run the last stage, from the end of the one before, at its mean energy where that is to be conserved."""
         first = self.ctx.last
         if not first.is_finished_ok:
             code = "CONSTRAINED_EQUILIBRATION" if self.is_constrained() else "EQUILIBRATION"
             return self.exit_codes[f"ERROR_{code}_FAILED"].format(reason=_reason(first))
+        production = self.inputs.production[self._workchain().ENGINE]
         try:
-            begun = self._workchain().production_after(first)
+            begun = self._workchain().production_after(first, production.parameters["ensemble"] == MICROCANONICAL)
         except ValueError as error:
             return self.exit_codes.ERROR_EQUILIBRATION_FAILED.format(reason=error)
         return ToContext(production=self._submit("production", {**begun, **self.ctx.get("held", {})}))

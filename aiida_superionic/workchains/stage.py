@@ -44,8 +44,8 @@ class StageWorkChain(BaseRestartWorkChain):
         spec.exit_code(311, "ERROR_UNSTABLE", message="The dynamics are unstable down to a timestep of {timestep} ps.")
 
     @classmethod
-    def production_after(cls, equilibration: orm.WorkChainNode) -> dict[str, Any]:
-        """Return the inputs that begin a stage at the end of another, at the mean energy of the other.
+    def production_after(cls, equilibration: orm.WorkChainNode, conserved: bool) -> dict[str, Any]:
+        """Return the inputs that begin a stage at the end of another, at the mean energy of it if that is conserved.
 
         Raises
         ------

@@ -19,7 +19,7 @@ from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.constraints.lammps import LammpsConstraint
 from aiida_superionic.data.point import PointData
 from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.workchains.md import MdWorkChain
+from aiida_superionic.workchains.md import MICROCANONICAL, MdWorkChain
 
 
 class TransportWorkChain(WorkChain):
@@ -58,7 +58,9 @@ class TransportWorkChain(WorkChain):
         seed: int,
         constraint: Constraint | None = None,
         crystal: orm.StructureData | None = None,
+        sites: orm.StructureData | None = None,
         formal_charges: Mapping[str, float] | None = None,
+        ensemble: str = MICROCANONICAL,
         observables: dict[str, dict[str, Any]] | None = None,
         version: str,
         protocol: str = "balanced",
@@ -73,8 +75,10 @@ class TransportWorkChain(WorkChain):
             LAMMPS or CP2K, and the analysis.
         structure, potential, temperature, mobile, seed, constraint, crystal, formal_charges
             As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
-        protocol, overrides, options
+        ensemble, protocol, overrides, options
             As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
+        sites
+            The crystal with a mobile ion on every site, as :func:`make_sites` makes it, for observables that need them.
         observables
             Parameters of each observable by its name; with their defaults the routine ones that the trajectory
             will allow, if absent.
@@ -92,6 +96,7 @@ class TransportWorkChain(WorkChain):
             constraint=constraint,
             crystal=crystal,
             formal_charges=formal_charges,
+            ensemble=ensemble,
             protocol=protocol,
             overrides=overrides,
             options=options,
@@ -99,9 +104,11 @@ class TransportWorkChain(WorkChain):
         builder.md._merge(md._inputs(prune=True))
         builder.analyse.code = analysis_code
         builder.analyse.version = orm.Str(version)
+        if sites is not None:
+            builder.analyse.sites = sites
         if observables is None:
             there = what_dynamics_hold(structure.get_ase(), mobile, formal_charges or {})
-            observables = {name: {} for name in routine_observables(there)}
+            observables = {name: {} for name in routine_observables(there, sites_known=sites is not None)}
         if constraint is not None:
             settings = MdSettings.model_validate(builder.md.production["lammps"]["parameters"].get_dict())
             held = constraint_on((structure if crystal is None else crystal).get_ase(), settings)
@@ -149,12 +156,13 @@ def _with_held_motions(
 ) -> dict[str, dict[str, Any]]:
     """Return the parameters of the observables of a constrained run, which its velocities alone do not tell.
 
-    The kinetic temperature counts what is held; observables that would take it from all velocities get that of the run.
+    A kinetic temperature counts what is held; observables that would take it from all velocities get that of the run.
     """
     filled = {name: dict(given) for name, given in observables.items()}
     for name, given in filled.items():
-        if any(parameter.name == "temperature" for parameter in known_observables()[name].parameters):
+        parameters = {parameter.name for parameter in known_observables()[name].parameters}
+        if "temperature" in parameters:
             given.setdefault("temperature", temperature)
-    if held is not None and "temperature" in filled:
-        filled["temperature"] = {"held": held.n_held, "conserves_momentum": held.keeps_momentum}
+        if held is not None and "held" in parameters:
+            given |= {"held": held.n_held, "conserves_momentum": held.keeps_momentum}
     return filled

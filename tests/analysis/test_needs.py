@@ -44,6 +44,13 @@ def test_what_makes_sense_for_some_systems_is_routine_there_and_there_only(traje
     assert not {"density_profile", "temperature", "friction", "force_correlation"} & chosen
 
 
+def test_what_leaves_a_choice_of_the_host_is_no_routine():
+    choice = {"cage_residence", "jumps", "occupancy"}
+    assert choice <= set(routine_observables(salt()))
+    assert not choice & set(routine_observables(salt("Br")))
+    assert choice & set(routine_observables(salt("Br"), sites_known=True)) == {"jumps", "occupancy"}
+
+
 def test_fields_are_needed_one_by_one():
     still = salt()
     moving = replace(still, velocities=still.positions)

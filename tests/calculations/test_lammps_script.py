@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from aiida_superionic.analysis.readers import read_trajectory
-from aiida_superionic.calculations.lammps import data_file
+from aiida_superionic.calculations.lammps import data_file, host_of
 from aiida_superionic.calculations.lammps_script import START_FILE, lammps_script, trajectory_file
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.parsers.lammps_output import read_lammps_output
@@ -19,6 +20,7 @@ from aiida_superionic.structures import materials
 from aiida_superionic.structures.supercell import make_supercell
 
 _KINDS = ["Ag", "I"]
+_HOST = host_of(make_supercell(materials()["alpha-AgI"], (2, 2, 2), 1), ["Ag"])
 
 
 def _potential(n_atoms=32):
@@ -26,10 +28,7 @@ def _potential(n_atoms=32):
 
 
 def _script(settings, start=None, **changes):
-    spacing = dict.fromkeys(_KINDS, 4.4)
-    return lammps_script(
-        settings, _potential(), _KINDS, **{"seed": 1, "host_spacing": spacing, "start": start, **changes}
-    )
+    return lammps_script(settings, _potential(), _KINDS, **{"seed": 1, "host": _HOST, "start": start, **changes})
 
 
 @pytest.fixture
@@ -41,7 +40,8 @@ def run_stage(run_lammps, agi):
         if until is not None:
             script = script[: script.index(until) + len(until)] + "\n"
         potential = _potential()
-        files = {**potential.files, "structure.data": data_file(agi(), _KINDS, potential.charges, "charge")}
+        data = data_file(agi(), _KINDS, potential.charges, "charge", _HOST)
+        files = {**potential.files, "structure.data": data}
         folder.mkdir()
         if start is not None:
             shutil.copy(parent / start.file, folder / START_FILE)
@@ -61,7 +61,8 @@ _LINES = [
     "units metal",
     "boundary p p p",
     "atom_style charge",
-    r"read_data structure\.data",
+    "fix host_ions all property/atom i_host_ion",
+    r"read_data structure\.data fix host_ions NULL host_ions",
     r"read_restart start\.restart",
     "pair_style hybrid/overlay coul/long N table spline N",
     r"pair_coeff \* \* coul/long",
@@ -69,9 +70,15 @@ _LINES = [
     "kspace_style (ewald|pppm) N",
     "neighbor N bin",
     "timestep N",
-    "group host type N",
-    "compute host_msd host msd com yes",
-    r"variable host_displacement equal sqrt\(c_host_msd\[4\]\)/N",
+    "variable host atom i_host_ion>0",
+    "group host variable host",
+    "compute host_ion host property/atom i_host_ion",
+    "compute host_ions host chunk/atom c_host_ion nchunk once ids once",
+    "compute host_whole host chunk/atom v_host nchunk once ids once",
+    "compute host_msd host msd/chunk host_ions",
+    "compute host_drift host msd/chunk host_whole",
+    r"variable host_displacement equal \(count\(host\)==16\)\*sqrt\(abs"
+    r"\(ave\(c_host_msd\[4\]\)-c_host_drift\[1\]\[4\]\)\)/N",
     "fix integrate all nve",
     "fix integrate all nvt temp N N N",
     "fix integrate all npt temp N N N iso N N N",
@@ -94,7 +101,7 @@ _LINES = [
     r"write_dump all custom final\.lammpstrj id type xu yu zu modify sort id format float %\.17g",
     "label end_of_stage",
 ]
-_EXPECTED = re.compile("|".join(f"({line.replace('N', _NUMBER)})" for line in _LINES), re.ASCII)
+_EXPECTED = re.compile("|".join("(" + re.sub(r"\bN\b", lambda _: _NUMBER, line) + ")" for line in _LINES), re.ASCII)
 
 _positive = st.floats(1e-6, 1e6)
 
@@ -140,7 +147,7 @@ _starts = st.none() | st.one_of(
     spacing=st.floats(0.5, 20.0),
 )
 def test_every_line_is_an_expected_one(settings, start, seed, walltime, spacing):
-    script = _script(settings, start, seed=seed, walltime=walltime, host_spacing=dict.fromkeys(_KINDS, spacing))
+    script = _script(settings, start, seed=seed, walltime=walltime, host=replace(_HOST, spacing=spacing))
     assert script.isascii()
     for line in script.removesuffix("\n").split("\n"):
         assert _EXPECTED.fullmatch(line), line
@@ -173,9 +180,9 @@ def test_seeds_are_those_that_lammps_takes(settings, seed):
 
 
 @pytest.mark.parametrize("mobile", [["Ag", "I"], ["Br"]])
-def test_something_moves_and_something_stays(settings, mobile):
+def test_something_moves_and_something_stays(agi, mobile):
     with pytest.raises(ValueError, match="one species at least must move and one must stay"):
-        _script(settings(mobile=mobile))
+        host_of(agi(), mobile)
 
 
 def test_parts_of_a_trajectory_are_numbered():
@@ -265,8 +272,18 @@ def test_the_host_displacement_is_that_of_the_frames(run_stage, settings, tmp_pa
     host = np.array(frames.species) == "I"
     moved = frames.positions[:, host] - frames.positions[0, host]
     moved -= moved.mean(axis=1, keepdims=True)  # all iodides weigh the same
-    expected = np.sqrt(np.mean(np.sum(moved**2, axis=2), axis=1)) / 4.4
+    expected = np.sqrt(np.mean(np.sum(moved**2, axis=2), axis=1)) / _HOST.spacing
     np.testing.assert_allclose(output.thermo["host_displacement"], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_atoms_that_are_lost_are_not_taken_for_a_melt(run_lammps, settings, tmp_path):
+    potential = _potential()
+    data = data_file(make_supercell(materials()["alpha-AgI"], (2, 2, 2), 1), _KINDS, potential.charges, "charge", _HOST)
+    stage = settings(timestep=1.0, duration=100.0, thermo_interval=20.0, checkpoint_interval=100.0, ensemble="nve")
+    files = {**potential.files, "structure.data": data}
+    output = read_lammps_output(run_lammps(_script(stage), files, tmp_path, expect_success=False))
+    assert output.lost_atoms
+    assert not output.molten
 
 
 def test_anions_that_turn_are_no_melt(run_lammps, settings, tmp_path):
@@ -275,12 +292,13 @@ def test_anions_that_turn_are_no_melt(run_lammps, settings, tmp_path):
     atoms = make_supercell(materials()["gamma-Na3PO4"], (2, 2, 2), 1)
     potential = parse_potential(potentials()["pedone"]).lammps(kinds, len(atoms))
     stage = settings(temperature=1200.0, duration=3.0, timestep=0.001, checkpoint_interval=3.0, mobile=["Na"])
-    script = lammps_script(stage, potential, kinds, seed=1, host_spacing={"P": 5.31, "O": 2.51})
+    host = host_of(atoms, ["Na"])
+    script = lammps_script(stage, potential, kinds, seed=1, host=host)
     watched = "group oxygen type 3\ncompute oxygen_msd oxygen msd com yes\n"
     script = script.replace("fix integrate", f"{watched}fix integrate").replace(
         "label", 'print "oxygen $(c_oxygen_msd[4])"\nlabel'
     )
-    files = {**potential.files, "structure.data": data_file(atoms, kinds, potential.charges, "charge")}
+    files = {**potential.files, "structure.data": data_file(atoms, kinds, potential.charges, "charge", host)}
     output = run_lammps(script, files, tmp_path)
     found = read_lammps_output(output)
     assert found.complete

@@ -35,10 +35,29 @@ class TestStructure:
         repeats = changes.get("supercell", (2, 2, 2))
         assert len(other.sites) == 4 * repeats[0] * repeats[1] * repeats[2]
 
+    @pytest.mark.parametrize("lengths", [(5.0, 5.1, 5.2), (5.0, 5.0, 5.0)])
+    def test_of_other_lattice_constants_is_another_and_made_once(self, specification, lengths):
+        measured = module._structure(specification())
+        other = module._structure(specification(lattice_constants=lengths))
+        assert other.cell_lengths == pytest.approx([2.0 * length for length in lengths])
+        assert module._structure(specification(lattice_constants=lengths, temperature=750.0)).uuid == other.uuid
+        assert module._structure(specification()).uuid == measured.uuid
+        assert count(orm.StructureData) == 2
+
     def test_of_a_maker_that_failed_is_not_used(self, specification):
         first = module._structure(specification())
         first.creator.backend_entity.set_attribute("exit_status", 1)
         assert module._structure(specification()).uuid != first.uuid
+
+
+@pytest.mark.usefixtures("aiida_profile_clean")
+class TestSites:
+    def test_are_made_once_for_each_structure(self, specification):
+        structures = [module._structure(specification(seed)) for seed in (1, 2)]
+        sites = [module._sites(structure) for structure in structures]
+        assert [module._sites(structure).uuid for structure in structures] == [node.uuid for node in sites]
+        assert sites[0].uuid != sites[1].uuid
+        assert sites[0].get_ase().symbols.formula.count() == {"I": 16, "Ag": 96}
 
 
 @pytest.mark.usefixtures("aiida_profile_clean")

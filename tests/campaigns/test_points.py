@@ -79,6 +79,12 @@ def test_the_hash_is_the_same_in_every_version():
     assert points()[3].hash == "34ad1d1554def0962a3a4af758c1563143563d4afa5d8eb4c8eceb7589827dca"
 
 
+def test_lattice_constants_stand_in_the_label():
+    structure = {**BASE["structure"], "lattice_constants": [5, 5.0855, 5.1]}
+    assert points(structure=structure)[0].label.startswith("alpha-AgI 3x3x3 at 5 5.0855 5.1 Å · vashishta-rahman")
+    assert points()[0].label.startswith("alpha-AgI 3x3x3 · vashishta-rahman")
+
+
 def test_campaigns_share_points_whatever_their_names_and_sizes():
     assert hashes(campaign="another", temperatures=[750]) == hashes()[3:]
     assert hashes(seed=6, replicas=2, temperatures=[600]) == hashes()[1:3]
@@ -88,12 +94,14 @@ def test_campaigns_share_points_whatever_their_names_and_sizes():
     "change",
     [
         {"structure": {"material": "alpha-AgI", "supercell": [3, 3, 4]}},
+        {"structure": {"material": "alpha-AgI", "supercell": [3, 3, 3], "lattice_constants": [5.1, 5.1, 5.1]}},
         {"temperatures": [600.001, 750.001]},
         {"seed": 8},
         {"md": {"protocol": "balanced", "production": "100 ps"}},
         {"md": {"protocol": "fast", "production": "100.01 ps"}},
         {"md": {"protocol": "fast", "equilibration": "100 ps"}},
         {"md": {"protocol": "fast"}},
+        {"md": {"protocol": "fast", "production": "100 ps", "ensemble": "nvt"}},
         {"observables": ["diffusion", "friction"]},
         {"observables": ["diffusion", {"friction": {"longest_lag": 3.1}}]},
         {"observables": [{"friction": {"longest_lag": 3.0}}]},

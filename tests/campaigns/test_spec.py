@@ -21,7 +21,7 @@ from aiida_superionic.structures import materials
 from aiida_superionic.structures.supercell import make_supercell
 from aiida_superionic.workchains.protocol import protocols
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "agi.yaml"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 GOOD = """\
 campaign: agi-friction
 structure:
@@ -97,9 +97,18 @@ def test_a_material_sets_the_timestep_that_a_file_leaves_out(load):
 
 
 def test_the_example_is_a_campaign_of_four_points_with_what_the_paper_prints():
-    campaign = load_campaign(EXAMPLE)
+    campaign = load_campaign(EXAMPLES / "agi.yaml")
     assert len(expand(campaign)) == 4
     assert {request.name for request in campaign.observables} >= {"diffusion", "friction", "cage_residence"}
+
+
+def test_the_example_with_constraints_asks_for_every_mode_at_one_volume():
+    points = expand(load_campaign(EXAMPLES / "polyanion.yaml"))
+    assert {point.constraint for point in points} == {"UC", "RC", "RTC", "RTVC"}
+    assert {point.lattice_constants for point in points} == {(7.8, 7.8, 7.8)}
+    n_seeds = len({point.seed for point in points})
+    assert n_seeds >= 3  # for a scatter that is an error bar
+    assert len(points) == 8 * n_seeds
 
 
 REFUSED = [
@@ -112,8 +121,8 @@ REFUSED = [
         "protocol:",
         "zzz:",
         13,
-        "unknown key 'zzz'; write engine or equilibration or level or production or protocol or sampling_interval or"
-        " timestep",
+        "unknown key 'zzz'; write engine or ensemble or equilibration or level or production or protocol or"
+        " sampling_interval or timestep",
     ),
     ("replicas: 5\n", "", 1, "the key replicas is missing; write a whole number from 1 to 10000"),
     ("  material: alpha-AgI\n", "", 2, "the key structure.material is missing; write the name of a reference crystal"),
@@ -135,6 +144,16 @@ REFUSED = [
     ("[3, 3, 3]", "[3, 3, 0]", 4, "structure.supercell: 0 is not valid"),
     ("[3, 3, 3]", "[3, 3, 2.5]", 4, "structure.supercell: 2.5 is not valid"),
     ("[3, 3, 3]", "[3, 3, true]", 4, "structure.supercell: true is not valid"),
+    (
+        "[3, 3, 3]",
+        "[3, 3, 3]\n  lattice_constants: 5.1",
+        5,
+        "lattice_constants: 5.1 is not valid; write three",
+    ),
+    ("[3, 3, 3]", "[3, 3, 3]\n  lattice_constants: [5.1, 5.1]", 5, "[5.1, 5.1] is not valid; write three numbers"),
+    ("[3, 3, 3]", "[3, 3, 3]\n  lattice_constants: [5.1, 5.1, 0]", 5, "structure.lattice_constants: 0 is not valid"),
+    ("[3, 3, 3]", "[3, 3, 3]\n  lattice_constants: [5.1, .nan, 5.1]", 5, "lattice_constants: nan is not valid"),
+    ("[3, 3, 3]", "[3, 3, 3]\n  lattice_constants: [15.3, 15.3, 15.3]", 5, "15.3, 15.3, 15.3 Å are more than 20% off"),
     # potentials
     ("vashishta-rahman", "vashista-rahman", 5, "unknown potential 'vashista-rahman'; did you mean vashishta-rahman?"),
     ("[vashishta-rahman]", "vashishta-rahman", 5, "potentials: 'vashishta-rahman' is not valid; write a list"),

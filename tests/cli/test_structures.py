@@ -31,12 +31,19 @@ def test_make_writes_what_ase_reads(invoke, tmp_path, suffix):
     assert atoms.cell.lengths() == pytest.approx([9.14] * 3)
 
 
+def test_make_takes_lattice_constants(invoke, tmp_path):
+    path = tmp_path / "cell.cif"
+    invoke("structures", "make", "alpha-AgI", "--supercell", 1, 2, 3, "--lattice-constants", 5.0, 5.1, 5.2, "-o", path)
+    assert read(path).cell.lengths() == pytest.approx([5.0, 10.2, 15.6])
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["alpha-agi", "-o", "a.cif"], "unknown material 'alpha-agi'; did you mean alpha-AgI?"),
         (["alpha-AgI", "-o", "a.foo"], "a.foo has no suffix of a format that can be written"),
         (["alpha-AgI", "--supercell", 0, 1, 1, "-o", "a.cif"], "each must be at least 1"),
+        (["alpha-AgI", "--lattice-constants", 5, 5, "nan", "-o", "a.cif"], "more than 20% off those of AgI, 5.0855,"),
         (["tungsten-Na3SbS4", "-o", "a.cif"], "must be a multiple of 8"),
         (["alpha-AgI", "-o", "missing/a.cif"], "cannot be written: No such file or directory"),
     ],

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import rotor_crystal
 
 from aiida_superionic.analysis.readers import read_trajectory
 from aiida_superionic.analysis.trajectory import Trajectory
+from aiida_superionic.calculations.lammps import host_of
 from aiida_superionic.calculations.lammps_script import START_FILE, lammps_script, trajectory_file
 from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.constraints.eckart import EckartFrame
@@ -57,16 +58,36 @@ def stage():
 def run_rotors(lammps_executable, tmp_path):
     """Return a function that runs a stage of the crystal and reads what it left."""
 
-    def run(name, settings, *, parent=None, start=None, until=None, ranks=None, wrap=False, failing=False, **crystal):
+    def run(
+        name,
+        settings,
+        *,
+        parent=None,
+        start=None,
+        until=None,
+        ranks=None,
+        wrap=False,
+        failing=False,
+        tether=0.0,
+        bodies=None,
+        **crystal,
+    ):
         atoms, units = rotor_crystal.crystal(**crystal)
-        field = rotor_crystal.potential(atoms, units)
+        field = rotor_crystal.potential(atoms, units, tether)
         if wrap:
             atoms.wrap()
         constraint = rotor_crystal.lammps_constraint(atoms, settings)
+        if bodies is not None:
+            constraint = replace(constraint, frames=bodies)
         kinds = rotor_crystal.KINDS
-        spacing = dict.fromkeys(kinds, rotor_crystal.SPACING)
         script = lammps_script(
-            settings, field, kinds, seed=11, host_spacing=spacing, constraint=constraint, start=start
+            settings,
+            field,
+            kinds,
+            seed=11,
+            host=host_of(atoms, rotor_crystal.MOBILE),
+            constraint=constraint,
+            start=start,
         )
         if until is not None:
             script = script[: script.index(until) + len(until)] + "\n"

@@ -1,6 +1,6 @@
 """A crystal of four kinds of polyanions and lithium, and a force field that makes it a crystal of springs and balls."""
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from ase import Atoms
@@ -18,6 +18,7 @@ KINDS = ["B", "H", "P", "S", "Li"]
 MOBILE = ["Li"]
 ROTORS = {"BH4": bh4, "PS4": ps4, "P2S6": p2s6, "B10H10": b10h10}
 SPACING = 8.0
+TETHER = SPACING * 0.75**0.5
 _DIAMETERS = {"B": 3.2, "H": 2.4, "P": 3.6, "S": 3.5, "Li": 2.2}
 _STIFFNESS = 12.0  # eV/Å² of every distance within a polyanion
 _CUTOFF = 7.0
@@ -43,16 +44,22 @@ def crystal(formulas=tuple(ROTORS), repeats=(2, 2, 2), seed=1):
     return atoms, units
 
 
-def potential(atoms, units):
+def potential(atoms, units, tether=0.0):
     """Return springs between all atoms of each polyanion, balls and screened charges between polyanions.
 
-    The springs are put on the atoms, in the words of ASE's writer.
+    The springs are put on the atoms, in the words of ASE's writer. A tether is the stiffness, in eV/Å²,
+    of springs between lithium and the phosphorus of the eight polyanions about it, as long as the way to their centres
+    of mass: they hold the centres, and leave two phosphorus free to turn about theirs, to second order in its distance.
     """
     lengths, bonds = {}, [[] for _ in atoms]
     for unit in units:
         for i, j in combinations(unit, 2):
             length = round(atoms.get_distance(i, j), 6)
             bonds[i].append(f"{j}({lengths.setdefault(length, len(lengths) + 1)})")
+    if tether:
+        for i, j in product(np.flatnonzero(atoms.symbols == "Li"), np.flatnonzero(atoms.symbols == "P")):
+            if atoms.get_distance(i, j, mic=True) < 1.2 * TETHER:
+                bonds[i].append(f"{j}({len(lengths) + 1})")
     atoms.set_array("bonds", np.array([",".join(some) or "_" for some in bonds]))
     charges = {"B": -0.4, "H": -0.15, "P": -0.2, "S": -0.2, "Li": 1.0}
     symbols = atoms.get_chemical_symbols()
@@ -63,6 +70,7 @@ def potential(atoms, units):
         commands=(
             "bond_style harmonic",
             *(f"bond_coeff {number} {_STIFFNESS / 2} {length}" for length, number in lengths.items()),
+            *([f"bond_coeff {len(lengths) + 1} {tether / 2} {TETHER}"] if tether else []),
             f"pair_style lj/cut/coul/dsf 0.2 {_CUTOFF}",
             *(
                 f"pair_coeff {i + 1} {j + 1} 0.004 {(_DIAMETERS[KINDS[i]] + _DIAMETERS[KINDS[j]]) / 2}"
@@ -70,7 +78,7 @@ def potential(atoms, units):
                 for j in range(i, len(KINDS))
             ),
             "pair_modify shift yes",
-            "special_bonds lj/coul 0 0 0",
+            "special_bonds lj/coul 0 1 1",
         ),
     )
 
@@ -84,7 +92,8 @@ def lammps_constraint(atoms, settings):
 
 
 def data_file(atoms, field, constraint):
-    return lammps.data_file(atoms.copy(), KINDS, field.charges, field.atom_style, constraint)
+    host = lammps.host_of(atoms, MOBILE)
+    return lammps.data_file(atoms.copy(), KINDS, field.charges, field.atom_style, host, constraint)
 
 
 def turns_and_shifts(run, trajectory):

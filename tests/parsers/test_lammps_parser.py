@@ -86,7 +86,7 @@ def test_production(parse, job_fixtures, tmp_path):
 @pytest.mark.parametrize(
     ("name", "changes", "code", "told"),
     [
-        ("lost_atoms", {}, _CODES.ERROR_UNSTABLE, "must not change"),
+        ("lost_atoms", {}, _CODES.ERROR_UNSTABLE, "Lost atoms"),
         ("too_near", {}, _CODES.ERROR_UNSTABLE, "inner cutoff"),
         ("non_numeric", {}, _CODES.ERROR_NON_NUMERIC, "from an unknown step on"),
         ("non_numeric_row", {}, _CODES.ERROR_NON_NUMERIC, "from step 0 on"),

@@ -1,12 +1,17 @@
 """The motions of polyanions on the page and on the terminal."""
 
+import re
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from rich.console import Console
 
 from aiida_superionic.analysis.mode_comparison import CONDUCTIVITY
+from aiida_superionic.analysis.results import Curve
 from aiida_superionic.campaigns.coupling import couplings
 from aiida_superionic.campaigns.results import PointResult, conditions
-from aiida_superionic.report.coupling import coupling_plots, coupling_table
+from aiida_superionic.report.coupling import coupling_plots, coupling_rows, coupling_table
 from aiida_superionic.report.page import render_report
 
 
@@ -54,6 +59,30 @@ def test_the_page_has_table_and_figures(study):
     assert "r vibration" in page
     names = {plot.name for plot in coupling_plots(couplings(conditions(study)))}
     assert names == {"coupling", "coupling_frequencies"}
+    numbers = [int(number) for number in re.findall(r"<b>Figure (\d+)\.", page)]
+    assert numbers == [1, 2]
+
+
+def test_conditions_are_told_by_what_differs(study):
+    assert [label for label, _ in coupling_rows(couplings(conditions(study)))] == ["1100 K", "900 K"]
+    [(label, _)] = coupling_rows(couplings(conditions(study[:4])))
+    assert label == "gamma-Na3PO4 2x2x2 · pedone · 1100 K"
+
+
+def test_figures_are_numbered_through(study):
+    """The modes' own, Arrhenius plots of three temperatures, then curves."""
+    hot = [replace(p, **_at(p, 1300.0)) for p in study[:4]]
+    cold = [replace(p, **_at(p, 1000.0)) for p in study[:4]]
+    line = Curve(np.arange(3.0), np.arange(3.0), "time", "ps", "mean squared displacement of Na", "Å^2")
+    points = [replace(p, curves={"mean_squared_displacement_Na": line}) for p in [*hot, *cold, *study]]
+    numbers = [int(n) for n in re.findall(r"<b>Figure (\d+)\.", render_report("all", conditions(points), points))]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) >= 4
+
+
+def _at(point, temperature):
+    label = point.label.replace("1100 K", f"{temperature:g} K")
+    return {"label": label, "specification": {**point.specification, "temperature": temperature}}
 
 
 def test_a_study_of_one_mode_has_neither(study):

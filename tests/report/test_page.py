@@ -119,7 +119,7 @@ def test_page_says_how_many_replicas_converged(make_point: Callable[..., PointRe
     points[0].observables["memory_time_Ag"] |= {"value": None, "error": None}
     points[2].observables["friction_coefficient_Ag"] |= {"value": None, "error": None, "upper_bound": 1e-11}
     text = page(points)[1].text
-    assert "2 of 3 replicas converged" in text
+    assert "2 of 3 replicas determine it" in text
     assert "not converged" in text
     assert "< 1.0 × 10⁻¹¹" in text
 

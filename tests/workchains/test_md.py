@@ -189,6 +189,23 @@ def test_what_is_computed_by_default_is_what_the_dynamics_will_hold(lammps_code,
     assert {"diffusion", "force_correlation", "friction", "temperature"} <= asked()
 
 
+def test_a_constrained_point_counts_what_is_held(lammps_code, analysis_code, given):
+    builder = TransportWorkChain.get_builder_from_protocol(
+        lammps_code,
+        analysis_code,
+        version="0",
+        constraint=Constraint(mode="RTC", atoms=((16, 17),)),
+        observables={"diffusion": {}, "friction": {"longest_lag": 1.0}, "temperature": {}},
+        **given,
+    )
+    held = {"held": 5, "conserves_momentum": False}
+    assert builder.analyse.observables.get_dict() == {
+        "diffusion": {},
+        "friction": {"longest_lag": 1.0, **held},
+        "temperature": held,
+    }
+
+
 def test_a_point_whose_host_melts(transport, given):
     node = transport(temperature=6000.0, overrides={**_SHORT, "equilibration": 10.0})
     assert node.exit_status == TransportWorkChain.exit_codes.ERROR_DYNAMICS_FAILED.status

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from aiida_superionic.analysis.correlation import lag_times
 from aiida_superionic.analysis.observables.radial_distribution import cage_cutoff
 from aiida_superionic.analysis.pairs import neighbour_sets
-from aiida_superionic.analysis.registry import ParameterError, observable
+from aiida_superionic.analysis.registry import observable
 from aiida_superionic.analysis.results import Curve, Result, Scalar
+from aiida_superionic.analysis.sites import cage_species
 from aiida_superionic.analysis.statistics import N_BLOCKS, block_statistics, count_lags
 from aiida_superionic.analysis.trajectory import Array, Trajectory, frame_batches
 from aiida_superionic.units import TIME_IN_FS
@@ -77,18 +78,6 @@ class UnchangedStates:
         return np.asarray(equal / origins)
 
 
-def _cage_of(trajectory: Trajectory, neighbour: str | None) -> str:
-    if not trajectory.mobile:
-        raise ParameterError("cage_residence needs to be told which species are mobile")
-    if neighbour is None and len(trajectory.host) == 1:
-        return trajectory.host[0]
-    if neighbour in trajectory.host:
-        return str(neighbour)
-    raise ParameterError(
-        f"neighbour is {neighbour!r} where one of the host species is expected: {', '.join(trajectory.host) or 'none'}"
-    )
-
-
 @observable(
     needs=("positions", "mobile"),
     equation="C_R(t) = ⟨h_out h_in⟩, 1 while the set of host neighbours is the same as at 0;  τ_R = ∫ C_R dt",
@@ -127,7 +116,7 @@ def cage_residence(
     from scipy.integrate import trapezoid  # noqa: PLC0415 - lists and help need no SciPy
 
     n_lags = count_lags(trajectory, longest_lag, "longest_lag")
-    host = _cage_of(trajectory, neighbour)
+    host = cage_species(trajectory, neighbour)
     lags = lag_times(n_lags, trajectory.timestep)
     scalars: dict[str, Scalar] = {}
     curves: dict[str, Curve] = {}

@@ -125,4 +125,4 @@ def _resolved(value: float, error: float, scatter: float) -> Scalar:
     uncertainty = 2.0 * max(error, scatter)
     if value > uncertainty:
         return Scalar(value, error, "mS/cm")
-    return Scalar(None, error, "mS/cm", upper_bound=max(value, 0.0) + uncertainty)
+    return Scalar(None, error, "mS/cm", upper_bound=max(value, 0.0) + uncertainty, estimate=value)

@@ -21,7 +21,7 @@ from aiida_superionic.analysis.trajectory import Trajectory
     equation="ρ(x) = ⟨number of ions between x and x + dx⟩ / (volume of the slab)",
     source="Disentangling cation-polyanion coupling in solid electrolytes, Fig 6",
 )
-def density_profile(trajectory: Trajectory, *, bin_width: float = 0.1) -> Result:
+def density_profile(trajectory: Trajectory, *, bin_width: float = 0.1, lattice: tuple[float, ...] = ()) -> Result:
     """Density of the ions along each of the cell vectors, averaged over the two others.
 
     Parameters
@@ -30,6 +30,9 @@ def density_profile(trajectory: Trajectory, *, bin_width: float = 0.1) -> Result
         Positions are taken in the frame of the host lattice.
     bin_width
         Largest width in Å of a bin along a cell vector.
+    lattice
+        Where the host atoms, in their order, are in the crystal, as three fractional coordinates each: the host lattice
+        drifts before the first frame, in each run elsewhere. Without them it stays where that has it.
 
     Returns
     -------
@@ -48,7 +51,7 @@ def density_profile(trajectory: Trajectory, *, bin_width: float = 0.1) -> Result
     for kind in trajectory.mobile or trajectory.kinds:
         # One count per frame and bin: blocks and the whole are sums of these.
         counts = [np.zeros((trajectory.n_frames, len(x)), dtype=np.int32) for x in middles]
-        for part, fractional in fractional_in_host_frame(trajectory, kind):
+        for part, fractional in fractional_in_host_frame(trajectory, kind, lattice):
             for axis, count in enumerate(counts):
                 n_bins = count.shape[1]
                 bins = np.minimum((fractional[..., axis] * n_bins).astype(np.intp), n_bins - 1)

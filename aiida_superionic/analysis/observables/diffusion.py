@@ -106,7 +106,8 @@ def diffusion(
         scalars |= {
             f"diffusion_coefficient_{kind}": Scalar(value, error, "cm^2/s")
             if resolved
-            else Scalar(None, error, "cm^2/s", upper_bound=bound),
+            # Within ``least`` what vibrates looks as if it diffused, in every run alike: more runs tell no more.
+            else Scalar(None, error, "cm^2/s", upper_bound=bound, estimate=value if value > least else None),
             f"diffusion_coefficient_ordinary_fit_{kind}": Scalar(plain, plain_error, "cm^2/s"),
             f"diffusion_error_closed_form_{kind}": Scalar(closed, None, "cm^2/s"),
         }

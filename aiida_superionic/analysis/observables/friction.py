@@ -35,7 +35,13 @@ _FEWEST_LAGS = 40
     source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, eqs 17-21",
 )
 def friction(
-    trajectory: Trajectory, *, longest_lag: float = 4.0, fit_start: float = 2.0, fit_end: float = 10.0
+    trajectory: Trajectory,
+    *,
+    longest_lag: float = 4.0,
+    fit_start: float = 2.0,
+    fit_end: float = 10.0,
+    held: int = 0,
+    conserves_momentum: bool = True,
 ) -> Result:
     """Memory kernel Γ(t) of the mobile ions, friction coefficient γ and memory time τ_M.
 
@@ -53,6 +59,8 @@ def friction(
         Longest time of Γ and G in ps.
     fit_start, fit_end
         Window in ps of the straight line that D in k_B T/D comes from.
+    held, conserves_momentum
+        What the dynamics held fixed, as in the observable ``temperature``; a constrained point fills them in.
 
     Returns
     -------
@@ -75,9 +83,10 @@ def friction(
         )
     midpoints = lag_times(n_lags - 1, trajectory.timestep) + 0.5 * trajectory.timestep
     diffusion = self_diffusion(trajectory, fit_start, fit_end)
-    velocities = velocities_without_drift(trajectory)
+    velocities = velocities_without_drift(trajectory, conserves_momentum=conserves_momentum)
     forces = None if trajectory.forces is None else relative_to_origin(trajectory.forces)
-    thermal_energies = BOLTZMANN * kinetic_temperature(trajectory) / KINETIC_ENERGY
+    temperatures = kinetic_temperature(trajectory, held, conserves_momentum=conserves_momentum)
+    thermal_energies = BOLTZMANN * temperatures / KINETIC_ENERGY
     scalars: dict[str, Scalar] = {}
     curves: dict[str, Curve] = {}
     for kind in trajectory.mobile or trajectory.kinds:

@@ -70,13 +70,14 @@ def jumps(
     neighbour: str | None = None,
     corners: int = 4,
     sites: tuple[float, ...] = (),
+    lattice: tuple[float, ...] = (),
 ) -> Result:
     """How often a mobile ion jumps between sites, and how far.
 
-    The sites are the empty interstices (vertices of the Voronoi tessellation) of the mean places of one host species,
-    the tetrahedral ones where nothing else is said, or places that are given. An ion is in the site that it is nearest
-    to; visits shorter than the dwell time are none. k⟨a²⟩/6 is the diffusion coefficient that uncorrelated jumps would
-    give; it is more than the true one where ions jump back.
+    The sites are places that are given - in a campaign those of the reference crystal -, or else the empty interstices
+    (vertices of the Voronoi tessellation) of the mean places of one host species, the tetrahedral ones where nothing
+    else is said. An ion is in the site that it is nearest to; visits shorter than the dwell time are none. k⟨a²⟩/6 is
+    the diffusion coefficient that uncorrelated jumps would give; it is more than the true one where ions jump back.
 
     Parameters
     ----------
@@ -89,7 +90,10 @@ def jumps(
     corners
         Host ions around a site: 4 for tetrahedral interstices, 6 for octahedral ones.
     sites
-        Sites in place of interstices, as three fractional coordinates each in the cell of the first frame.
+        Sites in place of interstices, as three fractional coordinates each.
+    lattice
+        Where the host atoms, in their order, are in the crystal that the sites are given in, as three fractional
+        coordinates each: the host lattice drifts before the first frame. Without them it stands where that has it.
 
     Returns
     -------
@@ -103,10 +107,11 @@ def jumps(
     NotConverged
         If the host lattice has no such interstices.
     ParameterError
-        If there are fewer corners than four, or the coordinates are not three for each site.
+        If it is not known what makes the sites, there are fewer corners than four, or the coordinates are not three for
+        each site and host atom.
     """
     n_dwell = frames_of(dwell, trajectory, "dwell")
-    places, cell = site_places(trajectory, neighbour, corners, sites)
+    places, cell = site_places(trajectory, neighbour, corners, sites, lattice)
     scalars = {"sites": Scalar(float(len(places)), None, "1")}
     for kind, states in mobile_in_sites(trajectory, trajectory.mobile, places, cell).items():
         lasting = lasting_states(states, n_dwell)
@@ -127,7 +132,12 @@ def jumps(
     source="definition",
 )
 def occupancy(
-    trajectory: Trajectory, *, neighbour: str | None = None, corners: int = 4, sites: tuple[float, ...] = ()
+    trajectory: Trajectory,
+    *,
+    neighbour: str | None = None,
+    corners: int = 4,
+    sites: tuple[float, ...] = (),
+    lattice: tuple[float, ...] = (),
 ) -> Result:
     """Occupancy of the sites of the host lattice by the mobile ions.
 
@@ -135,14 +145,8 @@ def occupancy(
 
     Parameters
     ----------
-    trajectory
-        Positions in the frame of the host lattice, with mobile and host species.
-    neighbour
-        The host species that makes the sites; need not be given where there is one only.
-    corners
-        Host ions around a site: 4 for tetrahedral interstices, 6 for octahedral ones.
-    sites
-        Sites in place of interstices, as three fractional coordinates each in the cell of the first frame.
+    trajectory, neighbour, corners, sites, lattice
+        As for ``jumps``.
 
     Returns
     -------
@@ -154,12 +158,10 @@ def occupancy(
 
     Raises
     ------
-    NotConverged
-        If the host lattice has no such interstices.
-    ParameterError
-        If there are fewer corners than four, or the coordinates are not three for each site.
+    NotConverged, ParameterError
+        As ``jumps``.
     """
-    places, cell = site_places(trajectory, neighbour, corners, sites)
+    places, cell = site_places(trajectory, neighbour, corners, sites, lattice)
     n_sites = len(places)
     scalars, curves = {}, {}
     for kind, states in mobile_in_sites(trajectory, trajectory.mobile, places, cell).items():

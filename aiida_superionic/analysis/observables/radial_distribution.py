@@ -258,7 +258,7 @@ def radial_distribution(
                 estimate.value["g"],
                 "distance",
                 "Å",
-                f"g(r) of {first} and centres of {second}",
+                f"g(r) of {first} and {second} centres",
                 "1",
                 estimate.error["g"],
             )

@@ -16,18 +16,18 @@ def kinetic_temperature(trajectory: Trajectory, held: int = 0, *, conserves_mome
     """Return the temperature of each frame in K, shape (T,).
 
     Σ m v² /((3N − 3 − held) k_B), with velocities relative to the centre of mass of all atoms, whose three degrees of
-    freedom are conserved. Where bodies are held in place and take up momentum, the velocities are taken as they are
+    freedom are conserved. Where bodies that are held in place take up momentum, the velocities are taken as they are
     and the three count.
     """
     ions = trajectory.ions
     masses = trajectory.masses[ions]
-    whole = velocities_without_drift(trajectory).of(ions) if conserves_momentum else None
+    velocities = velocities_without_drift(trajectory, conserves_momentum=conserves_momentum).of(ions)
     freedom = 3 * len(masses) - 3 * conserves_momentum - held
     if held < 0 or freedom < 1:
         raise ParameterError(f"held is {held} of the {freedom + held} degrees of freedom")
     twice_kinetic = np.empty(trajectory.n_frames)
     for part in frame_batches(trajectory.n_frames, len(masses)):
-        v = trajectory.require("velocities")[part, ions] if whole is None else whole[part, :]
+        v = velocities[part, :]
         twice_kinetic[part] = np.einsum("i,tix,tix->t", masses, v, v) * KINETIC_ENERGY
     return np.asarray(twice_kinetic / (freedom * BOLTZMANN))
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from aiida_superionic.analysis.trajectory import Array, TrajectoryError, frame_batches
 
 _SLAB_BYTES = 256 * 2**20
-"""What is read at once and kept: as many neighbouring atoms as fit, in all frames that are asked for. A correlation
-goes through the atoms a few at a time; slabs spare it from reading a few bytes at each of many places of a disk."""
+"""What is kept of what was read: as many neighbouring atoms as fit with all frames. A correlation goes through the
+atoms a few at a time, and through the frames in segments; slabs spare it from reading a few bytes at each of many
+places of a disk."""
 
 
 class Source(Protocol):
@@ -56,7 +57,7 @@ class StoredVectors:
     n_columns: int
     columns: tuple[int, ...]
     order: str
-    _slab: dict[tuple[int, ...], Array] = field(default_factory=dict, repr=False)
+    _slab: dict[tuple[int, bytes], Array] = field(default_factory=dict, repr=False)
 
     @property
     def n_atoms(self) -> int:
@@ -114,7 +115,9 @@ class StoredVectors:
         )
 
     def _read(self, frames: NDArray[np.intp], atoms: NDArray[np.intp]) -> Array:
-        size = max(1, _SLAB_BYTES // (24 * max(len(frames), 1)))
+        size = max(1, _SLAB_BYTES // (24 * max(len(self), 1)))
+        if len(atoms) and np.ptp(atoms) >= size:
+            return self._rows(frames, int(atoms.min()), int(atoms.max()) + 1)[:, atoms - atoms.min()]
         result = np.empty((len(frames), len(atoms), 3))
         slabs = atoms // size
         for slab in np.unique(slabs):
@@ -124,9 +127,11 @@ class StoredVectors:
         return result
 
     def _slab_of(self, frames: NDArray[np.intp], start: int, stop: int) -> Array:
-        span = (int(frames[0]), int(frames[-1]), len(frames), start, stop) if len(frames) else (0, 0, 0, start, stop)
+        span = (start, frames.tobytes())
         if span not in self._slab:
-            self._slab.clear()
+            n_bytes = 24 * len(frames) * (stop - start) + sum(rows.nbytes for rows in self._slab.values())
+            if n_bytes > _SLAB_BYTES or any(other != start for other, _ in self._slab):
+                self._slab.clear()
             self._slab[span] = self._rows(frames, start, stop)
         return self._slab[span]
 

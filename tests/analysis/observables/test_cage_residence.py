@@ -140,7 +140,7 @@ def test_frames_that_come_a_few_at_a_time_give_the_same(jumping, monkeypatch):
 
 
 def test_what_is_missing_is_said(jumping):
-    with pytest.raises(ParameterError, match="which species are mobile"):
+    with pytest.raises(NotConverged, match="no species of the trajectory is declared mobile"):
         cage_residence(replace(jumping, mobile=()), cutoff=2.0)
     with pytest.raises(ParameterError, match="neighbour is 'Cl' where one of the host species is expected: I"):
         cage_residence(jumping, neighbour="Cl")

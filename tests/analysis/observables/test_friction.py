@@ -106,3 +106,21 @@ def test_a_longest_lag_before_the_plateau_is_refused(memory):
         friction(memory, longest_lag=0.4)
     with pytest.raises(ParameterError, match=r"a plateau takes 0\.4 ps, 40 frames, at least"):
         friction(memory, longest_lag=0.2)
+
+
+def test_what_is_held_takes_no_part(memory):
+    """Light bodies that are held in place change nothing: neither the temperature nor the frame of the velocities."""
+    n_frames, n_held = memory.n_frames, 21
+    still = np.zeros((n_frames, n_held, 3))
+    held = replace(
+        memory,
+        species=memory.species[:-1] + ("I",) * n_held,
+        masses=np.concatenate((memory.masses[:-1], np.full(n_held, 127.0))),
+        **{
+            name: np.concatenate((getattr(memory, name)[:, :-1], still), axis=1)
+            for name in ("positions", "velocities", "forces")
+        },
+    )
+    found = friction(held, **OPTIONS, held=3 * n_held, conserves_momentum=False).scalars
+    for name, scalar in friction(memory, **OPTIONS).scalars.items():
+        assert found[name].value == pytest.approx(scalar.value, rel=1e-6)

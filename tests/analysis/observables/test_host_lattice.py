@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from polyatomic import b10h10, bh4, p2s6, random_rotations
+from polyatomic import crystal as crystal_of
 
 from aiida_superionic.analysis.observables.host_lattice import host_lattice
 from aiida_superionic.analysis.registry import ParameterError
@@ -46,22 +48,37 @@ def test_a_molten_host_is_not_converged(rng):
         host_lattice(crystal(rng, 0.3, diffusion=0.2))
 
 
-def test_outer_atoms_of_turning_polyanions_do_not_make_a_crystal_molten(rng):
-    """Four H on a sphere of 1.2 Å around each of 27 B, in a new orientation each frame."""
-    trajectory = crystal(rng, 0.2)
-    directions = rng.normal(size=(400, 27, 3))
-    directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
-    hydrogens = trajectory.positions[:, :27] + 1.2 * directions
-    turning = Trajectory(
-        ("B",) * 27 + ("Ag",) + ("H",) * 27,
-        np.concatenate((trajectory.positions, hydrogens), axis=1),
-        trajectory.cell,
-        0.1,
-        np.array([11.0] * 27 + [108.0] + [1.0] * 27),
-        mobile=("Ag",),
-    )
-    scalars = host_lattice(turning).scalars
-    assert scalars["lindemann_ratio_H"].value > 0.25 > scalars["lindemann_ratio_B"].value
+@pytest.mark.parametrize("body", [bh4, p2s6, b10h10])
+@pytest.mark.parametrize("melting", [False, True])
+def test_polyanions_count_by_their_centres_of_mass(rng, body, melting):
+    """Each turns at random from frame to frame, some of them cut by the boundary."""
+    amplitude, n_frames, n_units = 0.3, 400, 4
+    turning = crystal_of(*body(), random_rotations(rng, n_frames, n_units), spacing=9.0)
+    moves = amplitude * rng.normal(size=(n_frames, n_units, 3))
+    if melting:
+        moves = np.cumsum(moves, axis=0)
+    size = (len(turning.species) - 2) // n_units
+    positions = turning.positions.copy()
+    positions[:, :-2] += np.repeat(moves, size, axis=1)
+    positions -= np.floor(positions[0] @ np.linalg.inv(turning.cell)) @ turning.cell
+    assert np.ptp(positions[0, :size], axis=0).max() > 4.5
+    moved = replace(turning, positions=positions)
+    if melting:
+        with pytest.raises(NotConverged, match="the host lattice is not intact"):
+            host_lattice(moved)
+        return
+    (ratio,) = host_lattice(moved).scalars.values()
+    # As for an Einstein crystal of four ions, 9 Å apart.
+    expected = np.sqrt(3 * amplitude**2 * (1 - 1 / n_units) * (1 - 1 / n_frames)) / 9.0
+    assert ratio.value == pytest.approx(expected, rel=2.5 * np.sqrt(2 / (9 * n_frames)) + 1.3 * 0.0212 / 9.0 * 1.5)
+
+
+def test_a_lone_dopant_does_not_hide_a_melt(rng):
+    melt = crystal(rng, 0.3, diffusion=0.2)
+    species = ("Br", *melt.species[1:])
+    still = np.concatenate((np.zeros((400, 1, 3)), melt.positions[:, 1:]), axis=1)
+    with pytest.raises(NotConverged, match=r"Lindemann ratio Br 0\.\d+, I [\d.]+, where"):
+        host_lattice(replace(melt, species=species, positions=still))
 
 
 def test_without_a_host_there_is_nothing_to_check(rng):
@@ -70,14 +87,14 @@ def test_without_a_host_there_is_nothing_to_check(rng):
 
 
 def test_neighbours_are_found_however_far_they_are(rng):
-    """A cube of 64 ions 2 Å apart and one ion 17 Å from it, almost twice as far as if all were spread evenly."""
-    cube = 2.0 * np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    sites = np.concatenate((cube, [[23.0, 0.0, 0.0], [10.0, 10.0, 10.0]]))
+    """A cube of 64 ions 4 Å apart and one ion 34 Å from it, almost twice as far as if all were spread evenly."""
+    cube = 4.0 * np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    sites = np.concatenate((cube, [[46.0, 0.0, 0.0], [20.0, 20.0, 20.0]]))
     amplitude = 0.02
     positions = sites + amplitude * rng.normal(size=(400, 66, 3))
-    trajectory = Trajectory(("I",) * 65 + ("Ag",), positions, 40.0 * np.eye(3), 0.1, np.ones(66), mobile=("Ag",))
+    trajectory = Trajectory(("I",) * 65 + ("Ag",), positions, 80.0 * np.eye(3), 0.1, np.ones(66), mobile=("Ag",))
     # The centre of mass takes 1/65 of ⟨u²⟩; mean squares of 3·64·400 numbers are known to sqrt(2/76 800). Mean places
     # scatter by 0.02/20 Å, and the nearest of six is nearer by 1.3 times sqrt(2) of that.
-    expected = np.sqrt(3 * amplitude**2 * (1 - 1 / 65) * (1 - 1 / 400)) / ((64 * 2.0 + 17.0) / 65)
-    tolerance = 2.5 * np.sqrt(2 / 76_800) + 1.3 * 0.0014 / 2.0 * 1.5
+    expected = np.sqrt(3 * amplitude**2 * (1 - 1 / 65) * (1 - 1 / 400)) / ((64 * 4.0 + 34.0) / 65)
+    tolerance = 2.5 * np.sqrt(2 / 76_800) + 1.3 * 0.0014 / 4.0 * 1.5
     assert host_lattice(trajectory).scalars["lindemann_ratio_I"].value == pytest.approx(expected, rel=tolerance)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import aiida_superionic
+from aiida_superionic.analysis import correlation
 from aiida_superionic.analysis.observables.diffusion import diffusion
 from aiida_superionic.analysis.observables.vibrations import vibrations
 from aiida_superionic.analysis.readers import lammps_binary, read_trajectory, stored
@@ -100,6 +101,28 @@ def test_observables_are_the_same(tmp_path, walk, monkeypatch):
         assert one.scalars == other.scalars
         for name, curve in one.curves.items():
             np.testing.assert_array_equal(curve.y, other.curves[name].y)
+
+
+@pytest.mark.parametrize("n_lags", [2, 120])
+def test_a_correlation_reads_a_file_once(tmp_path, walk, monkeypatch, n_lags):
+    """It goes through atoms a few at a time, through frames in segments, and back to the first frame for each atom."""
+    write_dump(tmp_path / "run.bin", *walk)
+    monkeypatch.setattr(stored, "_SLAB_BYTES", 24 * 125 * 4)  # four of the seven atoms, and a frame more
+    monkeypatch.setattr(correlation, "_CHUNK_BYTES", 1)
+    monkeypatch.setattr(correlation, "_SEGMENT", 32)
+    arrays, fields = read_both(monkeypatch, tmp_path / "run.bin")
+    n_bytes = 0
+    read = os.preadv
+
+    def counted(*given):
+        nonlocal n_bytes
+        n_bytes += (count := read(*given))
+        return count
+
+    monkeypatch.setattr(os, "preadv", counted)
+    found = correlation.mean_squared_displacement(fields.positions, n_lags)
+    np.testing.assert_array_equal(found, correlation.mean_squared_displacement(arrays.positions, n_lags))
+    assert n_bytes == (120 + 1) * 7 * 8 * 8  # every row, of eight columns, and once more those of the first frame
 
 
 def test_a_cut_off_end_is_told_and_dropped_before_a_later_part(tmp_path, walk, monkeypatch):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aiida_superionic.datasets import Dataset, DatasetError, Frame
 from aiida_superionic.learning.descriptors import describe
 from aiida_superionic.learning.force_error import ForceError, calibrate
-from aiida_superionic.learning.regression import Observations, Posterior, RegressionError, regress
+from aiida_superionic.learning.regression import Observations, Posterior, regress
 from aiida_superionic.potentials.pod import Pod, PodBasis
 
 Array = NDArray[np.float64]
@@ -134,7 +134,7 @@ def fit_pod(dataset: Dataset, basis: PodBasis, lammps: Path, folder: Path) -> Fi
     ------
     DatasetError
         If the dataset is not labelled, lacks a subset, or has other species than the basis.
-    RegressionError
+    aiida_superionic.learning.regression.RegressionError
         If nothing can be learned from the frames.
     aiida_superionic.learning.descriptors.DescriptorError
         If LAMMPS does not compute the descriptors.
@@ -152,7 +152,7 @@ def fit_pod(dataset: Dataset, basis: PodBasis, lammps: Path, folder: Path) -> Fi
     model = LinearModel(basis, posterior, own_energies, dataset.level_of_theory)
     predictions = tuple(model.predict(rows) for rows in described)
     held_out = [one for one, frame in zip(predictions, dataset.frames, strict=True) if frame.subset == "validation"]
-    mistakes = [one.forces - _labels(frame)[1] for one, frame in zip(held_out, validation.frames, strict=True)]
+    mistakes = [one.forces - frame.labels[1] for one, frame in zip(held_out, validation.frames, strict=True)]
     deviations = [np.broadcast_to(one.deviations[:, np.newaxis], one.forces.shape) for one in held_out]
     return Fit(model, calibrate(np.concatenate(mistakes), np.concatenate(deviations)), predictions)
 
@@ -162,10 +162,8 @@ def _learn(frames: Sequence[Frame], described: Sequence[Array], own: NDArray[np.
     sizes = np.array([len(frame.species) for frame in frames])
     counts = np.array([rows[0, own] for rows in described]) / sizes[:, np.newaxis]
     rows = np.array([_without(rows[0], own) for rows in described]) / sizes[:, np.newaxis]
-    energies = np.array([_labels(frame)[0] for frame in frames]) / sizes
-    forces = (
-        (_without(rows[1:], own), _labels(frame)[1].ravel()) for frame, rows in zip(frames, described, strict=True)
-    )
+    energies = np.array([frame.labels[0] for frame in frames]) / sizes
+    forces = ((_without(rows[1:], own), frame.labels[1].ravel()) for frame, rows in zip(frames, described, strict=True))
     # What atoms of a composition have in common is no interaction, and may be large: it is left out, not penalised.
     posterior = regress((Observations.beside_offsets(rows, energies, counts), Observations.of(forces)))
     return posterior, np.linalg.pinv(counts) @ np.column_stack((energies, rows))
@@ -174,9 +172,3 @@ def _learn(frames: Sequence[Frame], described: Sequence[Array], own: NDArray[np.
 def _without(rows: Array, own: NDArray[np.intp]) -> Array:
     others: Array = np.delete(rows, own, axis=-1)
     return others
-
-
-def _labels(frame: Frame) -> tuple[float, Array]:
-    if frame.energy is None or frame.forces is None:
-        raise RegressionError("a frame is not labelled")
-    return frame.energy, frame.forces

@@ -83,7 +83,7 @@ class Observations:
         left = len(numbers) - along.shape[1]
         if left < 1:
             raise RegressionError(
-                f"{len(numbers)} energies of {along.shape[1]} compositions: one more than compositions is needed"
+                f"{len(numbers)} energies where there are {along.shape[1]} compositions: there must be more energies"
             )
         table = np.column_stack((rows, numbers))
         return cls(_triangle(table - along @ (along.T @ table)), left)

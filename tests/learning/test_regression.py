@@ -146,5 +146,5 @@ def test_what_cannot_be_learned_from_is_refused(rng):
         Observations.of([])
     with pytest.raises(RegressionError, match="nothing to learn"):
         learned((rows, np.zeros(5)))
-    with pytest.raises(RegressionError, match="5 energies of 5 compositions"):
+    with pytest.raises(RegressionError, match="5 energies where there are 5 compositions"):
         Observations.beside_offsets(rows, rng.normal(size=5), np.eye(5))

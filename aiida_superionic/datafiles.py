@@ -17,7 +17,6 @@ def dump_yaml(data: Any) -> str:
     """Return plain data as YAML text; numbers are read back bit for bit."""
     stream = io.StringIO()
     writer = YAML(typ="safe", pure=True)
-    writer.default_flow_style = False
     writer.sort_base_mapping_type_on_output = False
     writer.dump(data, stream)
     return stream.getvalue()

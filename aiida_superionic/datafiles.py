@@ -16,9 +16,7 @@ def load_yaml(text: str) -> Any:
 def dump_yaml(data: Any) -> str:
     """Return plain data as YAML text; numbers are read back bit for bit."""
     stream = io.StringIO()
-    writer = YAML(typ="safe", pure=True)
-    writer.sort_base_mapping_type_on_output = False
-    writer.dump(data, stream)
+    YAML().dump(data, stream)
     return stream.getvalue()
 
 

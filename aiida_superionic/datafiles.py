@@ -1,5 +1,6 @@
 """The YAML files that ship with the package: reference crystals, potentials, protocols."""
 
+import io
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -10,6 +11,13 @@ from ruamel.yaml import YAML
 def load_yaml(text: str) -> Any:
     """Return plain data from YAML text; no Python object is ever constructed."""
     return YAML(typ="safe", pure=True).load(text)
+
+
+def dump_yaml(data: Any) -> str:
+    """Return plain data as YAML text; numbers are read back bit for bit."""
+    stream = io.StringIO()
+    YAML().dump(data, stream)
+    return stream.getvalue()
 
 
 @cache

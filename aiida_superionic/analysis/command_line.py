@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -51,16 +51,28 @@ def complain(program: str, message: str) -> None:
     print(f"{program}: {message}", file=sys.stderr)
 
 
-def exit_status(program: str, run: Callable[[], int]) -> int:
-    """Run, and return the exit status; what is wrong with the request or the trajectory is one sentence each."""
+def exit_status(
+    program: str, run: Callable[[], int], others: Mapping[type[Exception], tuple[int, str]] | None = None
+) -> int:
+    """Run, and return the exit status; what is wrong with the request or its data is one sentence each.
+
+    Parameters
+    ----------
+    program
+        That the sentences begin with.
+    run
+        What returns the exit status where nothing is wrong.
+    others
+        Exit status and subject of other errors than those of a request or a trajectory.
+    """
+    known = {ParameterError: (BAD_INPUT, "input"), TrajectoryError: (BAD_TRAJECTORY, "trajectory"), **(others or {})}
+    kinds: tuple[type[Exception], ...] = tuple(known)
     try:
         return run()
-    except ParameterError as error:
-        complain(program, f"input: {error}")
-        return BAD_INPUT
-    except TrajectoryError as error:
-        complain(program, f"trajectory: {error}")
-        return BAD_TRAJECTORY
+    except kinds as error:
+        status, subject = next(told for kind, told in known.items() if isinstance(error, kind))
+        complain(program, f"{subject}: {error}")
+        return status
 
 
 def exit_with_status_of(run: Callable[[Sequence[str]], int]) -> NoReturn:

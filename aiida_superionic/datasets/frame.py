@@ -110,6 +110,19 @@ class Frame:
         return self.energy is not None
 
     @property
+    def labels(self) -> tuple[float, Array]:
+        """The energy and the forces.
+
+        Raises
+        ------
+        DatasetError
+            If the frame is not labelled.
+        """
+        if self.energy is None or self.forces is None:
+            raise DatasetError("the frame has no energy and forces")
+        return self.energy, self.forces
+
+    @property
     def formula(self) -> str:
         """The numbers of atoms of each species, in alphabetical order: Ag54I54."""
         return "".join(f"{kind}{self.species.count(kind)}" for kind in sorted(set(self.species)))

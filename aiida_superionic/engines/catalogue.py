@@ -157,6 +157,16 @@ def engines() -> dict[str, Engine]:
             probe=("--version",),
             version=_OWN_VERSION,
         ),
+        Engine(
+            name="fit",
+            description="potentials from labelled frames",
+            executables=("superionic-fit",),
+            environment="analysis",
+            requirements=_own_requirements(),
+            calculation="superionic.fit",
+            probe=("--version",),
+            version=_OWN_VERSION,
+        ),
     )
     return {engine.name: engine for engine in known}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from aiida_superionic.datafiles import dump_yaml
 from aiida_superionic.errors import SuperionicError
 from aiida_superionic.species import ChemicalSymbol
 
@@ -68,6 +69,10 @@ class Potential(BaseModel, ABC):
         PotentialError
             If the potential does not describe one of the species.
         """
+
+    def text(self) -> str:
+        """Return the parameter file, which :func:`aiida_superionic.potentials.parse_potential` reads back."""
+        return dump_yaml(self.model_dump(mode="json"))
 
     def require(self, species: Sequence[str]) -> None:
         """Raise :class:`PotentialError` unless the potential describes each of the species."""

@@ -10,8 +10,9 @@ from ruamel.yaml.error import YAMLError
 from aiida_superionic.datafiles import load_yaml, read_folder
 from aiida_superionic.potentials.family import Potential, PotentialError
 from aiida_superionic.potentials.pair_functions import PairFunctions
+from aiida_superionic.potentials.pod import Pod
 
-FAMILIES: dict[str, type[Potential]] = {"pair-functions": PairFunctions}
+FAMILIES: dict[str, type[Potential]] = {"pair-functions": PairFunctions, "pod": Pod}
 
 
 @cache

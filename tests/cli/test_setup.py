@@ -40,11 +40,12 @@ def test_setup_makes_what_is_missing_and_leaves_what_is_there(run, tmp_path):
         "lammps@superionic-local",
         "analysis@superionic-local",
         "conversion@superionic-local",
+        "fit@superionic-local",
     ]
     first = run("aiida-superionic", "setup", "--slots", "2").stdout
     assert all(word in first for word in made)
     # CP2K is registered where it is, and nothing is done about it where it is not.
-    codes = 5 + ("cp2k@superionic-local" in first)
+    codes = 6 + ("cp2k@superionic-local" in first)
     assert first.count(" made\n") == codes
     second = run("aiida-superionic", "setup").stdout
     assert second.count(" there already\n") == codes

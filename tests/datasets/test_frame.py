@@ -77,3 +77,12 @@ def test_subsets(rng, make_dataset):
         divided.subset("validation")
     with pytest.raises(DatasetError, match="frame 0 is in the subset 'testing'"):
         Dataset((replace(frames[0], subset="testing"),), "PBE")
+
+
+def test_labels_are_both_or_an_error(make_frame, rng):
+    frame = make_frame(rng)
+    energy, forces = frame.labels
+    assert energy == frame.energy
+    np.testing.assert_array_equal(forces, frame.forces)
+    with pytest.raises(DatasetError, match="no energy and forces"):
+        _ = frame.unlabelled.labels

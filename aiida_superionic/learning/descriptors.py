@@ -1,0 +1,145 @@
+"""The descriptors of frames, computed by LAMMPS' executable: no Python module of LAMMPS is needed.
+
+``compute pod/global`` gives what a linear potential is linear in: its first row, times the coefficients, is the energy
+of the frame, and the rows after it are the forces. ``fix ave/time`` writes them as text.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_masses, atomic_numbers
+from numpy.typing import NDArray
+
+from aiida_superionic.datasets.frame import Frame
+from aiida_superionic.errors import SuperionicError
+from aiida_superionic.potentials.pod import BASIS_FILE, PodBasis
+
+Array = NDArray[np.float64]
+
+_ROWS_FILE = "descriptors.txt"
+_BATCH_NUMBERS = 3_000_000
+"""Numbers that one run of LAMMPS writes: some 60 MB of text."""
+
+
+class DescriptorError(SuperionicError, RuntimeError):
+    """Descriptors that LAMMPS did not compute."""
+
+
+def describe(frames: Sequence[Frame], basis: PodBasis, lammps: Path, folder: Path) -> list[Array]:
+    """Return the descriptors of frames.
+
+    Parameters
+    ----------
+    frames
+        Whose species the basis describes.
+    basis
+        Which descriptors.
+    lammps
+        The executable.
+    folder
+        That is made: where LAMMPS runs, and where the arrays are kept, as those of a large dataset fill more than
+        memory.
+
+    Returns
+    -------
+    list of array
+        For each frame, of shape (1 + 3 N, K): times the coefficients, its energy in eV and its forces in eV/Å, atom by
+        atom. They are read from the folder as they are used.
+
+    Raises
+    ------
+    DescriptorError
+        If LAMMPS does not start, stops, or writes something else.
+    """
+    folder.mkdir(parents=True)
+    (folder / BASIS_FILE).write_text(basis.file())
+    described: list[Array] = []
+    remaining = iter(frames)
+    most = max((1 + 3 * len(frame.species) for frame in frames), default=1) * basis.n_coefficients
+    while batch := list(islice(remaining, max(1, _BATCH_NUMBERS // most))):
+        for rows in _run(batch, basis, lammps, folder):
+            file = folder / f"{len(described)}.npy"
+            np.save(file, rows)
+            described.append(np.load(file, mmap_mode="r"))
+    return described
+
+
+def _run(frames: Sequence[Frame], basis: PodBasis, lammps: Path, folder: Path) -> Iterator[Array]:
+    """Yield the descriptors of frames that one run of LAMMPS computes."""
+    script = []
+    turns = []
+    for number, frame in enumerate(frames):
+        text, turn = _data(frame, basis.species)
+        turns.append(turn)
+        (folder / f"{number}.data").write_text(text)
+        script += _commands(number, basis)
+    (folder / "input.in").write_text("\n".join(script) + "\n")
+    (folder / _ROWS_FILE).unlink(missing_ok=True)
+    try:
+        finished = subprocess.run(  # noqa: S603 - an executable that the user names
+            [str(lammps.absolute()), "-in", "input.in", "-log", "none"],
+            cwd=folder,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        raise DescriptorError(f"{lammps} does not start: {error.strerror}") from error
+    if finished.returncode != 0:
+        said = [line for line in finished.stdout.splitlines() if "ERROR" in line] or ["it says nothing"]
+        raise DescriptorError(f"LAMMPS stopped: {said[0]}")
+    for number in range(len(frames)):
+        (folder / f"{number}.data").unlink()
+    with (folder / _ROWS_FILE).open() as file:
+        numbers = np.fromstring("".join(line for line in file if line[0] != "#"), sep=" ")
+    sizes = [2 + (1 + 3 * len(frame.species)) * (1 + basis.n_coefficients) for frame in frames]
+    if len(numbers) != sum(sizes) or not np.all(np.isfinite(numbers)):
+        raise DescriptorError(f"LAMMPS wrote {len(numbers)} numbers where {sum(sizes)} descriptors were asked for")
+    for of_frame, turn in zip(np.split(numbers, np.cumsum(sizes)[:-1]), turns, strict=True):
+        rows = of_frame[2:].reshape(-1, 1 + basis.n_coefficients)[:, 1:]
+        forces = np.einsum("xy,nyk->nxk", turn, rows[1:].reshape(-1, 3, basis.n_coefficients))
+        yield np.vstack((rows[:1], forces.reshape(-1, basis.n_coefficients)))
+
+
+def _commands(number: int, basis: PodBasis) -> list[str]:
+    return [
+        "clear",
+        "units metal",
+        "atom_style atomic",
+        "box tilt large",
+        f"read_data {number}.data",
+        f"pair_style zero {basis.cutoff!r}",
+        "pair_coeff * *",
+        f'compute descriptors all pod/global {BASIS_FILE} "" {" ".join(basis.species)}',
+        f'fix rows all ave/time 1 1 1 c_descriptors[*] mode vector append {_ROWS_FILE} format " %.17g"',
+        "run 0 post no",
+    ]
+
+
+def _data(frame: Frame, species: Sequence[str]) -> tuple[str, Array]:
+    """Return a frame as LAMMPS reads it, a along x and b in the xy plane, and what turns its vectors back."""
+    turn, upper = np.linalg.qr(frame.cell.T)
+    signs = np.sign(np.diag(upper))
+    turn, cell = turn * signs, (upper * signs[:, np.newaxis]).T
+    (lx, ly, lz), xy, xz, yz = np.diag(cell), cell[1, 0], cell[2, 0], cell[2, 1]
+    masses = "".join(f"{i} {atomic_masses[atomic_numbers[kind]]}\n" for i, kind in enumerate(species, start=1))
+    rows = zip(frame.species, frame.positions @ turn, strict=True)
+    atoms = "".join(
+        f"{i} {species.index(kind) + 1} {x:.17g} {y:.17g} {z:.17g}\n" for i, (kind, (x, y, z)) in enumerate(rows, 1)
+    )
+    text = (
+        f"\n\n{len(frame.species)} atoms\n{len(species)} atom types\n"
+        f"0 {lx:.17g} xlo xhi\n0 {ly:.17g} ylo yhi\n0 {lz:.17g} zlo zhi\n{xy:.17g} {xz:.17g} {yz:.17g} xy xz yz\n\n"
+        f"Masses\n\n{masses}\nAtoms # atomic\n\n{atoms}"
+    )
+    return text, turn

@@ -1,0 +1,55 @@
+"""What the files of ``superionic-fit`` mean."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode
+
+from aiida_superionic.calculations import usage
+from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.learning.script import COMMITTEE_FILE, POTENTIAL_FILE, PROGRAM, REPORT_FILE
+from aiida_superionic.parsers.files import FilesParser, sentence_of
+from aiida_superionic.potentials import PotentialError
+
+
+class FitParser(FilesParser):
+    """Makes nodes of the potentials and of the report, and names what went wrong."""
+
+    def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
+        """Store what was learned and return the exit code that says how the job ended."""
+        cost = usage.parse_usage(self.text(usage.FILE))
+        if cost is not None:
+            self.out("usage", orm.Dict(cost))
+        folder = Path(retrieved_temporary_folder or "")
+        names = [COMMITTEE_FILE.format(number=number) for number in range(self.node.inputs.committee.value)]
+        try:
+            report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
+            found, given = report["version"], self.node.inputs.version.value
+            potential, *committee = (
+                PotentialData((folder / name).read_text(encoding="utf-8")) for name in (POTENTIAL_FILE, *names)
+            )
+        except (OSError, ValueError, KeyError, TypeError, PotentialError):
+            return self._without_results()
+        if found != given:
+            return self.exit_codes.ERROR_VERSION.format(found=found, given=given)
+        self.out("potential", potential)
+        self.out("committee", {f"member_{number}": member for number, member in enumerate(committee)})
+        self.out("report", orm.Dict(report))
+        return None
+
+    def _without_results(self) -> ExitCode:
+        sentence = sentence_of(self.text(self.node.get_option("output_filename")), f"{PROGRAM}: ")
+        subject, _, error = sentence.partition(": ")
+        codes = {
+            "input": self.exit_codes.ERROR_BAD_INPUT,
+            "dataset": self.exit_codes.ERROR_BAD_INPUT,
+            "regression": self.exit_codes.ERROR_NOT_LEARNED,
+            "lammps": self.exit_codes.ERROR_NO_DESCRIPTORS,
+        }
+        if subject in codes:
+            return codes[subject].format(error=error)
+        return self.exit_codes.ERROR_NO_RESULTS.format(error=sentence)

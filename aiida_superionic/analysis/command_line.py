@@ -65,7 +65,11 @@ def exit_status(
     others
         Exit status and subject of other errors than those of a request or a trajectory.
     """
-    known = {ParameterError: (BAD_INPUT, "input"), TrajectoryError: (BAD_TRAJECTORY, "trajectory"), **(others or {})}
+    known: dict[type[Exception], tuple[int, str]] = {
+        ParameterError: (BAD_INPUT, "input"),
+        TrajectoryError: (BAD_TRAJECTORY, "trajectory"),
+        **(others or {}),
+    }
     kinds: tuple[type[Exception], ...] = tuple(known)
     try:
         return run()

@@ -12,14 +12,41 @@ from aiida_superionic.analysis.results import NotConverged, Scalar
 CONDUCTIVITY = "conductivity_nernst_einstein"
 """That of independent ions: the study compares it, and one run determines it many times better than the other."""
 
-Run = tuple[float, str, Mapping[str, Scalar]]
-"""Temperature in K, constraint mode, and the scalars of one run."""
+Run = tuple[float, str, int, Mapping[str, Scalar]]
+"""Temperature in K, constraint mode, number of the orientations that it began from, and the scalars of one run."""
 
 
 def usable(scalar: Scalar | None) -> bool:
     """Return whether a scalar has a number or an upper bound, above zero, to take the logarithm of."""
     number = None if scalar is None else scalar.upper_bound if scalar.value is None else scalar.value
     return number is not None and number > 0.0
+
+
+def paired(modes: Mapping[str, Mapping[int, Scalar | None]]) -> dict[str, list[float]]:
+    """Return the conductivities of replicas by mode, in one order, where every mode has those of the same beginnings.
+
+    Parameters
+    ----------
+    modes
+        By constraint mode, and then by what a replica began from, its conductivity. Of one that is bounded only, its
+        estimate is taken.
+
+    Returns
+    -------
+    dict
+        Empty where the beginnings of the modes differ, are fewer than two, or a replica has no number.
+    """
+    begun = [set(replicas) for replicas in modes.values()]
+    if not begun or len(begun[0]) < 2 or any(other != begun[0] for other in begun):
+        return {}
+    numbers = {
+        mode: [_number(replicas[beginning]) for beginning in sorted(replicas)] for mode, replicas in modes.items()
+    }
+    return {} if any(None in of_mode for of_mode in numbers.values()) else numbers  # type: ignore[return-value]
+
+
+def _number(scalar: Scalar | None) -> float | None:
+    return None if scalar is None else scalar.estimate if scalar.value is None else scalar.value
 
 
 def compare_modes(runs: Iterable[Run]) -> dict[str, Scalar]:
@@ -37,10 +64,10 @@ def compare_modes(runs: Iterable[Run]) -> dict[str, Scalar]:
         ``share_of_MOTION_600K`` (see :func:`motion_contributions`); ``band_centre_shift_X_600K``, that of no constraint
         less that of all, in THz; with two temperatures or more ``activation_energy_MODE`` in eV, from σT.
     """
-    groups: dict[tuple[float, str], list[Mapping[str, Scalar]]] = {}
-    for temperature, mode, scalars in runs:
-        groups.setdefault((temperature, mode), []).append(scalars)
-    means = {key: _means(replicas) for key, replicas in groups.items()}
+    groups: dict[tuple[float, str], dict[int, Mapping[str, Scalar]]] = {}
+    for temperature, mode, orientation, scalars in runs:
+        groups.setdefault((temperature, mode), {})[orientation] = scalars
+    means = {key: _means(list(replicas.values())) for key, replicas in groups.items()}
     results = {
         f"{name}_{mode}_{_kelvin(temperature)}": scalar
         for (temperature, mode), scalars in means.items()
@@ -49,7 +76,11 @@ def compare_modes(runs: Iterable[Run]) -> dict[str, Scalar]:
     for temperature in dict.fromkeys(temperature for temperature, _ in means):
         by_mode = {mode: means[temperature, mode] for mode in CONSTRAINT_MODES if (temperature, mode) in means}
         sigmas = {mode: scalars[CONDUCTIVITY] for mode, scalars in by_mode.items() if usable(scalars.get(CONDUCTIVITY))}
-        found = {**motion_contributions(sigmas), **_band_shifts(by_mode)}
+        replicas = {
+            mode: {number: scalars.get(CONDUCTIVITY) for number, scalars in groups[temperature, mode].items()}
+            for mode in sigmas
+        }
+        found = {**motion_contributions(sigmas, paired(replicas)), **_band_shifts(by_mode)}
         results |= {f"{name}_{_kelvin(temperature)}": scalar for name, scalar in found.items()}
     for mode in CONSTRAINT_MODES:
         scan = [

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from aiida_superionic.analysis.mode_comparison import CONDUCTIVITY, usable
+from aiida_superionic.analysis.mode_comparison import CONDUCTIVITY, paired, usable
 from aiida_superionic.analysis.motion_contributions import CONSTRAINT_MODES, motion_contributions
 from aiida_superionic.analysis.results import Scalar
 from aiida_superionic.campaigns.results import Condition
@@ -67,13 +67,17 @@ def couplings(conditions: Iterable[Condition]) -> list[Coupling]:
         }
         if len(conductivities) > 1:
             first = next(iter(ordered.values()))
+            replicas = {
+                mode: {point.specification["seed"]: point.scalar(CONDUCTIVITY) for point in ordered[mode].finished}
+                for mode in conductivities
+            }
             found.append(
                 Coupling(
                     label=" · ".join(first.label.split(" · ")[:-1]),
                     temperature=float(first.specification["temperature"]),
                     modes=ordered,
                     conductivities=conductivities,
-                    contributions=motion_contributions(conductivities),
+                    contributions=motion_contributions(conductivities, paired(replicas)),
                 )
             )
     return found

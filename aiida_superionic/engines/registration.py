@@ -100,7 +100,7 @@ def ensure_computer(slots: int | None = None) -> tuple[orm.Computer, bool]:
         )
         computer.set_default_mpiprocs_per_machine(1)
         # Each look at the running jobs costs what a core could give to them.
-        computer.set_minimum_job_poll_interval(5.0)
+        computer.set_minimum_job_poll_interval(10.0)
         created = True
         slots = slots or len(os.sched_getaffinity(0))
     if slots is not None:

@@ -43,14 +43,17 @@ def compare(runs: orm.List, **observables: orm.Dict) -> orm.Dict:
     Parameters
     ----------
     runs
-        Temperature in K and constraint mode of each run, in the order of the keys ``run_0000``, ``run_0001`` ...
+        Temperature in K, constraint mode and number of the orientation of each run, in the order of the keys
+        ``run_0000``, ``run_0001`` ...
     observables
         Those of each run.
     """
     scalars = [
         {name: Scalar(**entry) for name, entry in node.get_dict().items()} for _, node in sorted(observables.items())
     ]
-    found = compare_modes((float(t), mode, one) for (t, mode), one in zip(runs.get_list(), scalars, strict=True))
+    found = compare_modes(
+        (float(t), mode, orientation, one) for (t, mode, orientation), one in zip(runs.get_list(), scalars, strict=True)
+    )
     return orm.Dict({name: asdict(scalar) for name, scalar in found.items()})
 
 
@@ -197,7 +200,7 @@ class CouplingWorkChain(WorkChain):
         """Compare the modes."""
         if (failure := self._failure()) is not None:
             return failure
-        kinds = orm.List([[temperature, mode] for (temperature, mode, _), _ in self._runs()])
+        kinds = orm.List([list(run) for run, _ in self._runs()])
         nodes = {f"run_{number:04d}": child.outputs.observables for number, (_, child) in enumerate(self._runs())}
         self.out("observables", compare(kinds, **nodes))
         self.out("report", orm.Dict({"warnings": self._warnings()}).store())

@@ -14,7 +14,7 @@ def runs(barriers, temperatures=(500.0, 1000.0), relative_error=0.1):
     for temperature in temperatures:
         for mode, barrier in barriers.items():
             sigma = 1e6 / temperature * math.exp(-barrier / (BOLTZMANN * temperature))
-            yield temperature, mode, {CONDUCTIVITY: Scalar(sigma, relative_error * sigma, "mS/cm")}
+            yield temperature, mode, 1, {CONDUCTIVITY: Scalar(sigma, relative_error * sigma, "mS/cm")}
 
 
 def test_activation_energies_are_those_that_made_the_conductivities():
@@ -34,8 +34,8 @@ def test_one_temperature_has_no_activation_energy():
 
 
 def test_replicas_share_a_mean_and_bounds_stay_bounds():
-    given = [(550.5, "UC", {CONDUCTIVITY: Scalar(value, 0.1, "mS/cm")}) for value in (1.0, 3.0)]
-    given.append((550.5, "RC", {CONDUCTIVITY: Scalar(None, None, "mS/cm", upper_bound=0.02)}))
+    given = [(550.5, "UC", n, {CONDUCTIVITY: Scalar(value, 0.1, "mS/cm")}) for n, value in enumerate((1.0, 3.0))]
+    given.append((550.5, "RC", 0, {CONDUCTIVITY: Scalar(None, None, "mS/cm", upper_bound=0.02)}))
     found = compare_modes(given)
     mean = found["conductivity_nernst_einstein_UC_550_5K"]
     assert (mean.value, mean.error) == (pytest.approx(2.0), pytest.approx(1.0))
@@ -47,6 +47,7 @@ def test_the_band_centre_shifts_by_what_is_held():
         (
             600.0,
             mode,
+            1,
             {"band_centre_Na": Scalar(value, 0.3, "THz"), "band_centre_sensitivity_Na": Scalar(1.0, None, "THz")},
         )
         for mode, value in (("UC", 3.0), ("RTVC", 2.5))

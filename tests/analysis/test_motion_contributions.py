@@ -40,6 +40,36 @@ def test_errors_are_those_of_a_monte_carlo() -> None:
             assert error == pytest.approx(sample[index].std(), rel=5.0 / math.sqrt(2.0 * n) + 2.0 * 0.05**2)
 
 
+def test_errors_of_replicas_that_begin_alike_are_those_of_a_monte_carlo() -> None:
+    """Half of the variance of a run is that of its beginning, which the modes share and the differences do not have."""
+    n_studies, n_replicas, spread = 4000, 8, 0.1
+    rng = np.random.default_rng(2)
+    shared = rng.normal(size=(n_studies, 1, n_replicas))
+    own = rng.normal(size=(n_studies, len(CONDUCTIVITIES), n_replicas))
+    values = np.array(list(CONDUCTIVITIES.values()))[:, None] * (1.0 + spread * (shared + own) / math.sqrt(2.0))
+    errors, decreases, shares = [], [], []
+    for study in values:
+        means = {
+            mode: Scalar(row.mean(), row.std(ddof=1) / math.sqrt(n_replicas), "mS/cm")
+            for mode, row in zip(CONDUCTIVITIES, study, strict=True)
+        }
+        found = motion_contributions(means, dict(zip(CONDUCTIVITIES, study.tolist(), strict=True)))
+        errors.append([found["log_conductivity_decrease_rotation"].error, found["share_of_rotation"].error])
+        decreases.append(found["log_conductivity_decrease_rotation"].value)
+        shares.append(found["share_of_rotation"].value)
+    scatter = np.array([np.std(decreases), np.std(shares)])
+    mean_square = np.mean(np.square(errors), axis=0)
+    # A sample variance of 7 degrees of freedom scatters by sqrt(2/7); 4000 are averaged, and scatter themselves.
+    assert np.sqrt(mean_square) == pytest.approx(scatter, rel=5.0 * math.hypot(0.5 * math.sqrt(2.0 / 7.0), 0.71) / 63.0)
+    # Independent means would have a variance of the difference twice as large.
+    independent = motion_contributions(
+        {mode: Scalar(v, spread * v / math.sqrt(8.0), "mS/cm") for mode, v in CONDUCTIVITIES.items()}
+    )
+    assert independent["log_conductivity_decrease_rotation"].error == pytest.approx(
+        math.sqrt(2.0) * scatter[0], rel=0.06
+    )
+
+
 def test_a_conductivity_below_the_measurable_range_bounds_what_depends_on_it() -> None:
     given = conductivities() | {"RTVC": Scalar(None, None, "mS/cm", upper_bound=0.1)}
     found = motion_contributions(given)

@@ -27,7 +27,7 @@ def point(mode, sigma, temperature=1100.0, seed=1, upper_bound=None):
 
 def test_replicas_are_averaged_before_the_logarithm():
     points = [point("UC", s, seed=n) for n, s in enumerate((100.0, 300.0))]
-    points += [point("RC", s, seed=n) for n, s in enumerate((10.0, 30.0))]
+    points += [point("RC", s, seed=n + 2) for n, s in enumerate((10.0, 30.0))]
     (found,) = couplings(conditions(points))
     assert found.label == "gamma-Na3PO4 2x2x2 · pedone · 1100 K"
     assert found.temperature == 1100.0
@@ -35,6 +35,17 @@ def test_replicas_are_averaged_before_the_logarithm():
     assert rotation.value == pytest.approx(1.0)
     # Both means have a relative error of 1/2: the standard error of 100 and 300 is 100.
     assert rotation.error == pytest.approx(math.sqrt(2.0) * 0.5 / math.log(10.0))
+
+
+def test_what_replicas_of_one_seed_have_in_common_is_no_error_of_their_difference():
+    """The seed makes the orientations, which all modes share: here the conductivities differ between them alike."""
+    points = [point("UC", s, seed=n) for n, s in enumerate((100.0, 300.0))]
+    points += [point("RC", s, seed=n) for n, s in reversed(list(enumerate((10.0, 30.0))))]
+    (found,) = couplings(conditions(points))
+    rotation = found.contributions["log_conductivity_decrease_rotation"]
+    assert rotation.value == pytest.approx(1.0)
+    assert rotation.error == pytest.approx(0.0, abs=1e-12)
+    assert found.conductivities["UC"].error == pytest.approx(100.0)
 
 
 def test_temperatures_are_kept_apart_and_shares_need_all_modes():

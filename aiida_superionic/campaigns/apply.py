@@ -75,7 +75,7 @@ def apply(
             if not daemon_lives():
                 raise ApplyError("the daemon is not running; start it with: verdi daemon start")
             engines = {specification.engine for specification in specifications}
-            codes = {name: _code(name) for name in sorted({*engines, "analysis"})}
+            codes = {name: _code(name) for name in (*sorted(engines), "analysis")}
             try:
                 await_broker()
                 revived = revive(statuses)

@@ -62,13 +62,18 @@ def calibrate(mistakes: Array, deviations: Array) -> ForceError:
     relative = mistakes**2 / typical
     spread = deviations**2 / np.mean(deviations**2)
 
-    def cost(parts: Array) -> float:
-        variance = np.exp(parts[0]) + np.exp(parts[1]) * spread
-        return float(np.mean(relative / variance + np.log(variance)))
+    def cost(parts: Array) -> tuple[float, Array]:
+        floor, rest = np.exp(parts[0]), np.exp(parts[1]) * spread
+        variance = floor + rest
+        slope = (1.0 - relative / variance) / variance
+        gradient = np.array([np.mean(slope * floor), np.mean(slope * rest)])
+        return float(np.mean(relative / variance + np.log(variance))), gradient
 
     # Either part may vanish; below a millionth of the variance it makes no difference.
     bounds = [(np.log(1e-6), np.log(1e2))] * 2
-    found = minimize(cost, np.log([0.5, 0.5]), bounds=bounds, method="L-BFGS-B")
+    found = minimize(
+        cost, np.log([0.5, 0.5]), jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 0.0, "gtol": 1e-10}
+    )
     floor, factor = np.exp(found.x) * typical
     return ForceError(
         floor=float(np.sqrt(max(floor, _SMALLEST))), factor=float(np.sqrt(factor / np.mean(deviations**2)))

@@ -75,7 +75,12 @@ def test_every_engine_has_the_protocols_that_a_campaign_may_name():
         ("level: xtb", "level: xbt", 9, "unknown level of theory 'xbt'; did you mean xtb?"),
         ("  level: xtb\n", "", 7, "engine: cp2k needs a level of theory; write level: xtb or fast"),
         ("  engine: cp2k\n", "", 1, "the key potentials is missing; write a list of names of potentials"),
-        ("temper", "potentials: [vashishta-rahman]\ntemper", 3, "with engine: cp2k the forces are those of md.level"),
+        (
+            "temperatures",
+            "potentials: [vashishta-rahman]\ntemperatures",
+            3,
+            "with engine: cp2k the forces are those of md.level",
+        ),
         ("[UC]", "[UC, RC]", 4, "motions are held with engine: lammps only; write UC"),
     ],
 )

@@ -36,8 +36,8 @@ def test_a_potential_a_committee_and_their_errors(run_fit, fit):
     members = [results["committee"][f"member_{number}"].potential for number in range(2)]
     assert members == list(fit.model.committee(2, seed=9))
     report = results["report"].get_dict()
-    # AiiDA keeps 14 digits of a number.
-    assert report["force_error"] == pytest.approx({"floor": fit.error.floor, "factor": fit.error.factor}, rel=1e-12)
+    # A search for the most probable error ends where rounding hides the slope, which differs between processes.
+    assert report["force_error"] == pytest.approx({"floor": fit.error.floor, "factor": fit.error.factor}, rel=1e-6)
     assert results["usage"]["cpu_seconds"] > 0.0
     # Neither the frames nor the potentials lie in the repository a second time.
     assert "settings.json" in node.base.repository.list_object_names()

@@ -165,13 +165,6 @@ def test_what_cannot_be_read_is_refused(computer):
     assert "structure is missing" in _refusal({key: inputs[key] for key in ("parameters", "trajectory")})
 
 
-@pytest.fixture
-def cp2k_code(computer, cp2k_executable):
-    return orm.InstalledCode(
-        label="cp2k", computer=computer, filepath_executable=cp2k_executable, default_calc_job_plugin="superionic.cp2k"
-    ).store()
-
-
 def test_a_real_batch_through_aiida(cp2k_code):
     results, node = run_get_node(Cp2kCalculation, code=cp2k_code, **inputs_of(Case(batch(xtb(), 2), lii8(2))))
     assert node.is_finished_ok, node.exit_message

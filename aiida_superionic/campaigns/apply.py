@@ -81,7 +81,9 @@ def apply(
                 revived = revive(statuses)
                 _submit_all(lacking, _group(campaign.campaign, statuses), codes, progress)
                 await_delivery()
-                await_workers()
+                if await_workers():
+                    await_broker()
+                    revived += revive(point_statuses(specifications))
             except (InvalidOperation, DaemonException, ConnectionError, TimeoutError) as error:
                 raise ApplyError(
                     f"the daemon does not answer ({error}); nothing is lost: restart it with: verdi daemon restart, and"

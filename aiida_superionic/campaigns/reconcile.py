@@ -62,11 +62,12 @@ def await_delivery() -> None:
             raise error
 
 
-def await_workers() -> None:
-    """Wait until a worker listens to the broker, and restart the workers where none does.
+def await_workers() -> bool:
+    """Wait until a worker listens to the broker; restart the workers where none does, and return whether it was so.
 
     A killed broker leaves the address of its socket behind. A worker that starts before the next broker has written
-    its own, or that outlives a broker, waits at a socket that nobody reads, for ever.
+    its own, or that outlives a broker, waits at a socket that nobody reads, for ever. Until it is restarted it works on,
+    and what it sends is lost.
 
     Raises
     ------
@@ -74,10 +75,12 @@ def await_workers() -> None:
         If none listens after a restart either.
     """
     broker = get_manager().get_broker()
-    if isinstance(broker, ZeromqBroker) and not _comes_to_be_heard(broker):
-        get_daemon_client().restart_daemon(wait=True)
-        if not _comes_to_be_heard(broker):
-            raise TimeoutError("its workers do not listen to its message broker")
+    if not isinstance(broker, ZeromqBroker) or _comes_to_be_heard(broker):
+        return False
+    get_daemon_client().restart_daemon(wait=True)
+    if not _comes_to_be_heard(broker):
+        raise TimeoutError("its workers do not listen to its message broker")
+    return True
 
 
 def _comes_to_be_heard(broker: ZeromqBroker) -> bool:

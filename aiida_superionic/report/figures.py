@@ -135,9 +135,11 @@ def legend_below(figure: Figure, axis: Axes) -> None:
 
 
 def logarithmic(axis: Axes, which: Literal["x", "y"]) -> None:
-    """Make an axis logarithmic, with labels between the powers of ten where it spans but a few."""
-    getattr(axis, f"set_{which}scale")("log")
+    """Make an axis that holds anything positive logarithmic, with labels between the powers of ten if there are few."""
     low, high = axis.dataLim.intervalx if which == "x" else axis.dataLim.intervaly
+    if high <= 0.0:
+        return
+    getattr(axis, f"set_{which}scale")("log")
     if low > 0.0 and high < 100.0 * low:
         drawn = axis.xaxis if which == "x" else axis.yaxis
         drawn.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))

@@ -212,6 +212,18 @@ def test_displacement_is_on_logarithmic_axes_beside_a_line_of_slope_one(
     assert len(figures["mean_squared_displacement"].axes[0].lines) == 1
 
 
+def test_ions_that_are_held_fixed_leave_the_time_axis_positive(
+    make_point: Callable[..., PointResult], figures: dict[str, Figure], recwarn: pytest.WarningsRecorder
+) -> None:
+    t = np.linspace(0.0, 10.0, 101)
+    label = "time", "ps", "mean squared displacement", "Å^2"
+    curves = {"mean_squared_displacement_B": Curve(t, np.zeros_like(t), *label)}
+    curve_plots(conditions([make_point(1, curves=curves)]))
+    [axis] = figures["mean_squared_displacement"].axes
+    assert axis.get_xlim() == pytest.approx((0.1, 10.0))
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 def test_trace_of_one_polyanion_is_not_averaged(
     make_point: Callable[..., PointResult], figures: dict[str, Figure]
 ) -> None:

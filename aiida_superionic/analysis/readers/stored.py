@@ -117,13 +117,23 @@ class StoredVectors:
     def _read(self, frames: NDArray[np.intp], atoms: NDArray[np.intp]) -> Array:
         size = max(1, _SLAB_BYTES // (24 * max(len(self), 1)))
         if len(atoms) and np.ptp(atoms) >= size:
-            return self._rows(frames, int(atoms.min()), int(atoms.max()) + 1)[:, atoms - atoms.min()]
+            return self._far_apart(frames, atoms)
         result = np.empty((len(frames), len(atoms), 3))
         slabs = atoms // size
         for slab in np.unique(slabs):
             inside = slabs == slab
             rows = self._slab_of(frames, int(slab) * size, min((int(slab) + 1) * size, self.n_atoms))
             result[:, inside] = rows[:, atoms[inside] - slab * size]
+        return result
+
+    def _far_apart(self, frames: NDArray[np.intp], atoms: NDArray[np.intp]) -> Array:
+        """Read atoms with all that lie between them, no more frames at a time than memory is to hold."""
+        first, last = int(atoms.min()), int(atoms.max()) + 1
+        result = np.empty((len(frames), len(atoms), 3))
+        size = max(1, _SLAB_BYTES // (24 * (last - first)))
+        for start in range(0, len(frames), size):
+            rows = self._rows(frames[start : start + size], first, last)
+            result[start : start + size] = rows[:, atoms - first]
         return result
 
     def _slab_of(self, frames: NDArray[np.intp], start: int, stop: int) -> Array:

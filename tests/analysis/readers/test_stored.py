@@ -125,6 +125,21 @@ def test_a_correlation_reads_a_file_once(tmp_path, walk, monkeypatch, n_lags):
     assert n_bytes == (120 + 1) * 7 * 8 * 8  # every row, of eight columns, and once more those of the first frame
 
 
+def test_atoms_far_apart_are_read_a_few_frames_at_a_time(tmp_path, walk, monkeypatch):
+    write_dump(tmp_path / "run.bin", *walk)
+    monkeypatch.setattr(stored, "_SLAB_BYTES", 24 * 7 * 10)  # ten frames of all atoms
+    arrays, fields = read_both(monkeypatch, tmp_path / "run.bin")
+    rows, read = [], StoredVectors._rows
+
+    def watched(*given):
+        rows.append(read(*given))
+        return rows[-1]
+
+    monkeypatch.setattr(StoredVectors, "_rows", watched)
+    np.testing.assert_array_equal(fields.positions[:, [0, 6]], arrays.positions[:, [0, 6]])
+    assert [len(part) for part in rows] == [10] * 12
+
+
 def test_a_cut_off_end_is_told_and_dropped_before_a_later_part(tmp_path, walk, monkeypatch):
     write_dump(tmp_path / "run.bin", *walk)
     write_dump(tmp_path / "later.bin", walk[0][100:], walk[1][100:], first_step=100)

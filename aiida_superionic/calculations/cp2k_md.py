@@ -34,7 +34,7 @@ ENERGIES_FILE = "aiida-1.ener"
 CHECKPOINT_FILES = ("checkpoint.restart", "checkpoint.restart.bak-1")
 """The last one, and the one before it."""
 COUNTS_FILE = "frames.txt"
-_START_FILE = "start.restart"
+START_FILE = "start.restart"
 _STRUCTURE_FILE = "aiida.coords.xyz"
 _SHARE_OF_WALLTIME = 0.9
 _COUNT = "awk -v f={file} '$1 == \"i\" {{ l = $3 + 0; if (!n++) a = l }} END {{ print f, n + 0, a + 0, l + 0 }}' {file}"
@@ -126,7 +126,7 @@ def dynamics(
         run["GLOBAL"]["WALLTIME"] = max(1, int(_SHARE_OF_WALLTIME * walltime))
     if start is not None:
         kept = ("POS", "VEL", "COUNTERS", "AVERAGES", "THERMOSTAT")
-        run["EXT_RESTART"] = {"RESTART_FILE_NAME": _START_FILE, "RESTART_DEFAULT": False}
+        run["EXT_RESTART"] = {"RESTART_FILE_NAME": START_FILE, "RESTART_DEFAULT": False}
         run["EXT_RESTART"] |= {f"RESTART_{name}": True for name in kept}
     elif velocities is not None:
         rows = [" ".join(f"{component:.16e}" for component in row) for row in velocities / VELOCITY_FROM_ATOMIC]
@@ -243,7 +243,7 @@ class Cp2kMdCalculation(DynamicsCalcJob):
         # A job that is cut off lacks some; AiiDA warns of a missing file unless it is a pattern.
         info.retrieve_list += [(f"{file}*", ".", 0) for file in (ENERGIES_FILE, CHECKPOINT_FILES[0], full_disk.FILE)]
         if start is not None:
-            info.remote_symlink_list = [(*self._in_parent(start.file)[:2], _START_FILE)]
+            info.remote_symlink_list = [(*self._in_parent(start.file)[:2], START_FILE)]
             info.remote_copy_list = [self._in_parent(name) for name in start.trajectory]
         if settings.sampling_interval is not None:
             parts = [*(start.trajectory if start else ()), *part_files(start)]

@@ -12,8 +12,8 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 
+from aiida_superionic.analysis.results_files import CURVES_FILE, FILES_FOLDER, RESULTS_FILE
 from aiida_superionic.analysis.script import PROGRAM
-from aiida_superionic.calculations.analyse import CURVES_FILE, FILES_FOLDER, RESULTS_FILE
 from aiida_superionic.parsers.files import FilesParser, failure_of
 
 _ENTRIES = ("version", "observables", "curves", "failures", "refusals")

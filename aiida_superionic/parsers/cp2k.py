@@ -52,8 +52,7 @@ class Cp2kParser(FilesParser):
         }
         if self.has(full_disk.FILE):
             return codes.ERROR_OUT_OF_DISK.format(**progress)
-        # Some versions stop at what others only warn of.
-        if output.error is not None and "SCF run NOT converged" in output.error:
+        if output.stopped_unconverged:
             return codes.ERROR_SCF_NOT_CONVERGED.format(frames=f"frame {len(output.frames)} ({output.error})")
         if output.error is not None and reasons[Failure.NON_NUMERIC]:
             return codes.ERROR_NON_NUMERIC.format(frames=reasons[Failure.NON_NUMERIC])

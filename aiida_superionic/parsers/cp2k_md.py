@@ -15,14 +15,13 @@ from aiida_superionic.analysis.trajectory import Array
 from aiida_superionic.calculations import full_disk
 from aiida_superionic.calculations.cp2k_md import CHECKPOINT_FILES, COUNTS_FILE, ENERGIES_FILE, START_FILE, part_files
 from aiida_superionic.calculations.lammps import host_of
-from aiida_superionic.parsers.cp2k_output import Cp2kOutput, read_cp2k_output
+from aiida_superionic.parsers.cp2k_output import UNCONVERGED, Cp2kOutput, number, read_cp2k_output
 from aiida_superionic.parsers.dynamics import DynamicsParser
 from aiida_superionic.units import ENERGY_UNITS, VELOCITY_FROM_ATOMIC
 
 _EXPLODED = 10.0
 """Times the temperature asked for. Of a cell of two atoms in equilibrium, one instant in 10^6 is that hot."""
 
-_UNCONVERGED = "SCF run NOT converged"
 _CUT_OFF = "SCF run terminated - exceeded requested execution time"
 _COLUMNS = ("step", "kinetic_energy", "temperature", "potential_energy", "conserved_energy")
 _UNITS = {"temperature": "K"} | {name: "eV" for name in (*_COLUMNS, "total_energy") if name.endswith("energy")}
@@ -85,7 +84,7 @@ def read_energies(text: str) -> dict[str, Array]:
     for line in io.StringIO(text):
         words = line.split()
         if line.endswith("\n") and len(words) == 7 and words[0].isdigit():
-            rows.append([int(words[0]), *map(_number, words[2:6])])
+            rows.append([int(words[0]), *map(number, words[2:6])])
     if not rows:
         return {}
     columns = {
@@ -93,13 +92,6 @@ def read_energies(text: str) -> dict[str, Array]:
         for name, column in zip(_COLUMNS, np.array(rows, dtype=np.float64).T, strict=True)
     }
     return {**columns, "total_energy": columns["kinetic_energy"] + columns["potential_energy"]}
-
-
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return np.nan
 
 
 class Cp2kMdParser(DynamicsParser):
@@ -119,7 +111,7 @@ class Cp2kMdParser(DynamicsParser):
         self.out("results", orm.Dict({"cp2k_version": output.version, "complete": output.complete}))
         # A field that the walltime cut off is told as one that did not converge.
         before, cut_off, _after = text.partition(_CUT_OFF)
-        unconverged = before.count(_UNCONVERGED)
+        unconverged = before.count(UNCONVERGED)
         if unconverged:
             # What follows a wrong force is another trajectory: none of it is given out.
             return self.exit_codes.ERROR_SCF_NOT_CONVERGED.format(error=f"{unconverged} times")

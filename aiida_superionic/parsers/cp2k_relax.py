@@ -128,8 +128,7 @@ class Cp2kRelaxParser(FilesParser):
         if self.has(full_disk.FILE):
             return codes.ERROR_OUT_OF_DISK.format(good=0, total=1)
         last = output.frames[-1] if output.frames else None
-        # Some versions stop at what others only warn of.
-        if output.error is not None and "SCF run NOT converged" in output.error:
+        if output.stopped_unconverged:
             return codes.ERROR_SCF_NOT_CONVERGED.format(frames=f"step {steps + 1} ({output.error})")
         if last is not None and not np.isfinite(last.energy):
             return codes.ERROR_NON_NUMERIC

@@ -69,10 +69,10 @@ def run_lammps(lammps_executable):
     """Return a function that runs a script in a folder and returns what LAMMPS printed."""
 
     def run(script, files, folder, expect_success=True, ranks=None):
+        mpirun = [str(Path(lammps_executable).parent / "mpirun"), "-np", str(ranks)] if ranks else []
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in {**files, "input.in": script}.items():
             (folder / name).write_text(content)
-        mpirun = [str(Path(lammps_executable).parent / "mpirun"), "-np", str(ranks)] if ranks else []
         result = subprocess.run(
             [*mpirun, lammps_executable, "-in", "input.in"],
             cwd=folder,

@@ -50,6 +50,25 @@ class FilesParser(Parser):
         return None if found == given else self.exit_codes.ERROR_VERSION.format(found=found, given=given)
 
 
+def failure_of(output: str, program: str, codes: Mapping[str, ExitCode], otherwise: ExitCode) -> ExitCode:
+    """Return the exit code of what one of our scripts failed of.
+
+    Parameters
+    ----------
+    output
+        What the job printed, its last sentence ``program: subject: what is wrong with it`` where the script knows.
+    program
+        The script's name.
+    codes
+        Exit codes by the subject, whose messages take an ``error``.
+    otherwise
+        That of all other sentences.
+    """
+    sentence = sentence_of(output, f"{program}: ")
+    subject, _, error = sentence.partition(": ")
+    return codes[subject].format(error=error) if subject in codes else otherwise.format(error=sentence)
+
+
 def read_digests(text: str) -> dict[str, str]:
     """Return the SHA-256 of each file by its name, from what ``sha256sum`` printed."""
     return {match["file"]: match["digest"] for match in _DIGEST.finditer(text)}
@@ -68,22 +87,3 @@ def sentence_of(output: str, program: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     told = [line.removeprefix(program) for line in lines if line.startswith(program)]
     return (told or lines or ["it printed nothing"])[-1][:500]
-
-
-def failure_of(output: str, program: str, codes: Mapping[str, ExitCode], otherwise: ExitCode) -> ExitCode:
-    """Return the exit code of what one of our scripts failed of.
-
-    Parameters
-    ----------
-    output
-        What the job printed, its last sentence ``program: subject: what is wrong with it`` where the script knows.
-    program
-        The script's name.
-    codes
-        Exit codes by the subject, whose messages take an ``error``.
-    otherwise
-        That of all other sentences.
-    """
-    sentence = sentence_of(output, f"{program}: ")
-    subject, _, error = sentence.partition(": ")
-    return codes[subject].format(error=error) if subject in codes else otherwise.format(error=sentence)

@@ -2,11 +2,14 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
 from aiida import orm
+from aiida.common import LinkType
+from aiida.plugins import CalculationFactory, ParserFactory
 
 from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.data.potential import PotentialData
@@ -65,12 +68,13 @@ def lammps_executable(lammps_installation):
 def run_lammps(lammps_executable):
     """Return a function that runs a script in a folder and returns what LAMMPS printed."""
 
-    def run(script, files, folder, expect_success=True):
+    def run(script, files, folder, expect_success=True, ranks=None):
+        mpirun = [str(Path(lammps_executable).parent / "mpirun"), "-np", str(ranks)] if ranks else []
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in {**files, "input.in": script}.items():
             (folder / name).write_text(content)
         result = subprocess.run(
-            [lammps_executable, "-in", "input.in"],
+            [*mpirun, lammps_executable, "-in", "input.in"],
             cwd=folder,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
@@ -139,26 +143,34 @@ def cp2k_code(computer, cp2k_installation):
     return ensure_code(cp2k_installation, computer)[0]
 
 
-@pytest.fixture
-def analysis_installation():
-    found = find(engines()["analysis"], default_prefix())
+def own_installation(engine):
+    """Return one of our console scripts, that of the environment that runs the tests if it can be."""
+    script = engines()[engine]
+    found = find(script, default_prefix())
     if not found:
-        pytest.fail("superionic-analyse is not in the environment that runs the tests: install the package")
+        pytest.fail(f"{script.executables[0]} is not in the environment that runs the tests: install the package")
     return next((one for one in found if one.origin == "this environment"), found[0])
 
 
 @pytest.fixture
-def analysis_code(computer, analysis_installation):
-    return ensure_code(analysis_installation, computer)[0]
+def analysis_installation():
+    return own_installation("analysis")
 
 
 @pytest.fixture
-def conversion_code(computer):
-    found = find(engines()["conversion"], default_prefix())
-    if not found:
-        pytest.fail("superionic-convert is not in the environment that runs the tests: install the package")
-    own = next((one for one in found if one.origin == "this environment"), found[0])
-    return ensure_code(own, computer)[0]
+def own_code(computer):
+    """Return a function that gives the code of one of our console scripts."""
+    return lambda engine: ensure_code(own_installation(engine), computer)[0]
+
+
+@pytest.fixture
+def analysis_code(own_code):
+    return own_code("analysis")
+
+
+@pytest.fixture
+def conversion_code(own_code):
+    return own_code("conversion")
 
 
 @pytest.fixture
@@ -174,6 +186,30 @@ def md_inputs(agi, settings, potential_node):
         }
 
     return make
+
+
+@pytest.fixture
+def parse_job(computer):
+    """Return a function that parses retrieved files as those of a job that never ran."""
+
+    def run(name, retrieved, inputs, remote_path=None, **arguments):
+        process = CalculationFactory(name)
+        options = process.spec().inputs["metadata"]["options"]
+        node = orm.CalcJobNode(computer=computer, process_type=process.build_process_type())
+        for option in ("resources", "output_filename", "scheduler_stderr", "parser_name"):
+            node.set_option(option, options[option].default)
+        for label, data in inputs.items():
+            node.base.links.add_incoming(data.store(), LinkType.INPUT_CALC, label)
+        node.store()
+        outputs = {"retrieved": orm.FolderData(tree=retrieved)}
+        if remote_path is not None:
+            outputs["remote_folder"] = orm.RemoteData(str(remote_path), computer=computer)
+        for label, data in outputs.items():
+            data.base.links.add_incoming(node, LinkType.CREATE, label)
+            data.store()
+        return ParserFactory(options["parser_name"].default).parse_from_node(node, store_provenance=False, **arguments)
+
+    return run
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Ideal polyanions, and trajectories of them."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -61,3 +63,9 @@ def crystal(kinds, geometry, rotations, *, spacing=9.0, timestep=0.01, cations=(
 
 def random_rotations(rng, *shape):
     return Rotation.random(int(np.prod(shape)), rng=rng).as_matrix().reshape(*shape, 3, 3)
+
+
+def free_rotors(make, rng):
+    """Return 1000 frames of 4 bodies that point anywhere, in a cell whose vectors are not along x, y and z."""
+    trajectory = crystal(*make(), random_rotations(rng, 1000, 4))
+    return replace(trajectory, cell=trajectory.cell @ np.array([[1.0, 0.0, 0.0], [0.1, 1.0, 0.0], [0.2, 0.3, 1.0]]))

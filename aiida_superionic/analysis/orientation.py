@@ -58,19 +58,6 @@ def rotation_angle(first: Array, second: Array) -> Array:
     return np.asarray(np.degrees(np.arccos(np.clip(0.5 * (trace - 1.0), -1.0, 1.0))))
 
 
-def misorientation(first: Array, second: Array, symmetry: Array) -> Array:
-    """Return the smallest angle in degrees between two orientations of a body whose like atoms are not told apart.
-
-    Parameters
-    ----------
-    first, second
-        Proper rotations, shape (..., 3, 3).
-    symmetry
-        The rotations that bring the body onto itself, shape (m, 3, 3).
-    """
-    return np.asarray(rotation_angle(first[..., None, :, :] @ symmetry, second[..., None, :, :]).min(axis=-1))
-
-
 def basin_changes(
     orientations: Array, threshold: float, n_dwell: int, n_smooth: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -10,23 +10,21 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 from ase import Atoms
 
 from aiida_superionic.analysis.registry import observables
+from aiida_superionic.analysis.results_files import CURVES_FILE, FILES_FOLDER, RESULTS_FILE
 from aiida_superionic.analysis.trajectory import Trajectory, one_frame
 from aiida_superionic.analysis.writers import write_extxyz
-from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.frames import gaps
-from aiida_superionic.calculations.resumable import ResumableCalcJob
+from aiida_superionic.calculations.scripts import define_unusable_trajectory, define_version
+from aiida_superionic.calculations.usage import MeasuredCalcJob
 from aiida_superionic.data.trajectory import TrajectoryData
 
 JOB_FILE = "analysis.json"
-RESULTS_FILE = "results.json"
-CURVES_FILE = "curves.npz"
-FILES_FOLDER = "files"
 FRAMES_FILE = "frames.extxyz"
 
 
@@ -64,7 +62,7 @@ def names_that_take_the_crystal(requested: Mapping[str, Mapping[str, Any]]) -> l
     ]
 
 
-class AnalyseCalculation(ResumableCalcJob):
+class AnalyseCalculation(MeasuredCalcJob):
     """Run ``superionic-analyse`` on the folder that holds a trajectory."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
@@ -77,7 +75,6 @@ class AnalyseCalculation(ResumableCalcJob):
         spec.inputs["metadata"]["options"]["parser_name"].default = "superionic.analyse"
         spec.inputs["metadata"]["options"]["input_filename"].default = JOB_FILE
         spec.inputs["metadata"]["options"]["output_filename"].default = "analysis.out"
-        spec.inputs["metadata"]["options"]["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
 
         spec.input(
             "trajectory",
@@ -97,32 +94,19 @@ class AnalyseCalculation(ResumableCalcJob):
             required=False,
             help="The crystal's host atoms, in their order, and a mobile ion on every site: what jumps are between.",
         )
-        # AiiDA's hash of a code is its path: without this, results of an older script would pass for a new one's.
-        spec.input("version", valid_type=orm.Str, help="Version of the script that the code runs.")
 
         spec.output("observables", valid_type=orm.Dict, required=False, help="Value, error, unit, upper bound by name.")
         spec.output("curves", valid_type=orm.ArrayData, required=False, help="Arrays x, y, error of each curve.")
         spec.output("files", valid_type=orm.FolderData, required=False, help="Files that observables made.")
         spec.output("report", valid_type=orm.Dict, required=False, help="Versions, parameters used, and what failed.")
-        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
         spec.exit_code(210, "ERROR_IMPOSSIBLE_REQUEST", message="What was asked for cannot be computed: {names}.")
         spec.exit_code(
             300, "ERROR_NO_RESULTS", message="The script left no readable results: {error}", invalidates_cache=True
         )
         spec.exit_code(301, "ERROR_BAD_INPUT", message="The script refused its input: {error}")
-        spec.exit_code(
-            302,
-            "ERROR_TRAJECTORY_UNUSABLE",
-            message="The trajectory is missing, changed or damaged: {error}",
-            invalidates_cache=True,
-        )
-        spec.exit_code(
-            303,
-            "ERROR_VERSION",
-            message="The script is version {found} and the input says {given}; register the code again.",
-            invalidates_cache=True,
-        )
+        define_unusable_trajectory(spec)
+        define_version(spec, 303)
         spec.exit_code(410, "ERROR_NOT_CONVERGED", message="The trajectory does not determine {names}.")
 
     @classmethod
@@ -156,16 +140,7 @@ class AnalyseCalculation(ResumableCalcJob):
         with folder.open(options.input_filename, "w") as handle:
             json.dump(job, handle, indent=1)
 
-        code = CodeInfo()
-        code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = ["--job", options.input_filename]
-        code.stdout_name = options.output_filename
-        code.join_files = True
-
-        info = CalcInfo()
-        info.codes_info = [code]
-        info.prepend_text = usage.PREPEND
-        info.append_text = usage.APPEND
+        info = self.measured_run(["--job", options.input_filename])
         if at_home:
             # They follow from their node; the repository need not hold them once more for every job.
             info.provenance_exclude_list = [FRAMES_FILE]
@@ -174,7 +149,7 @@ class AnalyseCalculation(ResumableCalcJob):
                 (trajectory.computer.uuid, str(PurePosixPath(trajectory.get_remote_path()) / name), name)
                 for name in trajectory.files
             ]
-        info.retrieve_list = [options.output_filename, RESULTS_FILE, usage.FILE]
+        info.retrieve_list.append(RESULTS_FILE)
         info.retrieve_temporary_list = [CURVES_FILE, FILES_FOLDER]
         return info
 

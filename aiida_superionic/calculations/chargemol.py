@@ -9,14 +9,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 from ase.data import atomic_numbers
 
-from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.cp2k_input import DENSITY_FILE
-from aiida_superionic.calculations.resumable import ResumableCalcJob
+from aiida_superionic.calculations.usage import MeasuredCalcJob
 
 JOB_FILE = "job_control.txt"
 BOND_ORDERS_FILE = "DDEC6_even_tempered_bond_orders.xyz"
@@ -24,7 +23,7 @@ CHARGES_FILE = "DDEC6_even_tempered_net_atomic_charges.xyz"
 _PERIODIC = "periodicity along A, B, and C vectors"
 
 
-class ChargemolCalculation(ResumableCalcJob):
+class ChargemolCalculation(MeasuredCalcJob):
     """Run Chargemol on the valence density that a CP2K job left in its folder."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
@@ -39,7 +38,6 @@ class ChargemolCalculation(ResumableCalcJob):
         options["input_filename"].default = JOB_FILE
         options["output_filename"].default = "chargemol.out"
         options["withmpi"].default = False
-        options["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
 
         spec.input(
             "density",
@@ -69,7 +67,6 @@ class ChargemolCalculation(ResumableCalcJob):
         )
         spec.output("charges", valid_type=orm.ArrayData, required=False, help="Net charge of each atom.")
         spec.output("output_parameters", valid_type=orm.Dict, required=False, help="Error of the grid, in electrons.")
-        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
         spec.exit_code(
             300, "ERROR_NO_RESULTS", message="Chargemol left no bond orders: {error}", invalidates_cache=True
@@ -104,22 +101,14 @@ class ChargemolCalculation(ResumableCalcJob):
                     self.inputs.core_electrons.get_dict(), self.inputs.charge.value, self.inputs.atomic_densities.value
                 )
             )
-        code = CodeInfo()
-        code.code_uuid = self.inputs.code.uuid
-        code.stdout_name = self.inputs.metadata.options.output_filename
-        code.join_files = True
-
         density = self.inputs.density
-        info = CalcInfo()
-        info.codes_info = [code]
-        info.prepend_text = usage.PREPEND
-        info.append_text = usage.APPEND
+        info = self.measured_run([])
         info.remote_symlink_list = [
             (density.computer.uuid, str(PurePosixPath(density.get_remote_path()) / DENSITY_FILE), DENSITY_FILE)
         ]
         # What Chargemol itself says goes into a file that is named after the density's.
         told = PurePosixPath(DENSITY_FILE).with_suffix(".output").name
-        info.retrieve_list = [code.stdout_name, told, BOND_ORDERS_FILE, CHARGES_FILE, usage.FILE]
+        info.retrieve_list += [told, BOND_ORDERS_FILE, CHARGES_FILE]
         return info
 
 

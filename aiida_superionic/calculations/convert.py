@@ -6,19 +6,19 @@ import json
 from pathlib import PurePosixPath
 
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_superionic.calculations import usage
-from aiida_superionic.calculations.resumable import ResumableCalcJob
+from aiida_superionic.calculations.scripts import define_unusable_trajectory
+from aiida_superionic.calculations.usage import MeasuredCalcJob
 from aiida_superionic.data.trajectory import TrajectoryData
 
 JOB_FILE = "conversion.json"
 FRAMES_FILE = "frames.extxyz"
 
 
-class ConvertCalculation(ResumableCalcJob):
+class ConvertCalculation(MeasuredCalcJob):
     """Run ``superionic-convert`` where a trajectory lies, and bring some of its frames home."""
 
     CACHE_VERSION = 1
@@ -32,7 +32,6 @@ class ConvertCalculation(ResumableCalcJob):
         options["input_filename"].default = JOB_FILE
         options["output_filename"].default = "conversion.out"
         options["withmpi"].default = False
-        options["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
 
         spec.input("trajectory", valid_type=TrajectoryData, help="The frames, left on the computer.")
         spec.input(
@@ -48,13 +47,7 @@ class ConvertCalculation(ResumableCalcJob):
             required=False,
             help="Positions, unwrapped, cells, and times in ps.",
         )
-        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
-        spec.exit_code(
-            302,
-            "ERROR_TRAJECTORY_UNUSABLE",
-            message="The trajectory is missing, changed or damaged: {error}",
-            invalidates_cache=True,
-        )
+        define_unusable_trajectory(spec)
         spec.exit_code(
             303, "ERROR_CONVERSION", message="The frames were not brought home: {error}", invalidates_cache=True
         )
@@ -72,21 +65,11 @@ class ConvertCalculation(ResumableCalcJob):
         with folder.open(options.input_filename, "w") as handle:
             json.dump(job, handle, indent=1)
 
-        code = CodeInfo()
-        code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = ["--job", options.input_filename]
-        code.stdout_name = options.output_filename
-        code.join_files = True
-
-        info = CalcInfo()
-        info.codes_info = [code]
-        info.prepend_text = usage.PREPEND
-        info.append_text = usage.APPEND
+        info = self.measured_run(["--job", options.input_filename])
         info.remote_symlink_list = [
             (trajectory.computer.uuid, str(PurePosixPath(trajectory.get_remote_path()) / name), name)
             for name in trajectory.files
         ]
-        info.retrieve_list = [options.output_filename, usage.FILE]
         # Its frames become a node; the text of them is not kept beside it.
         info.retrieve_temporary_list = [FRAMES_FILE]
         return info

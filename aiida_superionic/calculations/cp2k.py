@@ -11,12 +11,19 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 from aiida_cp2k.calculations import Cp2kCalculation as BaseCp2kCalculation
 
-from aiida_superionic.calculations import full_disk, usage
+from aiida_superionic.calculations import full_disk
 from aiida_superionic.calculations.cp2k_input import FILES, Cp2kRequest, make_request
-from aiida_superionic.calculations.resumable import ResumableCalcJob
+from aiida_superionic.calculations.usage import MeasuredCalcJob, measured
+
+_SHARE_OF_WALLTIME = 0.9
 
 
-class Cp2kCalculation(ResumableCalcJob, BaseCp2kCalculation):
+def own_walltime(seconds: float) -> int:
+    """Return the seconds after which CP2K stops by itself, in time to say what it has done in those that a job has."""
+    return max(1, int(_SHARE_OF_WALLTIME * seconds))
+
+
+class Cp2kCalculation(MeasuredCalcJob, BaseCp2kCalculation):
     """aiida-cp2k's calculation, with what its parser must know and the failures that it can name."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
@@ -29,7 +36,6 @@ class Cp2kCalculation(ResumableCalcJob, BaseCp2kCalculation):
         options = spec.inputs["metadata"]["options"]
         options["parser_name"].default = "superionic.cp2k"
         options["withmpi"].default = False
-        options["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
         spec.inputs.validator = cls.validate_inputs
         spec.input(
             "centres_per_ion",
@@ -51,7 +57,6 @@ class Cp2kCalculation(ResumableCalcJob, BaseCp2kCalculation):
             required=False,
             help="Of the frames that can be trusted: index, centres, spreads, and the ion of each centre.",
         )
-        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
         spec.exit_code(300, "ERROR_ENGINE_DID_NOT_START", message="CP2K wrote nothing: {error}", invalidates_cache=True)
         spec.exit_code(304, "ERROR_OUTPUT_CONTAINS_ABORT", message="CP2K stopped: {error}")
@@ -108,8 +113,6 @@ class Cp2kCalculation(ResumableCalcJob, BaseCp2kCalculation):
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write what aiida-cp2k writes, and bring home what the parser reads."""
-        info = super().prepare_for_submission(folder)
-        info.prepend_text = f"{usage.PREPEND}\n{full_disk.PREPEND}"
-        info.append_text = f"{full_disk.APPEND}\n{usage.APPEND}"
-        info.retrieve_list = list(dict.fromkeys([*info.retrieve_list, *FILES, usage.FILE, full_disk.FILE]))
+        info = full_disk.watched(measured(super().prepare_for_submission(folder)))
+        info.retrieve_list = list(dict.fromkeys([*info.retrieve_list, *FILES, full_disk.FILE]))
         return info

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from pathlib import PurePosixPath
 from typing import Any
 
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 from aiida_cp2k.calculations import Cp2kCalculation as BaseCp2kCalculation
@@ -24,7 +23,8 @@ from aiida_cp2k.utils.datatype_helpers import (
 from aiida_cp2k.utils.workchains import merge_dict
 
 from aiida_superionic.analysis.trajectory import Array
-from aiida_superionic.calculations import full_disk, usage
+from aiida_superionic.calculations import full_disk
+from aiida_superionic.calculations.cp2k import own_walltime
 from aiida_superionic.calculations.dynamics import DynamicsCalcJob
 from aiida_superionic.calculations.lammps import DIGEST_FILE, check_formal_charges, kinds_of
 from aiida_superionic.calculations.settings import MdSettings, Start
@@ -34,9 +34,8 @@ ENERGIES_FILE = "aiida-1.ener"
 CHECKPOINT_FILES = ("checkpoint.restart", "checkpoint.restart.bak-1")
 """The last one, and the one before it."""
 COUNTS_FILE = "frames.txt"
-_START_FILE = "start.restart"
+START_FILE = "start.restart"
 _STRUCTURE_FILE = "aiida.coords.xyz"
-_SHARE_OF_WALLTIME = 0.9
 _COUNT = "awk -v f={file} '$1 == \"i\" {{ l = $3 + 0; if (!n++) a = l }} END {{ print f, n + 0, a + 0, l + 0 }}' {file}"
 
 
@@ -123,10 +122,10 @@ def dynamics(
         "MOTION": {"MD": motion, "PRINT": printing},
     }
     if walltime is not None:
-        run["GLOBAL"]["WALLTIME"] = max(1, int(_SHARE_OF_WALLTIME * walltime))
+        run["GLOBAL"]["WALLTIME"] = own_walltime(walltime)
     if start is not None:
         kept = ("POS", "VEL", "COUNTERS", "AVERAGES", "THERMOSTAT")
-        run["EXT_RESTART"] = {"RESTART_FILE_NAME": _START_FILE, "RESTART_DEFAULT": False}
+        run["EXT_RESTART"] = {"RESTART_FILE_NAME": START_FILE, "RESTART_DEFAULT": False}
         run["EXT_RESTART"] |= {f"RESTART_{name}": True for name in kept}
     elif velocities is not None:
         rows = [" ".join(f"{component:.16e}" for component in row) for row in velocities / VELOCITY_FROM_ATOMIC]
@@ -229,22 +228,12 @@ class Cp2kMdCalculation(DynamicsCalcJob):
         with folder.open(options.input_filename, "w", encoding="utf-8") as handle:
             handle.write(text.render())
 
-        code = CodeInfo()
-        code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = ["-i", options.input_filename]
-        code.stdout_name = options.output_filename
-        code.join_files = True
-
-        info = CalcInfo()
-        info.codes_info = [code]
-        info.prepend_text = f"{usage.PREPEND}\n{full_disk.PREPEND}"
-        info.append_text = f"{full_disk.APPEND}\n{usage.APPEND}"
-        info.retrieve_list = [options.output_filename, usage.FILE]
+        info = full_disk.watched(self.measured_run(["-i", options.input_filename]))
         # A job that is cut off lacks some; AiiDA warns of a missing file unless it is a pattern.
         info.retrieve_list += [(f"{file}*", ".", 0) for file in (ENERGIES_FILE, CHECKPOINT_FILES[0], full_disk.FILE)]
         if start is not None:
-            info.remote_symlink_list = [(*self._in_parent(start.file)[:2], _START_FILE)]
-            info.remote_copy_list = [self._in_parent(name) for name in start.trajectory]
+            info.remote_symlink_list = [self.from_parent(start.file, START_FILE)]
+            info.remote_copy_list = [self.from_parent(name, name) for name in start.trajectory]
         if settings.sampling_interval is not None:
             parts = [*(start.trajectory if start else ()), *part_files(start)]
             # A job may end before its first frame.
@@ -254,7 +243,3 @@ class Cp2kMdCalculation(DynamicsCalcJob):
             info.append_text = f"{described}\n{info.append_text}"
             info.retrieve_list += [DIGEST_FILE, COUNTS_FILE]
         return info
-
-    def _in_parent(self, name: str) -> tuple[str, str, str]:
-        parent = self.inputs.parent_folder
-        return parent.computer.uuid, str(PurePosixPath(parent.get_remote_path()) / name), name

@@ -11,7 +11,7 @@ from aiida.engine import CalcJobProcessSpec
 from aiida_cp2k.utils.workchains import merge_dict
 from numpy.typing import NDArray
 
-from aiida_superionic.calculations.cp2k import Cp2kCalculation
+from aiida_superionic.calculations.cp2k import Cp2kCalculation, own_walltime
 from aiida_superionic.calculations.cp2k_input import with_printing
 from aiida_superionic.calculations.relaxation import RelaxSettings, define_outcome
 from aiida_superionic.units import FORCE_FROM_ATOMIC, PRESSURE_UNITS
@@ -22,7 +22,6 @@ OPTIMISERS = ("BFGS", "CG")
 _RUN_TYPES = ("GEO_OPT", "CELL_OPT")
 _ANY_STEP = 1.0
 """Bohr. CP2K also waits for its steps to become short; here forces and stresses alone decide."""
-_SHARE_OF_WALLTIME = 0.9
 
 
 class Cp2kRelaxCalculation(Cp2kCalculation):
@@ -122,7 +121,7 @@ def optimisation(
         section["KEEP_SYMMETRY"] = True
         run["FORCE_EVAL"] = {"SUBSYS": {"CELL": {"SYMMETRY": "CUBIC"}}}
     if walltime is not None:
-        run["GLOBAL"]["WALLTIME"] = max(1, int(_SHARE_OF_WALLTIME * walltime))
+        run["GLOBAL"]["WALLTIME"] = own_walltime(walltime)
     joined = deepcopy(dict(parameters))
     merge_dict(joined, run)
     return with_printing(joined)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from aiida import orm
@@ -19,8 +20,6 @@ class DynamicsCalcJob(KeepingCalcJob):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Declare the ports and exit codes."""
         super().define(spec)
-        options = spec.inputs["metadata"]["options"]
-        options["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
         spec.input(
             "structure", valid_type=orm.StructureData, help="Species and cell; positions where it starts afresh."
         )
@@ -34,7 +33,6 @@ class DynamicsCalcJob(KeepingCalcJob):
         spec.output("structure", valid_type=orm.StructureData, required=False, help="The last frame.")
         spec.output("trajectory", valid_type=TrajectoryData, required=False, help="The frames, left on the computer.")
         spec.output("checkpoint", valid_type=orm.Dict, required=False, help="The last checkpoint written: a Start.")
-        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
         spec.exit_code(
             300, "ERROR_ENGINE_DID_NOT_START", message="The engine wrote nothing: {error}", invalidates_cache=True
@@ -54,3 +52,8 @@ class DynamicsCalcJob(KeepingCalcJob):
         except ValueError as error:
             return str(error)
         return None
+
+    def from_parent(self, name: str, name_here: str) -> tuple[str, str, str]:
+        """Return where a file of the parent folder lies, and its name in this job's, as AiiDA copies and links it."""
+        parent = self.inputs.parent_folder
+        return parent.computer.uuid, str(PurePosixPath(parent.get_remote_path()) / name), name_here

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiida import orm
 
-from aiida_superionic.calculations.resumable import ResumableCalcJob
+from aiida_superionic.calculations.usage import MeasuredCalcJob
 
 
-class KeepingCalcJob(ResumableCalcJob):
+class KeepingCalcJob(MeasuredCalcJob):
     """A job that is no valid cache once its folder was cleaned."""
 
     @classmethod

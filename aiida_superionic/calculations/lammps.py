@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 from aiida_lammps.calculations.raw import LammpsRawCalculation
@@ -19,7 +18,6 @@ from ase.io.lammpsdata import write_lammps_data
 
 from aiida_superionic.analysis.host_ions import HostIons, find_host_ions, framework
 from aiida_superionic.analysis.trajectory import one_frame
-from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.dynamics import DynamicsCalcJob
 from aiida_superionic.calculations.lammps_script import (
     DATA_FILE,
@@ -202,16 +200,7 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
             with folder.open(name, "w") as handle:
                 handle.write(content)
 
-        code = CodeInfo()
-        code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = ["-in", options.input_filename]
-        code.stdout_name = options.output_filename
-
-        info = CalcInfo()
-        info.codes_info = [code]
-        info.prepend_text = usage.PREPEND
-        info.append_text = usage.APPEND
-        info.retrieve_list = [options.output_filename, usage.FILE]
+        info = self.measured_run(["-in", options.input_filename], join_files=False)
         # A job that is cut off has no last frame; AiiDA warns of a missing file unless it is a pattern.
         info.retrieve_list.append((f"{FINAL_FILE}*", ".", 0))
         # The files of a potential follow from its node; the repository need not hold them once more for every job.
@@ -226,8 +215,8 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
             # The checkpoint is read once, so a link will do; under a name of its own, for LAMMPS would write its own
             # checkpoints through a link that bears their name. The parts of the trajectory are copied: the last folder
             # of a run holds all of it, and those before it can be cleaned.
-            info.remote_symlink_list = [(*self._in_parent(start.file)[:2], START_FILE)]
-            info.remote_copy_list = [self._in_parent(name) for name in start.trajectory]
+            info.remote_symlink_list = [self.from_parent(start.file, START_FILE)]
+            info.remote_copy_list = [self.from_parent(name, name) for name in start.trajectory]
         if self.inputs.parameters.get_dict().get("sampling_interval") is not None:
             parts = " ".join([*(start.trajectory if start else ()), trajectory_file(start)])
             info.append_text = f"sha256sum {parts} > {DIGEST_FILE}\n{info.append_text}"
@@ -235,10 +224,6 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
         if "settings" in self.inputs:
             info.retrieve_list += self.inputs.settings.get_dict().get("additional_retrieve_list", [])
         return info
-
-    def _in_parent(self, name: str) -> tuple[str, str, str]:
-        parent = self.inputs.parent_folder
-        return parent.computer.uuid, str(PurePosixPath(parent.get_remote_path()) / name), name
 
 
 def data_file(

@@ -5,22 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.lammps import data_file, kinds_of, oriented_atoms
 from aiida_superionic.calculations.lammps_script import DATA_FILE, FINAL_FILE, relax_script
 from aiida_superionic.calculations.relaxation import RelaxSettings, define_outcome, validate_settings
-from aiida_superionic.calculations.resumable import ResumableCalcJob
+from aiida_superionic.calculations.usage import MeasuredCalcJob
 from aiida_superionic.data.potential import PotentialData
 
 OPTIMISERS = ("cg", "sd")
 """Those of LAMMPS that move a cell, in the order in which they are tried."""
 
 
-class LammpsRelaxCalculation(ResumableCalcJob):
+class LammpsRelaxCalculation(MeasuredCalcJob):
     """Minimise the energy of a structure, in its cell or with it.
 
     The cell comes out turned as LAMMPS wants it: a along x, b in the xy plane.
@@ -36,7 +35,6 @@ class LammpsRelaxCalculation(ResumableCalcJob):
         options["parser_name"].default = "superionic.lammps_relax"
         options["input_filename"].default = "input.in"
         options["output_filename"].default = "lammps.out"
-        options["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
         spec.inputs.validator = cls.validate_inputs
 
         spec.input("code", valid_type=orm.AbstractCode, help="LAMMPS.")
@@ -85,17 +83,9 @@ class LammpsRelaxCalculation(ResumableCalcJob):
             with folder.open(name, "w") as handle:
                 handle.write(content)
 
-        code = CodeInfo()
-        code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = ["-in", options.input_filename]
-        code.stdout_name = options.output_filename
-
-        info = CalcInfo()
-        info.codes_info = [code]
-        info.prepend_text = usage.PREPEND
-        info.append_text = usage.APPEND
+        info = self.measured_run(["-in", options.input_filename], join_files=False)
         # A job that is cut off has no last frame; AiiDA warns of a missing file unless it is a pattern.
-        info.retrieve_list = [options.output_filename, usage.FILE, (f"{FINAL_FILE}*", ".", 0)]
+        info.retrieve_list.append((f"{FINAL_FILE}*", ".", 0))
         # The files of a potential follow from its node; the repository need not hold them once more for every job.
         info.provenance_exclude_list = list(potential.files)
         return info

@@ -11,10 +11,10 @@ from aiida.common.datastructures import CalcInfo, CodeInfo, CodeRunMode
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.keeping import KeepingCalcJob
 from aiida_superionic.calculations.lammps import DIGEST_FILE, data_file, kinds_of
 from aiida_superionic.calculations.lammps_script import DATA_FILE, rerun_script, trajectory_file
+from aiida_superionic.calculations.scripts import define_unusable_trajectory, define_version
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.potentials import LammpsPotential
@@ -43,39 +43,25 @@ class RerunCalculation(KeepingCalcJob):
         options["parser_name"].default = "superionic.lammps_rerun"
         options["input_filename"].default = "input.in"
         options["output_filename"].default = "lammps.out"
-        options["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
         spec.inputs.validator = cls.validate_inputs
 
         spec.input("code", valid_type=orm.AbstractCode, help="LAMMPS.")
         spec.input("conversion_code", valid_type=orm.AbstractCode, help="superionic-convert, on the same computer.")
-        # AiiDA's hash of a code is its path: without this, frames of an older script would pass for a new one's.
-        spec.input("version", valid_type=orm.Str, help="Version of the script that the conversion code runs.")
         spec.input("trajectory", valid_type=TrajectoryData, help="The frames, left on the computer.")
         spec.input("structure", valid_type=orm.StructureData, help="The atoms of the trajectory, in its order.")
         spec.input("potential", valid_type=PotentialData, help="What gives the forces.")
 
         spec.output("trajectory", valid_type=TrajectoryData, required=False, help="The frames with the new forces.")
-        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
         spec.exit_code(
             300, "ERROR_ENGINE_DID_NOT_START", message="LAMMPS wrote nothing: {error}", invalidates_cache=True
         )
         spec.exit_code(301, "ERROR_LAMMPS", message="LAMMPS stopped: {error}")
-        spec.exit_code(
-            302,
-            "ERROR_TRAJECTORY_UNUSABLE",
-            message="The trajectory is missing, changed or damaged: {error}",
-            invalidates_cache=True,
-        )
+        define_unusable_trajectory(spec)
         spec.exit_code(
             303, "ERROR_CONVERSION", message="The frames were not written as text: {error}", invalidates_cache=True
         )
-        spec.exit_code(
-            304,
-            "ERROR_VERSION",
-            message="The script is version {found} and the input says {given}; register the code again.",
-            invalidates_cache=True,
-        )
+        define_version(spec, 304)
         spec.exit_code(320, "ERROR_TRAJECTORY_MISSING", message="LAMMPS ended well but left no readable trajectory.")
         spec.exit_code(401, "ERROR_INTERRUPTED", message="The output breaks off without its closing line.")
 
@@ -131,21 +117,16 @@ class RerunCalculation(KeepingCalcJob):
         convert.join_files = True
         convert.withmpi = False
 
-        rerun = CodeInfo()
-        rerun.code_uuid = self.inputs.code.uuid
-        rerun.cmdline_params = ["-in", options.input_filename]
-        rerun.stdout_name = options.output_filename
-
-        info = CalcInfo()
-        info.codes_info = [convert, rerun]
+        info = self.measured_run(["-in", options.input_filename], join_files=False)
+        info.codes_info.insert(0, convert)
         info.codes_run_mode = CodeRunMode.SERIAL
-        info.prepend_text = usage.PREPEND
-        info.append_text = f"rm -f {FRAMES_FILE}\nsha256sum {trajectory_file(None)} > {DIGEST_FILE}\n{usage.APPEND}"
+        described = f"sha256sum {trajectory_file(None)} > {DIGEST_FILE}"
+        info.append_text = f"rm -f {FRAMES_FILE}\n{described}\n{info.append_text}"
         folder_of_frames = PurePosixPath(trajectory.get_remote_path())
         info.remote_symlink_list = [
             (trajectory.computer.uuid, str(folder_of_frames / name), link) for name, link in links.items()
         ]
-        info.retrieve_list = [options.output_filename, CONVERSION_OUTPUT, usage.FILE, DIGEST_FILE]
+        info.retrieve_list += [CONVERSION_OUTPUT, DIGEST_FILE]
         # The files of a potential follow from its node; the repository need not hold them once more for every job.
         info.provenance_exclude_list = list(potential.files)
         return info

@@ -66,7 +66,6 @@ def define_outcome(spec: CalcJobProcessSpec) -> None:
         required=False,
         help="Of the last geometry: energy, largest force on an atom, stress; the steps of the optimiser.",
     )
-    spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
     spec.exit_code(400, "ERROR_OUT_OF_WALLTIME", message="The job ran out of walltime after {steps} steps.")
     spec.exit_code(401, "ERROR_INTERRUPTED", message="The output breaks off without its closing line.")
     spec.exit_code(410, "ERROR_NON_NUMERIC", message="Energy, forces or stress are no numbers.")

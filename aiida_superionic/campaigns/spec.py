@@ -3,45 +3,30 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
-from types import NoneType
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    GetJsonSchemaHandler,
     StrictInt,
     StrictStr,
     ValidationError,
-    create_model,
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, ErrorDetails
+from pydantic_core import ErrorDetails
 
-from aiida_superionic.analysis.needs import needs_in_words, routine_observables, unmet
-from aiida_superionic.analysis.registry import alternatives, element_type, observables
-from aiida_superionic.analysis.trajectory import Trajectory
-from aiida_superionic.calculations.analyse import what_dynamics_hold
 from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem, load_document
-from aiida_superionic.campaigns.values import (
-    Length,
-    Name,
-    OneOf,
-    ParameterValue,
-    Repeats,
-    Temperature,
-    Time,
-    fault,
-    named_plainly,
-    without_lists,
+from aiida_superionic.campaigns.observable_request import (
+    ObservableRequest,
+    lacking_for,
+    parameters_model,
+    routine_requests,
 )
+from aiida_superionic.campaigns.values import Length, Name, OneOf, Repeats, Temperature, Time, fault
 from aiida_superionic.campaigns.wording import quote, unknown
 from aiida_superionic.constraints.constraint import MODES, Constraint, ConstraintError
 from aiida_superionic.constraints.eckart import eckart_frames
@@ -131,87 +116,6 @@ class MolecularDynamics(_Section):
     sampling_interval: Time = Field(default=None, description="the time between two frames", examples=["5 fs"])
 
 
-class ObservableRequest(_Section):
-    """An observable, and those of its parameters that do not keep their defaults.
-
-    In the file it is the observable's name, or a mapping from that name to the parameters.
-    """
-
-    name: str
-    parameters: dict[str, ParameterValue]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_file(cls, value: Any) -> dict[str, Any]:
-        name = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else value
-        if not isinstance(name, str):
-            raise fault(
-                f"{quote(value)} is not an observable; write a name, or one name with parameters such as"
-                " friction: {longest_lag: 3.0}"
-            )
-        if name not in observables():
-            raise fault(unknown("observable", name, observables()))
-        if name is value:
-            return {"name": name, "parameters": {}}
-        # The mapping is validated whole, so that the place of a fault in it begins with the observable's name.
-        given = _mapping_model(name).model_validate(value).model_dump(exclude_unset=True)
-        return {"name": name, "parameters": given[name]}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        with_parameters = [
-            {
-                "type": "object",
-                "properties": {name: _parameters_model(name).model_json_schema()},
-                "required": [name],
-                "additionalProperties": False,
-            }
-            for name in observables()
-        ]
-        return {"anyOf": [{"type": "string", "enum": list(observables())}, *with_parameters]}
-
-
-@cache
-def _mapping_model(observable: str) -> type[BaseModel]:
-    """Return the model of the mapping from an observable's name to its parameters."""
-    field: dict[str, Any] = {observable: (_parameters_model(observable), ...)}
-    return create_model(f"{observable} with parameters", **field)
-
-
-@cache
-def _parameters_model(observable: str) -> type[BaseModel]:
-    """Return the model of an observable's parameters, made from the registry."""
-    fields: dict[str, Any] = {
-        parameter.name: (
-            Annotated[parameter.type, BeforeValidator(without_lists), AfterValidator(named_plainly)],
-            Field(default=parameter.default, description=_in_words(parameter.type), examples=[parameter.default]),
-        )
-        for parameter in observables()[observable].parameters
-    }
-    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
-    return create_model(f"{observable} parameters", __config__=config, **fields)
-
-
-def _in_words(kind: Any) -> str:
-    words = {int: "a whole number", float: "a finite number", bool: "true or false", str: "a name", NoneType: "null"}
-    elements = {int: "a list of whole numbers", float: "a list of finite numbers", str: "a list of names"}
-    return " or ".join(
-        elements[element_type(option)] if element_type(option) else words[option] for option in alternatives(kind)
-    )
-
-
-@cache
-def _trajectory_of(material: str) -> Trajectory:
-    """Return what the dynamics of a material hold, as one frame of a supercell large enough to show its bonds."""
-    crystal = materials()[material]
-    return what_dynamics_hold(make_supercell(crystal, (2, 2, 2), seed=1), crystal.mobile, crystal.charges_of_atoms)
-
-
-def _routine_observables(given: dict[str, Any]) -> tuple[ObservableRequest, ...]:
-    names = routine_observables(_trajectory_of(given["structure"].material), sites_known=True)
-    return tuple(ObservableRequest.model_validate(name) for name in names)
-
-
 class Campaign(_Section):
     """A study of one structure: every combination of its conditions is a point."""
 
@@ -257,7 +161,7 @@ class Campaign(_Section):
         examples=[{"protocol": "balanced", "production": "100 ps"}],
     )
     observables: Annotated[tuple[ObservableRequest, ...], AfterValidator(_distinct)] = Field(
-        default_factory=_routine_observables,
+        default_factory=lambda given: routine_requests(given["structure"].material),
         min_length=1,
         description="a list of observables, each a name or a name with parameters; the routine ones that the"
         " material allows if absent",
@@ -305,10 +209,9 @@ class Campaign(_Section):
     def _can_be_computed(self) -> Campaign:
         material = self.structure.material
         for index, request in enumerate(self.observables):
-            if lacking := unmet(observables()[request.name].needs, _trajectory_of(material)):
+            if lacking := lacking_for(request.name, material):
                 raise fault(
-                    f"{request.name} needs {needs_in_words(lacking)}, which the dynamics of {material} do not have;"
-                    " remove it",
+                    f"{request.name} needs {lacking}, which the dynamics of {material} do not have; remove it",
                     "observables",
                     index,
                 )
@@ -418,7 +321,7 @@ def _section(location: Location) -> type[BaseModel] | None:
         case ("md",):
             return MolecularDynamics
         case ("observables", int(), str(name)):
-            return _parameters_model(name)
+            return parameters_model(name)
     return None
 
 

@@ -12,11 +12,10 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 
-from aiida_superionic.calculations import usage
-from aiida_superionic.calculations.analyse import CURVES_FILE, FILES_FOLDER, RESULTS_FILE
-from aiida_superionic.parsers.files import FilesParser, sentence_of
+from aiida_superionic.analysis.results_files import CURVES_FILE, FILES_FOLDER, RESULTS_FILE
+from aiida_superionic.analysis.script import PROGRAM
+from aiida_superionic.parsers.files import FilesParser, failure_of
 
-_MESSAGE = "superionic-analyse: "
 _ENTRIES = ("version", "observables", "curves", "failures", "refusals")
 
 
@@ -25,17 +24,15 @@ class AnalyseParser(FilesParser):
 
     def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
         """Store observables and curves and return the exit code that says how the script ended."""
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
-        sentence = sentence_of(self.text(self.node.get_option("output_filename")), _MESSAGE)
+        self.store_usage()
         try:
             results = json.loads(self.text(RESULTS_FILE))
             version, observables, axes, failures, refusals = (results[key] for key in _ENTRIES)
         except (ValueError, KeyError, TypeError):
-            return self._without_results(sentence)
-        if version != self.node.inputs.version.value:
-            return self.exit_codes.ERROR_VERSION.format(found=version, given=self.node.inputs.version.value)
+            codes = {"trajectory": self.exit_codes.ERROR_TRAJECTORY_UNUSABLE, "input": self.exit_codes.ERROR_BAD_INPUT}
+            return failure_of(self.printed(), PROGRAM, codes, self.exit_codes.ERROR_NO_RESULTS)
+        if failure := self.wrong_version(version):
+            return failure
         retrieved = Path(retrieved_temporary_folder or "")
         if missing := [name for name in results.get("files", ()) if not (retrieved / FILES_FOLDER / name).is_file()]:
             return self.exit_codes.ERROR_NO_RESULTS.format(error=f"{', '.join(missing)} is missing")
@@ -54,14 +51,6 @@ class AnalyseParser(FilesParser):
         if failures:
             return self.exit_codes.ERROR_NOT_CONVERGED.format(names=_listed(failures))
         return None
-
-    def _without_results(self, sentence: str) -> ExitCode:
-        codes = self.exit_codes
-        if sentence.startswith("trajectory: "):
-            return codes.ERROR_TRAJECTORY_UNUSABLE.format(error=sentence.removeprefix("trajectory: "))
-        if sentence.startswith("input: "):
-            return codes.ERROR_BAD_INPUT.format(error=sentence.removeprefix("input: "))
-        return codes.ERROR_NO_RESULTS.format(error=sentence)
 
     @staticmethod
     def _curves(path: Path, axes: dict[str, dict[str, str]]) -> orm.ArrayData | None:

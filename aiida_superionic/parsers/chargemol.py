@@ -8,7 +8,6 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 
-from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.chargemol import BOND_ORDERS_FILE, CHARGES_FILE
 from aiida_superionic.parsers.chargemol_output import ChargemolError, Ddec6, read_ddec6
 from aiida_superionic.parsers.files import FilesParser
@@ -21,9 +20,7 @@ class ChargemolParser(FilesParser):
 
     def parse(self, **_: Any) -> ExitCode | None:
         """Store what the job left and return the exit code that says how it ended."""
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
+        self.store_usage()
         if not self.has(BOND_ORDERS_FILE):
             return self.exit_codes.ERROR_NO_RESULTS.format(error=self._last_words())
         atoms = self.node.inputs.structure.get_ase()
@@ -42,7 +39,7 @@ class ChargemolParser(FilesParser):
         return None
 
     def _last_words(self) -> str:
-        told = self.text(self.node.get_option("output_filename")) + self.text(self.node.get_option("scheduler_stderr"))
+        told = self.printed() + self.text(self.node.get_option("scheduler_stderr"))
         return next((line.strip() for line in reversed(told.splitlines()) if line.strip()), "it printed nothing")[:200]
 
     def _store(self, result: Ddec6, symbols: list[str]) -> None:

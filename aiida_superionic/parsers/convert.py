@@ -6,17 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from aiida import orm
 from aiida.engine import ExitCode
 
+from aiida_superionic.analysis.convert import PROGRAM
 from aiida_superionic.analysis.readers import read_trajectory
 from aiida_superionic.analysis.trajectory import TrajectoryError
-from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.convert import FRAMES_FILE
 from aiida_superionic.calculations.frames import make_trajectory
-from aiida_superionic.parsers.files import FilesParser, sentence_of
-
-_PROGRAM = "superionic-convert: "
+from aiida_superionic.parsers.files import FilesParser, failure_of
 
 
 class ConvertParser(FilesParser):
@@ -24,15 +21,11 @@ class ConvertParser(FilesParser):
 
     def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
         """Store the frames and return the exit code that says how the job ended."""
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
-        told = self.text(self.node.get_option("output_filename"))
+        self.store_usage()
+        told = self.printed()
         if "written to" not in told:
-            sentence = sentence_of(told, _PROGRAM)
-            if sentence.startswith("trajectory: "):
-                return self.exit_codes.ERROR_TRAJECTORY_UNUSABLE.format(error=sentence.removeprefix("trajectory: "))
-            return self.exit_codes.ERROR_CONVERSION.format(error=sentence)
+            codes = {"trajectory": self.exit_codes.ERROR_TRAJECTORY_UNUSABLE}
+            return failure_of(told, PROGRAM, codes, self.exit_codes.ERROR_CONVERSION)
         source = self.node.inputs.trajectory
         try:
             frames = read_trajectory(

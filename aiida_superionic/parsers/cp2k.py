@@ -9,7 +9,7 @@ from aiida import orm
 from aiida.engine import ExitCode
 from numpy.typing import NDArray
 
-from aiida_superionic.calculations import full_disk, usage
+from aiida_superionic.calculations import full_disk
 from aiida_superionic.calculations.cp2k import Cp2kCalculation
 from aiida_superionic.calculations.cp2k_input import FILES, Cp2kRequest
 from aiida_superionic.calculations.frames import named
@@ -34,9 +34,7 @@ class Cp2kParser(FilesParser):
 
     def parse(self, **_: Any) -> ExitCode | None:
         """Store what the job left and return the exit code that says how it ended."""
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
+        self.store_usage()
         name = self.node.get_option("output_filename")
         if not self.has(name):
             return self.exit_codes.ERROR_OUTPUT_MISSING
@@ -54,18 +52,14 @@ class Cp2kParser(FilesParser):
         }
         if self.has(full_disk.FILE):
             return codes.ERROR_OUT_OF_DISK.format(**progress)
-        # Some versions stop at what others only warn of.
-        if output.error is not None and "SCF run NOT converged" in output.error:
+        if output.stopped_unconverged:
             return codes.ERROR_SCF_NOT_CONVERGED.format(frames=f"frame {len(output.frames)} ({output.error})")
         if output.error is not None and reasons[Failure.NON_NUMERIC]:
             return codes.ERROR_NON_NUMERIC.format(frames=reasons[Failure.NON_NUMERIC])
         if output.error is not None:
             return codes.ERROR_OUTPUT_CONTAINS_ABORT.format(error=output.error)
         if output.version is None:
-            told = self.text(self.node.get_option("output_filename"))
-            told += self.text(self.node.get_option("scheduler_stderr"))
-            first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
-            return codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
+            return self.did_not_start()
         if output.out_of_walltime:
             return codes.ERROR_OUT_OF_WALLTIME.format(**progress)
         if not output.complete:

@@ -12,19 +12,16 @@ from aiida import orm
 from aiida.engine import ExitCode
 
 from aiida_superionic.analysis.trajectory import Array
-from aiida_superionic.calculations import full_disk, usage
-from aiida_superionic.calculations.cp2k_md import CHECKPOINT_FILES, COUNTS_FILE, ENERGIES_FILE, part_files
-from aiida_superionic.calculations.lammps import DIGEST_FILE, host_of, kinds_of
-from aiida_superionic.calculations.settings import MdSettings, Start
-from aiida_superionic.data.trajectory import TrajectoryData
-from aiida_superionic.parsers.cp2k_output import Cp2kOutput, read_cp2k_output
-from aiida_superionic.parsers.files import FilesParser, read_digests
+from aiida_superionic.calculations import full_disk
+from aiida_superionic.calculations.cp2k_md import CHECKPOINT_FILES, COUNTS_FILE, ENERGIES_FILE, START_FILE, part_files
+from aiida_superionic.calculations.lammps import host_of
+from aiida_superionic.parsers.cp2k_output import UNCONVERGED, Cp2kOutput, number, read_cp2k_output
+from aiida_superionic.parsers.dynamics import DynamicsParser
 from aiida_superionic.units import ENERGY_UNITS, VELOCITY_FROM_ATOMIC
 
 _EXPLODED = 10.0
 """Times the temperature asked for. Of a cell of two atoms in equilibrium, one instant in 10^6 is that hot."""
 
-_UNCONVERGED = "SCF run NOT converged"
 _CUT_OFF = "SCF run terminated - exceeded requested execution time"
 _COLUMNS = ("step", "kinetic_energy", "temperature", "potential_energy", "conserved_energy")
 _UNITS = {"temperature": "K"} | {name: "eV" for name in (*_COLUMNS, "total_energy") if name.endswith("energy")}
@@ -87,7 +84,7 @@ def read_energies(text: str) -> dict[str, Array]:
     for line in io.StringIO(text):
         words = line.split()
         if line.endswith("\n") and len(words) == 7 and words[0].isdigit():
-            rows.append([int(words[0]), *map(_number, words[2:6])])
+            rows.append([int(words[0]), *map(number, words[2:6])])
     if not rows:
         return {}
     columns = {
@@ -97,33 +94,24 @@ def read_energies(text: str) -> dict[str, Array]:
     return {**columns, "total_energy": columns["kinetic_energy"] + columns["potential_energy"]}
 
 
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return np.nan
-
-
-class Cp2kMdParser(FilesParser):
+class Cp2kMdParser(DynamicsParser):
     """Reads energies, checkpoint and trajectory of ab initio dynamics, and names what went wrong."""
+
+    def part(self) -> tuple[str, ...]:
+        """Return the files of the part of the trajectory that this job writes."""
+        return part_files(self.start)
 
     def parse(self, **_: Any) -> ExitCode | None:
         """Store what the job left and return the exit code that says how it ended."""
-        self.settings = MdSettings.model_validate(self.node.inputs.parameters.get_dict())
-        self.start = Start.model_validate(self.node.inputs.start.get_dict()) if "start" in self.node.inputs else None
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
-        text = self.text(self.node.get_option("output_filename"))
+        self.store_usage()
+        text = self.printed()
         output = read_cp2k_output(text)
         if output.version is None:
-            told = text + self.text(self.node.get_option("scheduler_stderr"))
-            first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
-            return self.exit_codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
+            return self.did_not_start()
         self.out("results", orm.Dict({"cp2k_version": output.version, "complete": output.complete}))
         # A field that the walltime cut off is told as one that did not converge.
         before, cut_off, _after = text.partition(_CUT_OFF)
-        unconverged = before.count(_UNCONVERGED)
+        unconverged = before.count(UNCONVERGED)
         if unconverged:
             # What follows a wrong force is another trajectory: none of it is given out.
             return self.exit_codes.ERROR_SCF_NOT_CONVERGED.format(error=f"{unconverged} times")
@@ -148,7 +136,7 @@ class Cp2kMdParser(FilesParser):
                 temperature, step = thermo["temperature"][hot][0], thermo["step"][hot][0]
                 return codes.ERROR_UNSTABLE.format(error=f"the temperature is {temperature:.0f} K at step {step:.0f}")
         if output.error is not None:
-            if self.start is not None and "start.restart" in output.error:
+            if self.start is not None and START_FILE in output.error:
                 return codes.ERROR_CHECKPOINT_MISSING.format(error=output.error)
             return codes.ERROR_CP2K.format(error=output.error)
         reached = restart.step if restart is not None else 0
@@ -175,15 +163,11 @@ class Cp2kMdParser(FilesParser):
             restart = read_restart(self.text(file))
             if restart is None:
                 continue
-            checkpoint = Start(file=file, step=restart.step, trajectory=tuple(self._parts()))
-            self.out("checkpoint", orm.Dict(checkpoint.model_dump(mode="json")))
+            self.store_checkpoint(file, restart.step)
             if restart.step == self.settings.steps("duration"):
-                given = self.node.inputs.structure
-                atoms = given.get_ase()
+                atoms = self.node.inputs.structure.get_ase()
                 atoms.set_positions(restart.positions)
-                structure = orm.StructureData(ase=atoms)
-                structure.label = f"{given.label}, last frame" if given.label else "last frame"
-                self.out("structure", structure)
+                self.store_structure(atoms)
                 velocities = orm.ArrayData({"velocities": restart.velocities})
                 velocities.base.attributes.set("units", {"velocities": "Å/ps"})
                 self.out("velocities", velocities)
@@ -198,31 +182,11 @@ class Cp2kMdParser(FilesParser):
         moved -= moved.mean(axis=0)
         return float(np.sqrt(np.mean(np.sum(moved**2, axis=1))) / host.spacing)
 
-    def _parts(self) -> list[str]:
-        if self.settings.sampling_interval is None:
-            return []
-        return [*(self.start.trajectory if self.start else ()), *part_files(self.start)]
-
     def _store_trajectory(self) -> ExitCode | None:
-        digests = read_digests(self.text(DIGEST_FILE))
-        missing = self._missing_frames()
-        if list(digests) != self._parts():
-            missing = "its files are not all there"
+        trajectory = self.trajectory(format="cp2k-xyz")
+        missing = self._missing_frames() if trajectory is not None else "its files are not all there"
         if missing:
             return self.exit_codes.ERROR_MISSING_FRAMES.format(error=missing)
-        folder = self.node.outputs.remote_folder
-        trajectory = TrajectoryData(
-            folder.get_remote_path(),
-            computer=folder.computer,
-            files=digests,
-            kinds=kinds_of(self.node.inputs.structure),
-            mobile=self.settings.mobile,
-            formal_charges=self.settings.formal_charges,
-            md_timestep=self.settings.timestep,
-            n_frames=self.settings.steps("duration") // self.settings.steps("sampling_interval") + 1,
-            sampling_interval=self.settings.sampling_interval,
-            format="cp2k-xyz",
-        )
         self.out("trajectory", trajectory)
         return None
 
@@ -232,7 +196,7 @@ class Cp2kMdParser(FilesParser):
         last_of_all = self.settings.steps("duration") // interval * interval
         found = {match["file"]: match for match in _COUNT.finditer(self.text(COUNTS_FILE))}
         reached: dict[str, int] = {}
-        for file in self._parts():
+        for file in self.parts():
             if file.endswith(".cell"):
                 continue
             what = file.split("-")[1]

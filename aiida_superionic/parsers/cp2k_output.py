@@ -18,6 +18,9 @@ from aiida_superionic.analysis.readers.part import CutOffError
 from aiida_superionic.analysis.trajectory import CENTRE, Array
 from aiida_superionic.units import ENERGY_UNITS, FORCE_FROM_ATOMIC, LENGTH_UNITS, PRESSURE_UNITS
 
+UNCONVERGED = "SCF run NOT converged"
+"""What some versions stop at, and others only warn of."""
+
 _VERSION = re.compile(r"^ CP2K\| version string:\s+CP2K version (?P<version>\S+)\n", re.MULTILINE)
 _CLOSING = re.compile(r"^ .*PROGRAM STOPPED IN .*\n", re.MULTILINE)
 _ENERGY = re.compile(r"^ ENERGY\| Total FORCE_EVAL \(.*\) energy \[.*\]:?\s+(?P<energy>\S+)\n", re.MULTILINE)
@@ -28,7 +31,6 @@ _WALLTIME = re.compile(r"exceeded requested execution time")
 _OCCUPIED = re.compile(r"^ Number of occupied orbitals:\s+(\d+)\n", re.MULTILINE)
 _INNER_LOOP = re.compile(r"^ +\*\*\* SCF run converged in +(\d+) (?:steps|iterations)", re.MULTILINE)
 _OUTER_LOOP = re.compile(r"^ +outer SCF loop (converged in|FAILED).* (\d+) steps\n", re.MULTILINE)
-_UNCONVERGED = re.compile(r"SCF run NOT converged")
 _ITERATION = re.compile(r"^ +\d+ (?:OT|P_Mix|Broy|DIIS|Diag|[A-Z]\S*/)\S*.*\n", re.MULTILINE)
 _LOCALISATION = re.compile(r"^ +Localization +for spin +\d+ converged in +(\d+) iterations\n", re.MULTILINE)
 _FORCES = re.compile(r"^ ATOMIC FORCES in \[a\.u\.\]\n\n #.*\n(?P<rows>(?: +\d+ +\d+ .*\n)+) SUM OF", re.MULTILINE)
@@ -98,6 +100,11 @@ class Cp2kOutput:
     occupied_orbitals: int | None
     frames: tuple[Cp2kFrame, ...]
 
+    @property
+    def stopped_unconverged(self) -> bool:
+        """Whether CP2K stopped because a self-consistent field did not converge."""
+        return self.error is not None and UNCONVERGED in self.error
+
 
 def read_cp2k_output(text: str) -> Cp2kOutput:
     """Return the facts of a CP2K output, complete or not."""
@@ -130,9 +137,9 @@ def _frame(before: str, energy: str, after: str) -> Cp2kFrame:
     localisations = _LOCALISATION.findall(before)
     forces = _FORCES.search(after)
     return Cp2kFrame(
-        energy=_number(energy) * ENERGY_UNITS["Hartree"],
+        energy=number(energy) * ENERGY_UNITS["Hartree"],
         scf_steps=steps,
-        scf_converged=converged and _UNCONVERGED.search(before) is None,
+        scf_converged=converged and UNCONVERGED not in before,
         localisation_iterations=max(map(int, localisations)) if localisations else None,
         forces=_table(forces["rows"], slice(3, 6)) * FORCE_FROM_ATOMIC if forces else None,
     )
@@ -172,7 +179,7 @@ def read_charges(text: str) -> dict[str, list[Array]]:
         for words in rows:
             # xTB prints the atoms of one kind together.
             if len(words) > 4 and 0 < int(words[0]) <= len(rows):
-                net[int(words[0]) - 1] = _number(words[column])
+                net[int(words[0]) - 1] = number(words[column])
         charges.setdefault(block["method"].split()[0].lower(), []).append(net)
     return charges
 
@@ -205,17 +212,18 @@ def read_cells(text: str) -> list[Array]:
     """Return the cell of each frame in ``PROJECT-1.cell``, vectors as rows in Å, shape (3, 3)."""
     rows = [line.split() for line in io.StringIO(text) if line.endswith("\n") and not line.lstrip().startswith("#")]
     whole = takewhile(lambda words: len(words) == 12, rows)
-    return [np.array([_number(word) for word in words[2:11]]).reshape(3, 3) for words in whole]
+    return [np.array([number(word) for word in words[2:11]]).reshape(3, 3) for words in whole]
 
 
 def _table(rows: str, columns: slice) -> Array:
     """Return columns of a table; a row that lacks some has NaN in their place."""
     width = columns.stop - columns.start
     words = [line.split()[columns] for line in rows.splitlines()]
-    return np.array([[_number(word) for word in line] + [np.nan] * (width - len(line)) for line in words])
+    return np.array([[number(word) for word in line] + [np.nan] * (width - len(line)) for line in words])
 
 
-def _number(word: str) -> float:
+def number(word: str) -> float:
+    """Return the number that a word is, NaN where it is none."""
     try:
         return float(word)
     except ValueError:

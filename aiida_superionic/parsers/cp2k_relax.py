@@ -11,7 +11,7 @@ from aiida.engine import ExitCode
 from ase import Atoms
 
 from aiida_superionic.analysis.trajectory import Array
-from aiida_superionic.calculations import full_disk, usage
+from aiida_superionic.calculations import full_disk
 from aiida_superionic.calculations.cp2k_input import CELL_FILE, POSITIONS_FILE, STRESS_FILE
 from aiida_superionic.calculations.relaxation import outcome
 from aiida_superionic.parsers.cp2k_output import (
@@ -93,9 +93,7 @@ class Cp2kRelaxParser(FilesParser):
 
     def parse(self, **_: Any) -> ExitCode | None:
         """Store what the job left and return the exit code that says how it ended."""
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
+        self.store_usage()
         name = self.node.get_option("output_filename")
         if not self.has(name):
             return self.exit_codes.ERROR_OUTPUT_MISSING
@@ -130,17 +128,14 @@ class Cp2kRelaxParser(FilesParser):
         if self.has(full_disk.FILE):
             return codes.ERROR_OUT_OF_DISK.format(good=0, total=1)
         last = output.frames[-1] if output.frames else None
-        # Some versions stop at what others only warn of.
-        if output.error is not None and "SCF run NOT converged" in output.error:
+        if output.stopped_unconverged:
             return codes.ERROR_SCF_NOT_CONVERGED.format(frames=f"step {steps + 1} ({output.error})")
         if last is not None and not np.isfinite(last.energy):
             return codes.ERROR_NON_NUMERIC
         if output.error is not None:
             return codes.ERROR_OUTPUT_CONTAINS_ABORT.format(error=output.error)
         if output.version is None:
-            told = text + self.text(self.node.get_option("scheduler_stderr"))
-            first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
-            return codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
+            return self.did_not_start()
         if output.out_of_walltime:
             return codes.ERROR_OUT_OF_WALLTIME.format(steps=steps)
         if not output.complete:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
+from aiida import orm
+from aiida.engine import ExitCode
 from aiida.parsers import Parser
+
+from aiida_superionic.calculations import usage
 
 _DIGEST = re.compile(r"^(?P<digest>[0-9a-f]{64}) [ *](?P<file>\S+)$", re.MULTILINE)
 
@@ -22,6 +27,46 @@ class FilesParser(Parser):
             return ""
         content: bytes = self.retrieved.base.repository.get_object_content(name, mode="rb")
         return content.decode("utf-8", errors="replace")
+
+    def printed(self) -> str:
+        """Return what the job's program printed."""
+        return self.text(self.node.get_option("output_filename"))
+
+    def store_usage(self) -> None:
+        """Store what the job cost, where it lived to say it."""
+        cost = usage.parse_usage(self.text(usage.FILE))
+        if cost is not None:
+            self.out("usage", orm.Dict(cost))
+
+    def did_not_start(self) -> ExitCode:
+        """Return the exit code of an engine that did not print what it begins with, with what is printed instead."""
+        told = self.printed() + self.text(self.node.get_option("scheduler_stderr"))
+        first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
+        return self.exit_codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
+
+    def wrong_version(self, found: str) -> ExitCode | None:
+        """Return the exit code of a script whose version is not the one that the input says."""
+        given = self.node.inputs.version.value
+        return None if found == given else self.exit_codes.ERROR_VERSION.format(found=found, given=given)
+
+
+def failure_of(output: str, program: str, codes: Mapping[str, ExitCode], otherwise: ExitCode) -> ExitCode:
+    """Return the exit code of what one of our scripts failed of.
+
+    Parameters
+    ----------
+    output
+        What the job printed, its last sentence ``program: subject: what is wrong with it`` where the script knows.
+    program
+        The script's name.
+    codes
+        Exit codes by the subject, whose messages take an ``error``.
+    otherwise
+        That of all other sentences.
+    """
+    sentence = sentence_of(output, f"{program}: ")
+    subject, _, error = sentence.partition(": ")
+    return codes[subject].format(error=error) if subject in codes else otherwise.format(error=sentence)
 
 
 def read_digests(text: str) -> dict[str, str]:

@@ -10,34 +10,28 @@ from aiida.engine import ExitCode
 from ase import Atoms
 from ase.io.lammpsrun import read_lammps_dump_text
 
-from aiida_superionic.calculations import usage
-from aiida_superionic.calculations.lammps import DIGEST_FILE, kinds_of
+from aiida_superionic.calculations.lammps import kinds_of
 from aiida_superionic.calculations.lammps_script import FINAL_FILE, START_FILE, trajectory_file
-from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.constraints import lammps as constraints
-from aiida_superionic.data.trajectory import TrajectoryData
-from aiida_superionic.parsers.files import FilesParser, read_digests
+from aiida_superionic.parsers.dynamics import DynamicsParser
 from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output
 
 
-class LammpsParser(FilesParser):
+class LammpsParser(DynamicsParser):
     """Reads thermodynamic output, checkpoint and trajectory of a LAMMPS job, and names what went wrong."""
+
+    def part(self) -> tuple[str, ...]:
+        """Return the file of the part of the trajectory that this job writes."""
+        return (trajectory_file(self.start),)
 
     def parse(self, **_: Any) -> ExitCode | None:
         """Store what the job left and return the exit code that says how it ended."""
-        self.settings = MdSettings.model_validate(self.node.inputs.parameters.get_dict())
-        self.start = Start.model_validate(self.node.inputs.start.get_dict()) if "start" in self.node.inputs else None
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
+        self.store_usage()
         if not self.has(self.node.get_option("output_filename")):
             return self.exit_codes.ERROR_OUTFILE_MISSING
-        text = self.text(self.node.get_option("output_filename"))
-        output = read_lammps_output(text)
+        output = read_lammps_output(self.printed())
         if output.version is None:
-            told = text + self.text(self.node.get_option("scheduler_stderr"))
-            first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
-            return self.exit_codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
+            return self.did_not_start()
         self._store(output)
         if output.complete and self.text(FINAL_FILE):
             self._store_structure()
@@ -45,7 +39,7 @@ class LammpsParser(FilesParser):
         if failure is not None:
             return failure
         if self.settings.sampling_interval is not None:
-            trajectory = self._trajectory()
+            trajectory = self.trajectory()
             if trajectory is None:
                 return self.exit_codes.ERROR_TRAJECTORY_MISSING
             self.out("trajectory", trajectory)
@@ -78,9 +72,7 @@ class LammpsParser(FilesParser):
     def _store(self, output: LammpsOutput) -> None:
         self.out("results", orm.Dict({"lammps_version": output.version, "complete": output.complete}))
         if output.thermo:
-            thermo = orm.ArrayData()
-            for name, column in output.thermo.items():
-                thermo.set_array(name, column)
+            thermo = orm.ArrayData(output.thermo)
             thermo.base.attributes.set(
                 "units",
                 {"temperature": "K", "pressure": "bar", "volume": "Å^3", "host_displacement": "nearest neighbours"}
@@ -89,36 +81,10 @@ class LammpsParser(FilesParser):
             )
             self.out("thermo", thermo)
         if output.checkpoint is not None:
-            file, step = output.checkpoint
-            checkpoint = Start(file=file, step=step, trajectory=tuple(self._parts()))
-            self.out("checkpoint", orm.Dict(checkpoint.model_dump(mode="json")))
+            self.store_checkpoint(*output.checkpoint)
 
     def _store_structure(self) -> None:
         given = self.node.inputs.structure
         text = io.StringIO(self.text(FINAL_FILE))
         frame = read_lammps_dump_text(text, index=-1, specorder=kinds_of(given), units="metal")
-        structure = orm.StructureData(ase=Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=True))
-        structure.label = f"{given.label}, last frame" if given.label else "last frame"
-        self.out("structure", structure)
-
-    def _parts(self) -> list[str]:
-        if self.settings.sampling_interval is None:
-            return []
-        return [*(self.start.trajectory if self.start else ()), trajectory_file(self.start)]
-
-    def _trajectory(self) -> TrajectoryData | None:
-        digests = read_digests(self.text(DIGEST_FILE))
-        if list(digests) != self._parts():
-            return None
-        folder = self.node.outputs.remote_folder
-        return TrajectoryData(
-            folder.get_remote_path(),
-            computer=folder.computer,
-            files=digests,
-            kinds=kinds_of(self.node.inputs.structure),
-            mobile=self.settings.mobile,
-            formal_charges=self.settings.formal_charges,
-            md_timestep=self.settings.timestep,
-            n_frames=self.settings.steps("duration") // self.settings.steps("sampling_interval") + 1,
-            sampling_interval=self.settings.sampling_interval,
-        )
+        self.store_structure(Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=True))

@@ -13,7 +13,6 @@ from ase import Atoms
 from ase.io.lammpsrun import read_lammps_dump_text
 
 from aiida_superionic.analysis.trajectory import Array
-from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.lammps import kinds_of
 from aiida_superionic.calculations.lammps_script import FINAL_FILE, GEOMETRY_LINE
 from aiida_superionic.calculations.relaxation import RelaxSettings, outcome
@@ -34,15 +33,11 @@ class LammpsRelaxParser(FilesParser):
 
     def parse(self, **_: Any) -> ExitCode | None:
         """Store what the job left and return the exit code that says how it ended."""
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
-        text = self.text(self.node.get_option("output_filename"))
+        self.store_usage()
+        text = self.printed()
         output = read_lammps_output(text)
         if output.version is None:
-            told = text + self.text(self.node.get_option("scheduler_stderr"))
-            first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
-            return self.exit_codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
+            return self.did_not_start()
         geometries = _GEOMETRY.findall(text)
         step, energy, *pressure = (float(word) for word in geometries[-1]) if geometries else (0.0, 0.0)
         atoms = self._geometry(int(step)) if geometries else None

@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from aiida import orm
 from aiida.engine import ExitCode
 
-from aiida_superionic.calculations import usage
+from aiida_superionic.analysis.convert import PROGRAM
 from aiida_superionic.calculations.lammps import DIGEST_FILE
 from aiida_superionic.calculations.lammps_rerun import CONVERSION_OUTPUT
 from aiida_superionic.calculations.lammps_script import trajectory_file
 from aiida_superionic.data.trajectory import TrajectoryData
-from aiida_superionic.parsers.files import FilesParser, read_digests, sentence_of
+from aiida_superionic.parsers.files import FilesParser, failure_of, read_digests
 from aiida_superionic.parsers.lammps_output import read_lammps_output
 
-_PROGRAM = "superionic-convert: "
-_WRITTEN = re.compile(r" written to .* by superionic-convert (\S+)$", re.MULTILINE)
+_WRITTEN = re.compile(rf" written to .* by {PROGRAM} (\S+)$", re.MULTILINE)
 
 
 class RerunParser(FilesParser):
@@ -26,25 +24,17 @@ class RerunParser(FilesParser):
     def parse(self, **_: Any) -> ExitCode | None:
         """Store the trajectory and return the exit code that says how the job ended."""
         codes = self.exit_codes
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
+        self.store_usage()
         converted = self.text(CONVERSION_OUTPUT)
         written = _WRITTEN.search(converted)
         if written is None:
-            sentence = sentence_of(converted, _PROGRAM)
-            if sentence.startswith("trajectory: "):
-                return codes.ERROR_TRAJECTORY_UNUSABLE.format(error=sentence.removeprefix("trajectory: "))
-            return codes.ERROR_CONVERSION.format(error=sentence)
-        given = self.node.inputs.version.value
-        if written[1] != given:
-            return codes.ERROR_VERSION.format(found=written[1], given=given)
-        told = self.text(self.node.get_option("output_filename"))
-        output = read_lammps_output(told)
+            subjects = {"trajectory": codes.ERROR_TRAJECTORY_UNUSABLE}
+            return failure_of(converted, PROGRAM, subjects, codes.ERROR_CONVERSION)
+        if failure := self.wrong_version(written[1]):
+            return failure
+        output = read_lammps_output(self.printed())
         if output.version is None:
-            told += self.text(self.node.get_option("scheduler_stderr"))
-            first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
-            return codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
+            return self.did_not_start()
         if output.error is not None:
             return codes.ERROR_LAMMPS.format(error=output.error)
         if not output.complete:

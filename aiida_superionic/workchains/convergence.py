@@ -16,6 +16,7 @@ from aiida_superionic.calculations.cp2k_input import single_point
 from aiida_superionic.calculations.dft import LevelOfTheory
 from aiida_superionic.workchains.cp2k import Cp2kBaseWorkChain
 from aiida_superionic.workchains.dft import cp2k_inputs, level_of_theory
+from aiida_superionic.workchains.protocol import first_fault
 
 SETTINGS = ("cutoff", "relative_cutoff", "k_points")
 """In the order in which they are studied: each with those before it as they were chosen, and the others as given."""
@@ -79,9 +80,7 @@ class ConvergenceWorkChain(WorkChain):
             try:
                 levels = [LevelOfTheory.model_validate({**level, setting: one}) for one in given]
             except ValidationError as error:
-                problem = error.errors()[0]
-                where = ": ".join([setting, *map(str, problem["loc"])])
-                return f"{where}: {problem['msg'].removeprefix('Value error, ')}"
+                return first_fault(setting, error)
             finenesses = [_fineness(getattr(one, setting)) for one in levels]
             if not all(_is_finer(two, one) for one, two in pairwise(finenesses)):
                 return f"{setting}: each value must be finer than the one before it: {given}"

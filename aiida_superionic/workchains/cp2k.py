@@ -9,7 +9,7 @@ from aiida import orm
 from aiida.engine import BaseRestartWorkChain, ExitCode, ProcessHandlerReport, process_handler, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_superionic.calculations.cp2k import Cp2kCalculation
+from aiida_superionic.calculations.cp2k import Cp2kCalculation, own_walltime
 from aiida_superionic.calculations.cp2k_input import batch
 from aiida_superionic.calculations.dft import scf_remedies
 from aiida_superionic.calculations.frames import join_frames, named, take_frames
@@ -28,7 +28,6 @@ _OF_THE_RUN = {
     )
 }
 """Failures of frames, or of the time given; all others are those of the request or of the machine."""
-_SHARE_OF_WALLTIME = 0.9
 _OUTPUTS = ("labels", "wannier")
 
 
@@ -63,7 +62,7 @@ class Cp2kBaseWorkChain(BaseRestartWorkChain):
         parameters = self.ctx.inputs.parameters.get_dict()
         seconds = self.ctx.inputs.metadata.options.get("max_wallclock_seconds")
         if seconds is not None and "WALLTIME" not in parameters.get("GLOBAL", {}):
-            parameters.setdefault("GLOBAL", {})["WALLTIME"] = max(1, int(_SHARE_OF_WALLTIME * seconds))
+            parameters.setdefault("GLOBAL", {})["WALLTIME"] = own_walltime(seconds)
             self.ctx.inputs.parameters = orm.Dict(parameters)
         self.ctx.remedies = scf_remedies(parameters)
         given = self.ctx.inputs.get("trajectory")

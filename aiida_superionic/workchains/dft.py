@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from aiida_superionic.calculations.dft import LevelOfTheory
 from aiida_superionic.data.gaussians import basis_sets_and_pseudopotentials
 from aiida_superionic.engines.registration import code_data_folder
-from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings
+from aiida_superionic.workchains.protocol import ProtocolError, first_fault, protocol_settings
 
 
 def level_of_theory(protocol: str = "balanced", overrides: dict[str, Any] | None = None) -> LevelOfTheory:
@@ -25,9 +25,7 @@ def level_of_theory(protocol: str = "balanced", overrides: dict[str, Any] | None
     try:
         return LevelOfTheory.model_validate(protocol_settings("dft", protocol, overrides))
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = ": ".join(["dft", *map(str, problem["loc"])])
-        raise ProtocolError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
+        raise ProtocolError(first_fault("dft", error)) from None
 
 
 def cp2k_inputs(code: orm.AbstractCode, species: Iterable[str], level: LevelOfTheory) -> dict[str, Any]:

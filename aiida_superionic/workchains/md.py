@@ -19,7 +19,7 @@ from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.cp2k_md import Cp2kMdBaseWorkChain
 from aiida_superionic.workchains.dft import cp2k_inputs
 from aiida_superionic.workchains.lammps import LammpsBaseWorkChain
-from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings
+from aiida_superionic.workchains.protocol import ProtocolError, first_fault, protocol_settings
 from aiida_superionic.workchains.stage import StageWorkChain
 
 _SHARED = {"lammps": ("structure", "potential", "seed"), "cp2k": ("structure", "seed")}
@@ -91,9 +91,7 @@ def stage_settings(
         try:
             settings[stage] = MdSettings.model_validate(given)
         except ValidationError as error:
-            problem = error.errors()[0]
-            where = ": ".join([stage, *map(str, problem["loc"])])
-            raise ProtocolError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
+            raise ProtocolError(first_fault(stage, error)) from None
     return settings
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from aiida_superionic.datafiles import load_yaml, read_folder
 from aiida_superionic.errors import SuperionicError
 
@@ -37,3 +39,10 @@ def protocol_settings(process: str, protocol: str, overrides: dict[str, Any] | N
     if unknown:
         raise ProtocolError(f"{', '.join(unknown)} is not a setting of {process}: {', '.join(known[protocol])}")
     return {**known[protocol], **(overrides or {})}
+
+
+def first_fault(settings: str, error: ValidationError) -> str:
+    """Return in one sentence where settings of this name are wrong, and what is wrong there."""
+    problem = error.errors()[0]
+    where = ": ".join([settings, *map(str, problem["loc"])])
+    return f"{where}: {problem['msg'].removeprefix('Value error, ')}"

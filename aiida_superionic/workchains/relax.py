@@ -25,7 +25,7 @@ from aiida_superionic.calculations.lammps_relax import LammpsRelaxCalculation
 from aiida_superionic.calculations.relaxation import RelaxSettings, validate_settings
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.dft import cp2k_inputs
-from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings
+from aiida_superionic.workchains.protocol import ProtocolError, first_fault, protocol_settings
 
 _ENGINES = ("cp2k", "lammps")
 _OF_CP2K = Cp2kRelaxCalculation.exit_codes
@@ -124,9 +124,7 @@ class RelaxWorkChain(BaseRestartWorkChain):
         try:
             settings = RelaxSettings.model_validate(given)
         except ValidationError as error:
-            problem = error.errors()[0]
-            where = ": ".join(["relax", *map(str, problem["loc"])])
-            raise ProtocolError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
+            raise ProtocolError(first_fault("relax", error)) from None
         builder = cls.get_builder()
         builder.structure, builder.settings = structure, orm.Dict(settings.model_dump(mode="json"))
         if isinstance(forces, PotentialData):

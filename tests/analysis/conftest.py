@@ -7,11 +7,6 @@ from aiida_superionic.analysis.trajectory import Trajectory
 
 
 @pytest.fixture
-def rng():
-    return np.random.default_rng(20240229)
-
-
-@pytest.fixture
 def brownian():
     """Return a maker of independent Brownian walkers."""
 

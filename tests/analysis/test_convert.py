@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import ase.io
 import numpy as np
 import pytest
+from console import python
 
 import aiida_superionic
 from aiida_superionic.analysis.readers import read_trajectory
@@ -23,14 +21,7 @@ ENDINGS = {"lammps-text": "run.lammpstrj", "extxyz": "run.xyz", "h5md": "run.h5"
 
 
 def convert(*arguments, folder):
-    return subprocess.run(
-        [sys.executable, "-m", "aiida_superionic.analysis.convert", *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(aiida_superionic.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return python("-m", "aiida_superionic.analysis.convert", *arguments, folder=folder)
 
 
 def same(first, second):

@@ -2,13 +2,11 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from console import python
 
 import aiida_superionic
 from aiida_superionic.analysis import results_files
@@ -28,14 +26,7 @@ LAGS = {
 
 
 def analyse(*arguments, folder):
-    return subprocess.run(
-        [sys.executable, "-m", "aiida_superionic.analysis.script", *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(aiida_superionic.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return python("-m", "aiida_superionic.analysis.script", *arguments, folder=folder)
 
 
 def assert_refused(process, status, message):
@@ -79,14 +70,7 @@ def test_the_list_names_everything_and_imports_neither_aiida_nor_ase_nor_numba(t
         "import sys; from aiida_superionic.analysis.script import run; status = run(['--list']);"
         "print([m for m in ('aiida', 'ase', 'numba', 'scipy.fft', 'scipy.signal') if m in sys.modules], status)"
     )
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(aiida_superionic.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    process = python("-c", code, folder=tmp_path)
     assert process.stdout.endswith("[] 0\n")
     for name, entry in observables().items():
         assert f"{name}: {entry.summary}\n" in process.stdout

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aiida import orm
-from aiida.common import LinkType
 from aiida.engine import run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage.manager import get_manager
@@ -17,7 +16,6 @@ from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.calculations.lammps import LammpsCalculation
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.engines.registration import code_version
-from aiida_superionic.parsers.analyse import AnalyseParser
 
 _CODES = AnalyseCalculation.exit_codes
 
@@ -153,25 +151,19 @@ def test_an_unknown_observable_is_refused_before_it_runs(analysis_code, computer
 
 
 @pytest.fixture
-def parse(computer, tmp_path):
+def parse(parse_job, tmp_path):
     """Return a function that parses the files of a job that never ran."""
 
     def run(files, curves=None):
-        node = orm.CalcJobNode(computer=computer, process_type="aiida.calculations:superionic.analyse")
-        node.set_option("resources", {"num_machines": 1, "num_mpiprocs_per_machine": 1})
-        node.set_option("output_filename", "analysis.out")
-        node.base.links.add_incoming(orm.Str("1").store(), LinkType.INPUT_CALC, "version")
-        node.store()
-        retrieved = orm.FolderData()
+        retrieved, temporary = tmp_path / "retrieved", tmp_path / "temporary"
+        for folder in (retrieved, temporary):
+            folder.mkdir(exist_ok=True)
         for name, text in {"analysis.out": "", **files}.items():
-            retrieved.base.repository.put_object_from_bytes(text.encode(), name)
-        retrieved.base.links.add_incoming(node, LinkType.CREATE, "retrieved")
-        retrieved.store()
+            (retrieved / name).write_text(text)
         if curves is not None:
-            (tmp_path / "curves.npz").write_bytes(curves)
-        _, parsing = AnalyseParser.parse_from_node(
-            node, store_provenance=False, retrieved_temporary_folder=str(tmp_path)
-        )
+            (temporary / "curves.npz").write_bytes(curves)
+        inputs = {"version": orm.Str("1")}
+        _, parsing = parse_job("superionic.analyse", retrieved, inputs, retrieved_temporary_folder=str(temporary))
         return parsing
 
     return run

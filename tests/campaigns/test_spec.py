@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiida_superionic.analysis.registry import observables
-from aiida_superionic.campaigns import spec
+from aiida_superionic.campaigns import observable_request
 from aiida_superionic.campaigns.document import CampaignFileError
 from aiida_superionic.campaigns.points import expand
 from aiida_superionic.campaigns.quantities import parse_time
@@ -244,14 +244,15 @@ def test_each_fault_is_refused_with_its_line_and_what_would_be_right(load, old, 
 
 def test_an_observable_of_charges_is_refused_for_a_material_without(load, monkeypatch):
     bare = materials()["alpha-AgI"].model_copy(update={"formal_charges": {"I": -1}})
-    monkeypatch.setattr(spec, "materials", lambda: {"alpha-AgI": bare})
-    monkeypatch.setattr(spec, "make_supercell", lambda *_, **__: make_supercell(materials()["alpha-AgI"], (2, 2, 2), 1))
-    spec._trajectory_of.cache_clear()
+    monkeypatch.setattr(observable_request, "materials", lambda: {"alpha-AgI": bare})
+    whole = make_supercell(materials()["alpha-AgI"], (2, 2, 2), 1)
+    monkeypatch.setattr(observable_request, "make_supercell", lambda *_, **__: whole)
+    observable_request._trajectory_of.cache_clear()
     try:
         with pytest.raises(CampaignFileError, match="line 16: conductivity needs formal charges of the mobile species"):
             load(changed("- diffusion", "- conductivity"))
     finally:
-        spec._trajectory_of.cache_clear()
+        observable_request._trajectory_of.cache_clear()
 
 
 def test_without_a_structure_nothing_is_said_of_observables(load):

@@ -1,8 +1,6 @@
 """Runs of the crystal of polyanions."""
 
-import os
 import shutil
-import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,7 +53,7 @@ def stage():
 
 
 @pytest.fixture
-def run_rotors(lammps_executable, tmp_path):
+def run_rotors(run_lammps, tmp_path):
     """Return a function that runs a stage of the crystal and reads what it left."""
 
     def run(
@@ -93,22 +91,11 @@ def run_rotors(lammps_executable, tmp_path):
             script = script[: script.index(until) + len(until)] + "\n"
         folder = tmp_path / name
         folder.mkdir()
-        (folder / "input.in").write_text(script)
-        (folder / "structure.data").write_text(rotor_crystal.data_file(atoms, field, constraint))
         if start is not None:
             shutil.copy(parent.folder / start.file, folder / START_FILE)
-        mpirun = [str(Path(lammps_executable).parent / "mpirun"), "-np", str(ranks)] if ranks else []
-        result = subprocess.run(
-            [*mpirun, lammps_executable, "-in", "input.in"],
-            cwd=folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        assert (result.returncode != 0) == failing, result.stdout[-2000:]
+        data = rotor_crystal.data_file(atoms, field, constraint)
+        printed = run_lammps(script, {"structure.data": data}, folder, expect_success=not failing, ranks=ranks)
         frames = list(constraint.frames) if constraint else []
-        return Run(read_lammps_output(result.stdout), folder, frames, start, settings.timestep)
+        return Run(read_lammps_output(printed), folder, frames, start, settings.timestep)
 
     return run

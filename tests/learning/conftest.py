@@ -8,9 +8,6 @@ import pytest
 
 from aiida_superionic.calculations.lammps import data_file
 from aiida_superionic.datasets import Dataset, Frame
-from aiida_superionic.engines.catalogue import engines
-from aiida_superionic.engines.installation import default_prefix, find
-from aiida_superionic.engines.registration import ensure_code
 from aiida_superionic.learning.fit import fit_pod
 from aiida_superionic.potentials import parse_potential, potentials
 from aiida_superionic.potentials.pod import PodBasis
@@ -104,9 +101,5 @@ def fit(divided, small_basis, lammps_executable, tmp_path_factory):
 
 
 @pytest.fixture
-def fit_code(computer):
-    found = find(engines()["fit"], default_prefix())
-    if not found:
-        pytest.fail("superionic-fit is not in the environment that runs the tests: install the package")
-    own = next((one for one in found if one.origin == "this environment"), found[0])
-    return ensure_code(own, computer)[0]
+def fit_code(own_code):
+    return own_code("fit")

@@ -1,15 +1,13 @@
 """The script as people and batch jobs run it: what it writes, how it exits, what it says."""
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from console import python
 
-import aiida_superionic
 from aiida_superionic.datasets.extxyz import write_extxyz
 from aiida_superionic.learning import script
 from aiida_superionic.learning.errors import errors_of
@@ -32,14 +30,8 @@ def settings_file(small_basis, tmp_path):
 
 def test_a_fit_from_the_command_line(dataset_file, settings_file, lammps_executable, fit, divided, tmp_path):
     arguments = ["--settings", settings_file, "--lammps", lammps_executable, "--output", "out"]
-    process = subprocess.run(
-        [sys.executable, "-m", script.__name__, dataset_file, *arguments, "--committee", "2", "--seed", "9"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(aiida_superionic.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    arguments += ["--committee", 2, "--seed", 9]
+    process = python("-m", script.__name__, dataset_file, *arguments, folder=tmp_path)
     assert process.returncode == 0, process.stderr
     # Nothing is left of where LAMMPS ran.
     assert {path.name for path in tmp_path.iterdir()} == {"settings.json", "out"}

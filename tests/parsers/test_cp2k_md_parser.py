@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aiida import orm
-from aiida.common import LinkType
 from ase import Atoms
 
 from aiida_superionic.calculations.cp2k_md import Cp2kMdCalculation, part_files
 from aiida_superionic.calculations.settings import Start
-from aiida_superionic.parsers.cp2k_md import Cp2kMdParser, read_energies, read_restart
+from aiida_superionic.parsers.cp2k_md import read_energies, read_restart
 from aiida_superionic.units import ENERGY_UNITS, VELOCITY_FROM_ATOMIC
 
 JOB = Path(__file__).parents[1] / "fixtures" / "cp2k_md"
@@ -25,7 +24,7 @@ _DIGESTS = "".join(f"{'0' * 64}  {file}\n" for file in part_files(None))
 
 
 @pytest.fixture
-def parse(computer, settings, tmp_path):
+def parse(parse_job, settings, tmp_path):
     """Return a function that parses the real job of 40 steps after some of its files were changed."""
 
     def run(changes=None, start=None):
@@ -37,14 +36,6 @@ def parse(computer, settings, tmp_path):
                 (folder / name).unlink()
             else:
                 (folder / name).write_text(change((folder / name).read_text() if (folder / name).exists() else ""))
-        node = orm.CalcJobNode(computer=computer, process_type="aiida.calculations:superionic.cp2k_md")
-        for name, value in {
-            "resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1},
-            "output_filename": "aiida.out",
-            "scheduler_stderr": "_scheduler-stderr.txt",
-            "parser_name": "superionic.cp2k_md",
-        }.items():
-            node.set_option(name, value)
         atoms = Atoms(
             "I2Ag2", [[0.0] * 3, [2.54] * 3, [1.27, 0.0, 2.54], [0.0, 2.54, 1.27]], cell=[5.0855] * 3, pbc=True
         )
@@ -56,16 +47,7 @@ def parse(computer, settings, tmp_path):
         }
         if start is not None:
             inputs["start"] = orm.Dict(start)
-        for label, data in inputs.items():
-            node.base.links.add_incoming(data.store(), LinkType.INPUT_CALC, label)
-        node.store()
-        for label, data in {
-            "remote_folder": orm.RemoteData(str(tmp_path), computer=computer),
-            "retrieved": orm.FolderData(tree=folder),
-        }.items():
-            data.base.links.add_incoming(node, LinkType.CREATE, label)
-            data.store()
-        return Cp2kMdParser.parse_from_node(node, store_provenance=False)
+        return parse_job("superionic.cp2k_md", folder, inputs, tmp_path)
 
     return run
 

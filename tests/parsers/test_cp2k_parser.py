@@ -7,12 +7,10 @@ import subprocess
 import numpy as np
 import pytest
 from aiida import orm
-from aiida.common import LinkType
 from aiida.engine import run_get_node
 from cp2k_cases import CASES, FIXTURES, Case, agi4, batch, lii8, single_point, xtb
 
 from aiida_superionic.calculations.cp2k import Cp2kCalculation
-from aiida_superionic.parsers.cp2k import Cp2kParser
 
 _CODES = Cp2kCalculation.exit_codes
 
@@ -36,25 +34,11 @@ def inputs_of(case):
 
 
 @pytest.fixture
-def parse(computer):
+def parse(parse_job):
     """Return a function that parses a folder as the job of a case would."""
 
     def run(folder, case):
-        node = orm.CalcJobNode(computer=computer, process_type="aiida.calculations:superionic.cp2k")
-        for name, value in {
-            "resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1},
-            "output_filename": "aiida.out",
-            "scheduler_stderr": "_scheduler-stderr.txt",
-            "parser_name": "superionic.cp2k",
-        }.items():
-            node.set_option(name, value)
-        for label, data in inputs_of(case).items():
-            node.base.links.add_incoming(data.store(), LinkType.INPUT_CALC, label)
-        node.store()
-        retrieved = orm.FolderData(tree=folder)
-        retrieved.base.links.add_incoming(node, LinkType.CREATE, "retrieved")
-        retrieved.store()
-        return Cp2kParser.parse_from_node(node, store_provenance=False)
+        return parse_job("superionic.cp2k", folder, inputs_of(case))
 
     return run
 

@@ -5,42 +5,22 @@ import shutil
 import numpy as np
 import pytest
 from aiida import orm
-from aiida.common import LinkType
 
 from aiida_superionic.calculations.lammps import LammpsCalculation
-from aiida_superionic.parsers.lammps import LammpsParser
 
 _CODES = LammpsCalculation.exit_codes
 
 
 @pytest.fixture
-def parse(computer, md_inputs, tmp_path):
+def parse(parse_job, computer, md_inputs, tmp_path):
     """Return a function that parses a folder as the job of these settings would."""
 
     def run(folder, start=None, **changes):
-        node = orm.CalcJobNode(computer=computer, process_type="aiida.calculations:superionic.lammps")
-        for name, value in {
-            "resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1},
-            "output_filename": "lammps.out",
-            "scheduler_stderr": "_scheduler-stderr.txt",
-            "parser_name": "superionic.lammps",
-        }.items():
-            node.set_option(name, value)
         inputs = md_inputs(**{"duration": 0.2, "thermo_interval": 0.01, "checkpoint_interval": 0.05, **changes})
         if start is not None:
             inputs["start"] = orm.Dict(start)
             inputs["parent_folder"] = orm.RemoteData("/parent", computer=computer)
-        for label, data in inputs.items():
-            node.base.links.add_incoming(data.store(), LinkType.INPUT_CALC, label)
-        node.store()
-        remote = orm.RemoteData(str(tmp_path), computer=computer)
-        remote.base.links.add_incoming(node, LinkType.CREATE, "remote_folder")
-        remote.store()
-        retrieved = orm.FolderData(tree=folder)
-        retrieved.base.links.add_incoming(node, LinkType.CREATE, "retrieved")
-        retrieved.store()
-        outputs, parsing = LammpsParser.parse_from_node(node, store_provenance=False)
-        return outputs, parsing
+        return parse_job("superionic.lammps", folder, inputs, tmp_path)
 
     return run
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from aiida import orm
-from aiida.common import LinkType
 from aiida.engine import run_get_node
 from ase import Atoms
 
@@ -13,12 +12,10 @@ from aiida_superionic.calculations.cp2k_relax import Cp2kRelaxCalculation, optim
 from aiida_superionic.calculations.lammps_relax import LammpsRelaxCalculation
 from aiida_superionic.calculations.relaxation import RelaxSettings
 from aiida_superionic.parsers.cp2k_output import read_cp2k_output
-from aiida_superionic.parsers.cp2k_relax import Cp2kRelaxParser, last_geometry
-from aiida_superionic.parsers.lammps_relax import LammpsRelaxParser
+from aiida_superionic.parsers.cp2k_relax import last_geometry
 from aiida_superionic.workchains.dft import level_of_theory
 
 _CUTS = 8
-_PARSERS = {"cp2k": Cp2kRelaxParser, "lammps": LammpsRelaxParser}
 _CODES = {"cp2k": Cp2kRelaxCalculation.exit_codes, "lammps": LammpsRelaxCalculation.exit_codes}
 _SETTINGS = RelaxSettings(cell="full", force_threshold=0.01, stress_threshold=0.1, max_steps=200)
 
@@ -51,24 +48,19 @@ def replace_cell(settings, cell):
     return RelaxSettings.model_validate({**settings.model_dump(), "cell": cell})
 
 
-def parse(engine, done, folder):
-    """Return what the parser makes of a folder, as that of the job that is done."""
-    node = orm.CalcJobNode(computer=done.computer, process_type=done.process_type)
-    for name in ("resources", "output_filename", "parser_name"):
-        node.set_option(name, done.get_option(name))
-    node.set_option("scheduler_stderr", "_scheduler-stderr.txt")
-    for label in ("structure", "parameters", "potential"):
-        if label in done.inputs:
-            node.base.links.add_incoming(done.inputs[label], LinkType.INPUT_CALC, label)
-    node.store()
-    retrieved = orm.FolderData(tree=folder)
-    retrieved.base.links.add_incoming(node, LinkType.CREATE, "retrieved")
-    retrieved.store()
-    return _PARSERS[engine].parse_from_node(node, store_provenance=False)
+@pytest.fixture
+def parse(parse_job):
+    """Return a function that parses a folder as that of the job that is done."""
+
+    def run(done, folder):
+        labels = {"structure", "parameters", "potential"} & set(done.inputs)
+        return parse_job(done.get_option("parser_name"), folder, {label: done.inputs[label] for label in labels})
+
+    return run
 
 
-@pytest.mark.parametrize("done", _PARSERS, indirect=True)
-def test_an_output_cut_anywhere_is_no_success_and_no_other_geometry(done, rng):
+@pytest.mark.parametrize("done", _CODES, indirect=True)
+def test_an_output_cut_anywhere_is_no_success_and_no_other_geometry(done, parse, rng):
     engine, node, folder = done
     names = {"cp2k": ["aiida.out"], "lammps": ["lammps.out", "final.lammpstrj"]}[engine]
     for name in names:
@@ -77,7 +69,7 @@ def test_an_output_cut_anywhere_is_no_success_and_no_other_geometry(done, rng):
         end = whole.rfind(closing) if closing in whole else len(whole) - 1
         for cut in [*rng.integers(0, end, _CUTS), end - 2]:
             (folder / name).write_bytes(whole[:cut])
-            outputs, parsing = parse(engine, node, folder)
+            outputs, parsing = parse(node, folder)
             assert parsing.exit_status is not None
             assert parsing.exit_status >= 300, (name, cut)
             if "output_parameters" in outputs:
@@ -86,11 +78,11 @@ def test_an_output_cut_anywhere_is_no_success_and_no_other_geometry(done, rng):
                     outputs["structure"].get_ase().positions, node.outputs.structure.get_ase().positions
                 )
         (folder / name).write_bytes(whole)
-    assert parse(engine, node, folder)[1].is_finished_ok
+    assert parse(node, folder)[1].is_finished_ok
 
 
-@pytest.mark.parametrize("done", _PARSERS, indirect=True)
-def test_numbers_that_are_none_are_told(done):
+@pytest.mark.parametrize("done", _CODES, indirect=True)
+def test_numbers_that_are_none_are_told(done, parse):
     engine, node, folder = done
     if engine == "cp2k":
         text = (folder / "aiida.out").read_text()
@@ -100,7 +92,7 @@ def test_numbers_that_are_none_are_told(done):
         text = (folder / "lammps.out").read_text()
         head, mark, rest = text.rpartition(" energy ")
         (folder / "lammps.out").write_text(head + mark + "nan " + rest.partition(" ")[2])
-    outputs, parsing = parse(engine, node, folder)
+    outputs, parsing = parse(node, folder)
     assert parsing.exit_status == _CODES[engine].ERROR_NON_NUMERIC.status
     assert engine == "cp2k" or "structure" not in outputs
 
@@ -125,10 +117,10 @@ def test_forces_are_those_of_the_geometry_that_was_kept(done):
 
 @pytest.mark.parametrize("done", ["cp2k"], indirect=True)
 @pytest.mark.parametrize("missing", ["aiida-pos-1.xyz", "aiida-1.cell", "stress.out"])
-def test_a_missing_file_is_told(done, missing):
+def test_a_missing_file_is_told(done, parse, missing):
     engine, node, folder = done
     (folder / missing).unlink()
-    _, parsing = parse(engine, node, folder)
+    _, parsing = parse(node, folder)
     assert parsing.exit_status == _CODES[engine].ERROR_MISSING_FRAMES.status
 
 

@@ -1,3 +1,10 @@
+import os
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
 import pytest
 from aiida.engine import run_get_node
 
@@ -18,3 +25,37 @@ def run_stage(lammps_code, md_inputs):
         return node
 
     return run
+
+
+@pytest.fixture
+def kill_first(computer):
+    """Return a context in which the first process of an engine is killed whose folder is as it is waited for.
+
+    It is the engine itself that is killed: the command ``lmp`` of the wheel is a script that waits for it.
+    """
+
+    @contextmanager
+    def watch(engine, ready):
+        folder, killed = Path(computer.get_workdir()).resolve(), []
+
+        def kill():
+            deadline = time.monotonic() + 120.0
+            while time.monotonic() < deadline:
+                for process in Path("/proc").glob("[0-9]*"):
+                    try:
+                        here, executable = (Path(os.readlink(process / link)) for link in ("cwd", "exe"))
+                        if executable.name.startswith(engine) and here.is_relative_to(folder) and ready(here):
+                            os.kill(int(process.name), signal.SIGKILL)
+                            killed.append(process.name)
+                            return
+                    except OSError:
+                        continue
+                time.sleep(0.02)
+
+        killer = threading.Thread(target=kill, daemon=True)
+        killer.start()
+        yield
+        killer.join()
+        assert killed
+
+    return watch

@@ -1,17 +1,12 @@
 """A batch of frames carried through failures, each of them real."""
 
-import os
-import signal
-import threading
-import time
-from pathlib import Path
-
 import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 from ase import Atoms
 from ase.build import bulk
+from child_jobs import jobs_of, statuses
 
 from aiida_superionic.calculations.cp2k import Cp2kCalculation
 from aiida_superionic.calculations.cp2k_input import batch, single_point
@@ -62,14 +57,6 @@ def run_batch(cp2k_code):
         return run_get_node(Cp2kBaseWorkChain, cp2k=cp2k, **inputs)[1]
 
     return run
-
-
-def jobs_of(node):
-    return [child for child in node.called if isinstance(child, orm.CalcJobNode)]
-
-
-def statuses(node):
-    return [job.exit_status for job in jobs_of(node)]
 
 
 def assert_same_labels(node, unbroken):
@@ -161,33 +148,10 @@ def test_a_job_without_a_new_frame_is_not_tried_again(run_batch):
     assert list(node.outputs.left_out.get_dict()) == ["0", "1"]
 
 
-def _kill_cp2k(folder, killed):
-    """Kill the first CP2K below a folder that has written the forces of two frames."""
-    deadline = time.monotonic() + 120.0
-    while time.monotonic() < deadline and not killed:
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                here = Path(os.readlink(process / "cwd"))
-                engine = Path(os.readlink(process / "exe")).name.startswith("cp2k")
-                forces = here / "aiida-frc-1.xyz"
-                if engine and here.is_relative_to(folder) and forces.read_text().count("i = ") > 1:
-                    os.kill(int(process.name), signal.SIGKILL)
-                    killed.append(int(process.name))
-                    return
-            except OSError:
-                continue
-        time.sleep(0.02)
-
-
-def test_a_killed_cp2k_goes_on_with_the_rest(run_batch, computer):
+def test_a_killed_cp2k_goes_on_with_the_rest(run_batch, kill_first):
     frames = lithium_iodide(8)
-    killed = []
-    folder = Path(computer.get_workdir()).resolve()
-    killer = threading.Thread(target=_kill_cp2k, args=(folder, killed), daemon=True)
-    killer.start()
-    node = run_batch(frames)
-    killer.join()
-    assert killed
+    with kill_first("cp2k", lambda folder: (folder / "aiida-frc-1.xyz").read_text().count("i = ") > 1):
+        node = run_batch(frames)
     assert node.is_finished_ok, node.exit_message
     assert statuses(node) == [_CODES.ERROR_INTERRUPTED.status, 0]
     assert_same_labels(node, run_batch(frames))

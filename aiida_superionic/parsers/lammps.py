@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode
 from ase import Atoms
-from ase.io.lammpsrun import read_lammps_dump_text
 
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.lammps import DIGEST_FILE, kinds_of
@@ -17,7 +15,7 @@ from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.constraints import lammps as constraints
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.parsers.files import FilesParser, read_digests
-from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output
+from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output, read_last_frame
 
 
 class LammpsParser(FilesParser):
@@ -39,9 +37,7 @@ class LammpsParser(FilesParser):
             first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
             return self.exit_codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
         self._store(output)
-        if output.complete and self.text(FINAL_FILE):
-            self._store_structure()
-        failure = self._failure(output)
+        failure = self._failure(output) or self._store_structure()
         if failure is not None:
             return failure
         if self.settings.sampling_interval is not None:
@@ -93,13 +89,16 @@ class LammpsParser(FilesParser):
             checkpoint = Start(file=file, step=step, trajectory=tuple(self._parts()))
             self.out("checkpoint", orm.Dict(checkpoint.model_dump(mode="json")))
 
-    def _store_structure(self) -> None:
+    def _store_structure(self) -> ExitCode | None:
         given = self.node.inputs.structure
-        text = io.StringIO(self.text(FINAL_FILE))
-        frame = read_lammps_dump_text(text, index=-1, specorder=kinds_of(given), units="metal")
+        symbols = given.get_ase().get_chemical_symbols()
+        frame = read_last_frame(self.text(FINAL_FILE), self.settings.steps("duration"), symbols)
+        if frame is None:
+            return self.exit_codes.ERROR_LAST_FRAME_MISSING
         structure = orm.StructureData(ase=Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=True))
         structure.label = f"{given.label}, last frame" if given.label else "last frame"
         self.out("structure", structure)
+        return None
 
     def _parts(self) -> list[str]:
         if self.settings.sampling_interval is None:

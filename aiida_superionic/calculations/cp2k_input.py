@@ -37,6 +37,8 @@ DENSITY_FILE = "valence_density.cube"
 SINGLE_POINTS = ("ENERGY", "ENERGY_FORCE")
 _MAX_LOCALISATION_ITERATIONS = 10_000
 """CP2K's own ``LOCALIZE/MAX_ITER``."""
+_CUTOFF_OF_XTB_CUBES = 300.0
+"""Ry."""
 _EVERY_FRAME: Mapping[str, Any] = {"_": "ON", "EACH": {"MD": 1}}
 
 
@@ -62,6 +64,8 @@ class Cp2kRequest:
         By species the number of Wannier centres that each ion must have; None where it is not known.
     bond_orders
         Whether overlap and density matrix were asked for, of which Mayer's bond orders are made.
+    cubes
+        Whether cube files of the localised orbitals were asked for.
     """
 
     species: tuple[str, ...]
@@ -74,6 +78,7 @@ class Cp2kRequest:
     max_localisation_iterations: int = _MAX_LOCALISATION_ITERATIONS
     centres_per_ion: Mapping[str, int] | None = None
     bond_orders: bool = False
+    cubes: bool = False
 
 
 def make_request(
@@ -125,6 +130,7 @@ def make_request(
         max_localisation_iterations=int(localise.get("MAX_ITER", _MAX_LOCALISATION_ITERATIONS)),
         centres_per_ion=centres_per_ion,
         bond_orders=bond_orders,
+        cubes=_is_on_section(_section(localise, "PRINT", "WANNIER_CUBES")),
     )
 
 
@@ -160,6 +166,33 @@ def with_centres(parameters: Mapping[str, Any], localisation: Mapping[str, Any] 
     joined = deepcopy(dict(parameters))
     merge_dict(joined, {"FORCE_EVAL": {"DFT": {"LOCALIZE": localise}}})
     return joined
+
+
+def with_cubes(parameters: Mapping[str, Any], stride: int) -> dict[str, Any]:
+    """Return parameters that ask for centres, with cube files of all localised orbitals asked for.
+
+    Parameters
+    ----------
+    parameters
+        Those of :func:`with_centres`.
+    stride
+        One of how many points of the grid to write, along each vector of the cell.
+    """
+    joined = deepcopy(dict(parameters))
+    cubes = {**_EVERY_FRAME, "STRIDE": f"{stride} {stride} {stride}", "COMMON_ITERATION_LEVELS": 10}
+    dft: dict[str, Any] = {"LOCALIZE": {"PRINT": {"WANNIER_CUBES": cubes}}}
+    if "XTB" in _section(parameters, "FORCE_EVAL", "DFT", "QS") and not _section(
+        parameters, "FORCE_EVAL", "DFT", "MGRID"
+    ):
+        # GFN1-xTB computes nothing on a grid, and has but a few points if none are asked for.
+        dft["MGRID"] = {"CUTOFF": _CUTOFF_OF_XTB_CUBES, "NGRIDS": 1}
+    merge_dict(joined, {"FORCE_EVAL": {"DFT": dft}})
+    return joined
+
+
+def cube_file(orbital: int) -> str:
+    """Return the name of the cube file of a localised orbital, by CP2K's number; it stays in the folder of the job."""
+    return f"aiida-locHOMO_w{orbital}_s1.cube"
 
 
 def _run(parameters: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:

@@ -135,6 +135,7 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
         spec.exit_code(301, "ERROR_LAMMPS", message="LAMMPS stopped: {error}")
         spec.exit_code(311, "ERROR_CONSTRAINT_VIOLATED", message="The constraint did not hold: {error}")
         spec.exit_code(320, "ERROR_TRAJECTORY_MISSING", message="LAMMPS ended well but left no readable trajectory.")
+        spec.exit_code(321, "ERROR_LAST_FRAME_MISSING", message="LAMMPS ended well but left no whole last frame.")
 
     @classmethod
     def validate_inputs(cls, value: Any, _: Any) -> str | None:

@@ -79,7 +79,8 @@ class Cp2kFrames:
         ``scf_steps`` (T,).
     wannier
         Arrays of the good frames: ``centres`` (T, M, 3) in Å, ``spreads`` (T, M) in Å², and, where the number of
-        centres per ion is known, ``ions`` (M,): the index of the ion of each centre.
+        centres per ion is known, ``ions`` (M,): the index of the ion of each centre, and, where cube files were asked
+        for, ``orbitals`` (T, M): CP2K's number of the orbital of each centre.
     failures
         By index, why a frame cannot be trusted, and a sentence about it.
     """
@@ -262,7 +263,8 @@ class _Files:
         order = np.argsort(owners, kind="stable")
         ions = owners[order]
         near = given[ions] + minimum_image(centres[order] - given[ions], cell)
-        return {"centres": near, "spreads": spreads[order], "ions": ions}
+        numbers = {"orbitals": order + 1} if self.request.cubes else {}
+        return {"centres": near, "spreads": spreads[order], "ions": ions, **numbers}
 
 
 def _is_energy(word: str, energy: float) -> bool:

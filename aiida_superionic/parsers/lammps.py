@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode
 from ase import Atoms
-from ase.io.lammpsrun import read_lammps_dump_text
 
-from aiida_superionic.calculations.lammps import kinds_of
 from aiida_superionic.calculations.lammps_script import FINAL_FILE, START_FILE, trajectory_file
 from aiida_superionic.constraints import lammps as constraints
 from aiida_superionic.parsers.dynamics import DynamicsParser
-from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output
+from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output, read_last_frame
 
 
 class LammpsParser(DynamicsParser):
@@ -33,9 +30,7 @@ class LammpsParser(DynamicsParser):
         if output.version is None:
             return self.did_not_start()
         self._store(output)
-        if output.complete and self.text(FINAL_FILE):
-            self._store_structure()
-        failure = self._failure(output)
+        failure = self._failure(output) or self._store_structure()
         if failure is not None:
             return failure
         if self.settings.sampling_interval is not None:
@@ -83,8 +78,10 @@ class LammpsParser(DynamicsParser):
         if output.checkpoint is not None:
             self.store_checkpoint(*output.checkpoint)
 
-    def _store_structure(self) -> None:
-        given = self.node.inputs.structure
-        text = io.StringIO(self.text(FINAL_FILE))
-        frame = read_lammps_dump_text(text, index=-1, specorder=kinds_of(given), units="metal")
+    def _store_structure(self) -> ExitCode | None:
+        symbols = self.node.inputs.structure.get_ase().get_chemical_symbols()
+        frame = read_last_frame(self.text(FINAL_FILE), self.settings.steps("duration"), symbols)
+        if frame is None:
+            return self.exit_codes.ERROR_LAST_FRAME_MISSING
         self.store_structure(Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=True))
+        return None

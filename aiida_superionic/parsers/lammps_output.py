@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from ase import Atoms
+from ase.io.lammpsrun import read_lammps_dump_text
 from numpy.typing import NDArray
 
 from aiida_superionic.calculations.lammps_script import CHECKPOINT_LINE, MOLTEN_FIX, THERMO_COLUMNS
@@ -18,6 +22,8 @@ _CHECKPOINT = re.compile(
 _VERSION = re.compile(r"^LAMMPS \((?P<version>[^)]+)\)", re.MULTILINE)
 _CLOSING = re.compile(r"^Total wall time: \d+:\d\d:\d\d$", re.MULTILINE)
 _ERROR = re.compile(r"^ERROR(?: on proc \d+)?: (?P<message>.*)$", re.MULTILINE)
+_HEAD_OF_FRAME = 9
+"""Lines before the first atom of a text dump."""
 _LOST_ATOMS = ("Lost atoms", "Out of range atoms", "inner cutoff", "table cutoff")
 
 
@@ -81,6 +87,30 @@ def read_lammps_output(text: str) -> LammpsOutput:
         thermo=_read_thermo(text),
         checkpoint=(checkpoints[-1]["file"], int(checkpoints[-1]["step"])) if checkpoints else None,
     )
+
+
+def read_last_frame(text: str, step: int, species: Sequence[str]) -> Atoms | None:
+    """Return the frame of a text dump, or None if it is not whole, or that of another step or of other atoms.
+
+    Parameters
+    ----------
+    text
+        The file, atoms sorted by their numbers.
+    step
+        That of the frame.
+    species
+        Chemical symbol of each atom; LAMMPS' types are these in the order of their first atoms.
+    """
+    # The newline belongs to the last number: without it that might be another.
+    whole = text.endswith("\n") and text.count("\n") == _HEAD_OF_FRAME + len(species)
+    if not whole or not text.startswith(f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{len(species)}\n"):
+        return None
+    kinds = list(dict.fromkeys(species))
+    try:
+        atoms = read_lammps_dump_text(io.StringIO(text), index=-1, specorder=kinds, units="metal")
+    except (ValueError, KeyError, IndexError, RuntimeError):
+        return None
+    return atoms if atoms.get_chemical_symbols() == list(species) else None
 
 
 def _read_thermo(text: str) -> dict[str, NDArray[np.float64]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from typing import Any
 
@@ -10,14 +9,12 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 from ase import Atoms
-from ase.io.lammpsrun import read_lammps_dump_text
 
 from aiida_superionic.analysis.trajectory import Array
-from aiida_superionic.calculations.lammps import kinds_of
 from aiida_superionic.calculations.lammps_script import FINAL_FILE, GEOMETRY_LINE
 from aiida_superionic.calculations.relaxation import RelaxSettings, outcome
 from aiida_superionic.parsers.files import FilesParser
-from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output
+from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output, read_last_frame
 from aiida_superionic.units import PRESSURE_UNITS
 
 # Its newline belongs to the line: an output that breaks off inside it would tell a wrong number.
@@ -40,7 +37,8 @@ class LammpsRelaxParser(FilesParser):
             return self.did_not_start()
         geometries = _GEOMETRY.findall(text)
         step, energy, *pressure = (float(word) for word in geometries[-1]) if geometries else (0.0, 0.0)
-        atoms = self._geometry(int(step)) if geometries else None
+        symbols = self.node.inputs.structure.get_ase().get_chemical_symbols()
+        atoms = read_last_frame(self.text(FINAL_FILE), int(step), symbols) if geometries else None
         reason: str | None = "there is no geometry"
         if atoms is not None:
             xx, yy, zz, xy, xz, yz = pressure
@@ -59,18 +57,6 @@ class LammpsRelaxParser(FilesParser):
         if atoms is None:
             return self.exit_codes.ERROR_GEOMETRY_MISSING
         return self.exit_codes.ERROR_GEOMETRY_CONVERGENCE_NOT_REACHED.format(steps=int(step), reason=reason)
-
-    def _geometry(self, step: int) -> Atoms | None:
-        """Return the last geometry, if the file holds that of which the output tells."""
-        text, given = self.text(FINAL_FILE), self.node.inputs.structure
-        # The newline belongs to the last number: without it that might be another.
-        if not (text.startswith(f"ITEM: TIMESTEP\n{step}\n") and text.endswith("\n")):
-            return None
-        try:
-            atoms = read_lammps_dump_text(io.StringIO(text), index=-1, specorder=kinds_of(given), units="metal")
-        except (ValueError, KeyError, IndexError, RuntimeError):
-            return None
-        return atoms if len(atoms) == len(given.sites) else None
 
     def _store(self, atoms: Atoms, energy: float, stress: Array, steps: int, output: LammpsOutput) -> str | None:
         """Return which of the thresholds is not met, or None."""

@@ -173,7 +173,16 @@ def small_disk(tmp_path):
 
 def test_a_real_job_on_a_full_disk(cp2k_code, small_disk):
     # The job itself, not a copy of its files: the lines around the engine are those that the calculation writes.
-    case = Case(batch(xtb(), 8), lii8(8))
+    case, elsewhere = Case(batch(xtb(), 8), lii8(8)), cp2k_code.computer.get_workdir()
     cp2k_code.computer.set_workdir(str(small_disk))
     _, node = run_get_node(Cp2kCalculation, code=cp2k_code, **inputs_of(case))
     assert node.exit_status == _CODES.ERROR_OUT_OF_DISK.status, node.exit_message
+    # The same job where there is room; what was stored of the first is what the second says.
+    cp2k_code.computer.set_workdir(elsewhere)
+    results, again = run_get_node(Cp2kCalculation, code=cp2k_code, **inputs_of(case))
+    assert again.is_finished_ok, again.exit_message
+    index = node.outputs.labels.get_array("index")
+    assert 0 < len(index) < len(case.frames)
+    for name in ("energies", "forces"):
+        expected = results["labels"].get_array(name)[index]
+        np.testing.assert_allclose(node.outputs.labels.get_array(name), expected, rtol=0.0, atol=1e-6)

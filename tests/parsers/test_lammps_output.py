@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aiida_superionic.calculations.lammps_script import THERMO_COLUMNS
-from aiida_superionic.parsers.lammps_output import read_lammps_output
+from aiida_superionic.parsers.lammps_output import read_lammps_output, read_last_frame
 
 
 @pytest.fixture
@@ -114,3 +114,16 @@ def test_damage_in_the_middle_does_not_raise(output_of, rng):
             damaged[position] = rng.integers(0, 256)
         output = read_lammps_output(damaged.decode(errors="replace"))
         assert len({len(column) for column in output.thermo.values()}) <= 1
+
+
+def test_the_last_frame_is_read_whole_or_not_at_all(job_fixtures):
+    text, species = (job_fixtures / "complete_nvt" / "final.lammpstrj").read_text(), ["Ag"] * 16 + ["I"] * 16
+    frame = read_last_frame(text, 400, species)
+    assert frame.get_chemical_symbols() == species
+    np.testing.assert_allclose(frame.cell.array, 2 * 5.0855 * np.eye(3))
+    rows = np.array([line.split() for line in text.splitlines()[9:]], dtype=float)
+    np.testing.assert_array_equal(frame.positions, rows[:, 2:])
+    assert all(read_last_frame(text[:cut], 400, species) is None for cut in range(len(text)))
+    assert read_last_frame(text, 200, species) is None
+    assert read_last_frame(text, 400, species[:-1]) is None
+    assert read_last_frame(text, 400, ["Ag", "I"] * 16) is None

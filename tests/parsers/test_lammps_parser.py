@@ -32,7 +32,7 @@ _NEW_STAGE = {"file": "checkpoint.0.restart", "step": 0, "energy": -45.0, "traje
 def test_equilibration(parse, job_fixtures):
     outputs, parsing = parse(job_fixtures / "complete_nvt")
     assert parsing.is_finished_ok
-    assert set(outputs) == {"results", "thermo", "checkpoint", "usage"}
+    assert set(outputs) == {"results", "thermo", "checkpoint", "usage", "structure"}
     assert outputs["checkpoint"].get_dict() == {
         "file": "checkpoint.0.restart",
         "step": 400,
@@ -104,11 +104,22 @@ def test_output_that_is_empty(parse, tmp_path):
 
 @pytest.mark.parametrize("digests", [None, "", "sha256sum: trajectory.0.bin: No such file", f"{'a' * 64}  other.bin\n"])
 def test_trajectory_that_is_missing(parse, job_fixtures, tmp_path, digests):
-    shutil.copy(job_fixtures / "complete_nve" / "lammps.out", tmp_path)
+    for file in ("lammps.out", "final.lammpstrj"):
+        shutil.copy(job_fixtures / "complete_nve" / file, tmp_path)
     if digests is not None:
         (tmp_path / "trajectory.sha256").write_text(digests)
     _, parsing = parse(tmp_path, start=_NEW_STAGE, **_NVE)
     assert parsing.exit_status == _CODES.ERROR_TRAJECTORY_MISSING.status
+
+
+@pytest.mark.parametrize("kept", [0, -1])
+def test_a_last_frame_that_is_not_whole_is_told(parse, job_fixtures, tmp_path, kept):
+    folder = tmp_path / "cut"
+    shutil.copytree(job_fixtures / "complete_nvt", folder)
+    (folder / "final.lammpstrj").write_bytes((folder / "final.lammpstrj").read_bytes()[:kept])
+    outputs, parsing = parse(folder)
+    assert parsing.exit_status == _CODES.ERROR_LAST_FRAME_MISSING.status
+    assert "structure" not in outputs
 
 
 def test_a_job_that_was_cut_off_leaves_what_goes_on(parse, job_fixtures):

@@ -11,8 +11,11 @@ from aiida.engine import run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage.manager import get_manager
 from ase import Atoms
+from ase.io.cube import read_cube
+from ase.units import Bohr
 
 import aiida_superionic
+from aiida_superionic.analysis.periodic import minimum_image
 from aiida_superionic.analysis.readers import read_trajectory
 from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.calculations.convert import ConvertCalculation
@@ -148,3 +151,65 @@ def test_frames_without_a_time_between_them_are_refused(builder):
     frames.base.attributes.delete("sampling_interval")
     with pytest.raises(ValueError, match="sampling_interval"):
         instantiate_process(get_manager().get_runner(), builder(frames))
+
+
+def centroid(density, cell):
+    """Return where a density in a periodic cell is, by the phases that CP2K too takes it from."""
+    place = []
+    for axis, length in enumerate(density.shape):
+        profile = density.sum(axis=tuple(other for other in range(3) if other != axis))
+        phases = np.exp(2j * np.pi * np.arange(length) / length)
+        place.append(np.angle(profile @ phases) / (2 * np.pi))
+    return np.array(place) @ cell
+
+
+def test_cube_files_hold_the_orbitals_of_the_ions_asked_for(builder):
+    frames = frames_of_agi(3)
+    _, node = run_get_node(builder(frames, batch_size=3, cubes={"frames": [2], "ions": [1, 3], "stride": 2}))
+    assert node.is_finished_ok, node.exit_message
+    folder = node.outputs.cubes
+    expected = [f"frame_2_I_1_{k}.cube" for k in range(1, 5)] + [f"frame_2_Ag_3_{k}.cube" for k in range(1, 6)]
+    assert sorted(folder.base.repository.list_object_names()) == sorted(expected)
+    positions, cell = frames.get_positions()[2], frames.get_cells()[2]
+    joined = node.outputs.trajectory.get_positions()[2, 4:]
+    centres = {1: joined[4:8], 3: joined[13:18]}
+    for ion, of_ion in centres.items():
+        found = []
+        for name in expected:
+            if f"_{ion}_" not in name:
+                continue
+            with folder.base.repository.open(name, "r") as handle:
+                cube = read_cube(handle)
+            np.testing.assert_allclose(minimum_image(cube["atoms"].positions - positions, cell), 0.0, atol=1e-4)
+            density = cube["data"] ** 2
+            # One electron of each spin.
+            volume = np.linalg.det(cell) / Bohr**3
+            assert density.sum() * volume / density.size == pytest.approx(1.0, abs=0.02)
+            found.append(centroid(density, cell))
+        apart = np.linalg.norm(minimum_image(np.array(found)[:, None] - of_ion, cell), axis=-1)
+        assert sorted(apart.argmin(axis=1)) == list(range(len(of_ion)))
+        assert apart.min(axis=1).max() < 0.05
+
+
+def test_cube_files_of_what_is_not_there_are_refused(builder):
+    for cubes, told in [({"frames": [0]}, "ions"), ({"frames": [], "ions": [0]}, "frames")]:
+        with pytest.raises(ValueError, match=f"cubes: (.|\n)*{told}"):
+            instantiate_process(get_manager().get_runner(), builder(frames_of_agi(2), cubes=cubes))
+    cleaned = builder(frames_of_agi(2), cubes={"frames": [0], "ions": [0]})
+    cleaned.clean_workdir = orm.Bool(True)
+    with pytest.raises(ValueError, match="clean_workdir"):
+        instantiate_process(get_manager().get_runner(), cleaned)
+    for frame, ion, told in [(2, 0, "frame 2 where the last one is 1"), (0, 4, "ion 4 where the last one is 3")]:
+        _, node = run_get_node(builder(frames_of_agi(2), cubes={"frames": [frame], "ions": [ion]}))
+        assert node.exit_status == WannierWorkChain.exit_codes.ERROR_NO_SUCH_ORBITALS.status
+        assert told in node.exit_message
+        assert node.called == []
+
+
+def test_cube_files_that_do_not_come_home_are_told(builder, monkeypatch):
+    # As where another version of CP2K calls its files otherwise.
+    monkeypatch.setattr("aiida_superionic.calculations.cubes.cube_file", lambda orbital: f"other_{orbital}.cube")
+    _, node = run_get_node(builder(frames_of_agi(1), cubes={"frames": [0], "ions": [0]}))
+    assert node.exit_status == WannierWorkChain.exit_codes.ERROR_CUBES_MISSING.status
+    assert "frame 0 (frame_0_I_0_4.cube did not come home)" in node.exit_message
+    assert node.outputs.trajectory.get_shape("positions")[0] == 1

@@ -68,7 +68,7 @@ def run_lammps(lammps_executable):
     def run(script, files, folder, expect_success=True):
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in {**files, "input.in": script}.items():
-            (folder / name).write_text(content)
+            (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
         result = subprocess.run(
             [lammps_executable, "-in", "input.in"],
             cwd=folder,

@@ -33,6 +33,7 @@ from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.constraints.eckart import eckart_frames
 from aiida_superionic.constraints.lammps import LammpsConstraint
 from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.potentials import LammpsPotential, PotentialError
 
 DIGEST_FILE = "trajectory.sha256"
 
@@ -112,6 +113,38 @@ def host_of(atoms: Atoms, mobile: Sequence[str], crystal: Atoms | None = None) -
     return ions[framework(ions)]
 
 
+def lammps_potential(
+    structure: orm.StructureData, potential: PotentialData, code: orm.AbstractCode | None = None
+) -> LammpsPotential:
+    """Return how LAMMPS evaluates a potential for a structure.
+
+    Parameters
+    ----------
+    structure
+        Whose kinds are the types, in the order of :func:`kinds_of`.
+    potential
+        What gives the forces.
+    code
+        That is to run it, to be checked; None where it is not known yet.
+
+    Raises
+    ------
+    aiida_superionic.potentials.PotentialError
+        If the potential does not describe a species of the structure, or needs another program than the code's.
+    """
+    evaluated = potential.potential.lammps(kinds_of(structure), len(structure.sites))
+    if code is not None and evaluated.program not in {None, code.get_executable().name}:
+        raise PotentialError(f"the potential is run by {evaluated.program}, which the code {code.full_label} is not")
+    return evaluated
+
+
+def write_files(folder: Folder, files: Mapping[str, str | bytes]) -> None:
+    """Write the files of a job, by their names."""
+    for name, content in files.items():
+        with folder.open(name, "wb") as handle:
+            handle.write(content.encode() if isinstance(content, str) else content)
+
+
 class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
     """One stage of molecular dynamics: typed inputs, a generated script, a trajectory that stays."""
 
@@ -148,6 +181,7 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
         try:
             ports = ("structure", "potential", "parameters", "seed", "start", "crystal")
             cls.script(**{port: value.get(port) for port in ports})
+            lammps_potential(value["structure"], value["potential"], value.get("code"))
         except ValueError as error:
             return str(error)
         return None
@@ -171,7 +205,7 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
         constraint = constraint_on(atoms, settings, whole)
         return lammps_script(
             settings,
-            potential.potential.lammps(kinds, len(atoms)),
+            lammps_potential(structure, potential),
             kinds,
             seed=seed.value,
             host=host_of(atoms, settings.mobile, whole),
@@ -186,7 +220,7 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
         atoms = oriented_atoms(self.inputs.structure)
         kinds = kinds_of(self.inputs.structure)
         start = Start.model_validate(self.inputs.start.get_dict()) if "start" in self.inputs else None
-        potential = self.inputs.potential.potential.lammps(kinds, len(atoms))
+        potential = lammps_potential(self.inputs.structure, self.inputs.potential)
         script = self.script(
             self.inputs.structure,
             self.inputs.potential,
@@ -196,11 +230,7 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
             self.inputs.get("crystal"),
             options.get("max_wallclock_seconds"),
         )
-        with folder.open(options.input_filename, "w") as handle:
-            handle.write(script)
-        for name, content in potential.files.items():
-            with folder.open(name, "w") as handle:
-                handle.write(content)
+        write_files(folder, {options.input_filename: script, **potential.files})
 
         code = CodeInfo()
         code.code_uuid = self.inputs.code.uuid

@@ -133,9 +133,21 @@ def lammps_potential(
         If the potential does not describe a species of the structure, or needs another program than the code's.
     """
     evaluated = potential.potential.lammps(kinds_of(structure), len(structure.sites))
-    if code is not None and evaluated.program not in {None, code.get_executable().name}:
-        raise PotentialError(f"the potential is run by {evaluated.program}, which the code {code.full_label} is not")
+    if code is not None:
+        check_program(evaluated, code)
     return evaluated
+
+
+def check_program(potential: LammpsPotential, code: orm.AbstractCode) -> None:
+    """Check that a code can run a potential.
+
+    Raises
+    ------
+    aiida_superionic.potentials.PotentialError
+        If the potential needs another program than the code's.
+    """
+    if potential.program not in {None, code.get_executable().name}:
+        raise PotentialError(f"the potential is run by {potential.program}, which the code {code.full_label} is not")
 
 
 def write_files(folder: Folder, files: Mapping[str, str | bytes]) -> None:

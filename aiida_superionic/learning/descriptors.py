@@ -13,10 +13,10 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from ase.data import atomic_masses, atomic_numbers
 from numpy.typing import NDArray
 
 from aiida_superionic.datasets.frame import Frame
+from aiida_superionic.datasets.lammps_files import data_text, turned
 from aiida_superionic.errors import SuperionicError
 from aiida_superionic.potentials.pod import BASIS_FILE, PodBasis
 
@@ -75,9 +75,9 @@ def _run(frames: Sequence[Frame], basis: PodBasis, lammps: Path, folder: Path) -
     script = []
     turns = []
     for number, frame in enumerate(frames):
-        text, turn = _data(frame, basis.species)
+        upright, turn = turned(frame)
         turns.append(turn)
-        (folder / f"{number}.data").write_text(text)
+        (folder / f"{number}.data").write_text(data_text(upright, basis.species))
         script += _commands(number, basis)
     (folder / "input.in").write_text("\n".join(script) + "\n")
     (folder / _ROWS_FILE).unlink(missing_ok=True)
@@ -124,22 +124,3 @@ def _commands(number: int, basis: PodBasis) -> list[str]:
         f'fix rows all ave/time 1 1 1 c_descriptors[*] mode vector append {_ROWS_FILE} format " %.17g"',
         "run 0 post no",
     ]
-
-
-def _data(frame: Frame, species: Sequence[str]) -> tuple[str, Array]:
-    """Return a frame as LAMMPS reads it, a along x and b in the xy plane, and what turns its vectors back."""
-    turn, upper = np.linalg.qr(frame.cell.T)
-    signs = np.sign(np.diag(upper))
-    turn, cell = turn * signs, (upper * signs[:, np.newaxis]).T
-    (lx, ly, lz), xy, xz, yz = np.diag(cell), cell[1, 0], cell[2, 0], cell[2, 1]
-    masses = "".join(f"{i} {atomic_masses[atomic_numbers[kind]]}\n" for i, kind in enumerate(species, start=1))
-    rows = zip(frame.species, frame.positions @ turn, strict=True)
-    atoms = "".join(
-        f"{i} {species.index(kind) + 1} {x:.17g} {y:.17g} {z:.17g}\n" for i, (kind, (x, y, z)) in enumerate(rows, 1)
-    )
-    text = (
-        f"\n\n{len(frame.species)} atoms\n{len(species)} atom types\n"
-        f"0 {lx:.17g} xlo xhi\n0 {ly:.17g} ylo yhi\n0 {lz:.17g} zlo zhi\n{xy:.17g} {xz:.17g} {yz:.17g} xy xz yz\n\n"
-        f"Masses\n\n{masses}\nAtoms # atomic\n\n{atoms}"
-    )
-    return text, turn

@@ -15,7 +15,7 @@ from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.resumable import ResumableCalcJob
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.learning.script import COMMITTEE_FILE, POTENTIAL_FILE, REPORT_FILE
+from aiida_superionic.learning.script import COMMITTEE_FILE, MODEL_FILE, POTENTIAL_FILE, REPORT_FILE
 from aiida_superionic.potentials.pod import PodBasis
 
 DATASET_FILE = "dataset.extxyz"
@@ -26,7 +26,7 @@ class FitCalculation(ResumableCalcJob):
     """Run ``superionic-fit`` on a dataset: a potential, a committee drawn from its posterior, and its errors."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
-    CACHE_VERSION = 1
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -50,6 +50,7 @@ class FitCalculation(ResumableCalcJob):
 
         spec.output("potential", valid_type=PotentialData, required=False, help="With the mean of the coefficients.")
         spec.output_namespace("committee", valid_type=PotentialData, required=False, help="Those that were drawn.")
+        spec.output("model", valid_type=orm.SinglefileData, required=False, help="Posterior, and error of its forces.")
         spec.output("report", valid_type=orm.Dict, required=False, help="Errors by subset and species, noise, version.")
         spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
@@ -113,7 +114,7 @@ class FitCalculation(ResumableCalcJob):
         info.retrieve_list = [options.output_filename, usage.FILE]
         # They become nodes; their text is not kept beside them.
         committee = [COMMITTEE_FILE.format(number=number) for number in range(size)]
-        info.retrieve_temporary_list = [POTENTIAL_FILE, REPORT_FILE, *committee]
+        info.retrieve_temporary_list = [POTENTIAL_FILE, REPORT_FILE, MODEL_FILE, *committee]
         # The frames follow from their node; the repository need not hold them once more for every job.
         info.provenance_exclude_list = [DATASET_FILE]
         return info

@@ -26,6 +26,7 @@ from aiida_superionic.datasets.extxyz import read_extxyz
 from aiida_superionic.learning.descriptors import DescriptorError
 from aiida_superionic.learning.errors import errors_of
 from aiida_superionic.learning.fit import Fit, fit_pod
+from aiida_superionic.learning.model_file import write_model
 from aiida_superionic.learning.regression import RegressionError
 from aiida_superionic.potentials.pod import PodBasis
 
@@ -37,6 +38,7 @@ NO_DESCRIPTORS = 5
 POTENTIAL_FILE = "potential.yaml"
 COMMITTEE_FILE = "committee_{number}.yaml"
 REPORT_FILE = "report.json"
+MODEL_FILE = "model.npz"
 
 
 def main() -> None:
@@ -81,10 +83,11 @@ def _run(arguments: Sequence[str]) -> int:
         texts[REPORT_FILE] = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
         for name, text in texts.items():
             (output / name).write_text(text, encoding="utf-8")
+        write_model(output / MODEL_FILE, fit.model, fit.error)
     except OSError as error:
         raise ParameterError(f"the results cannot be written to {output}: {error.strerror}") from error
     _print_table(report)
-    print(f"{', '.join(texts)} written to {output} by {PROGRAM} {aiida_superionic.__version__}")
+    print(f"{', '.join([*texts, MODEL_FILE])} written to {output} by {PROGRAM} {aiida_superionic.__version__}")
     return 0
 
 

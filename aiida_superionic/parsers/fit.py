@@ -11,7 +11,7 @@ from aiida.engine import ExitCode
 
 from aiida_superionic.calculations import usage
 from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.learning.script import COMMITTEE_FILE, POTENTIAL_FILE, PROGRAM, REPORT_FILE
+from aiida_superionic.learning.script import COMMITTEE_FILE, MODEL_FILE, POTENTIAL_FILE, PROGRAM, REPORT_FILE
 from aiida_superionic.parsers.files import FilesParser, sentence_of
 from aiida_superionic.potentials import PotentialError
 
@@ -32,12 +32,14 @@ class FitParser(FilesParser):
             potential, *committee = (
                 PotentialData((folder / name).read_text(encoding="utf-8")) for name in (POTENTIAL_FILE, *names)
             )
+            model = orm.SinglefileData(folder / MODEL_FILE)
         except (OSError, ValueError, KeyError, TypeError, PotentialError):
             return self._without_results()
         if found != given:
             return self.exit_codes.ERROR_VERSION.format(found=found, given=given)
         self.out("potential", potential)
         self.out("committee", {f"member_{number}": member for number, member in enumerate(committee)})
+        self.out("model", model)
         self.out("report", orm.Dict(report))
         return None
 

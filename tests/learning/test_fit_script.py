@@ -43,8 +43,9 @@ def test_a_fit_from_the_command_line(dataset_file, settings_file, lammps_executa
     assert process.returncode == 0, process.stderr
     # Nothing is left of where LAMMPS ran.
     assert {path.name for path in tmp_path.iterdir()} == {"settings.json", "out"}
-    written = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
-    assert set(written) == {"potential.yaml", "committee_0.yaml", "committee_1.yaml", "report.json"}
+    texts = {"potential.yaml", "committee_0.yaml", "committee_1.yaml", "report.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*texts, "model.npz"}
+    written = {name: (tmp_path / "out" / name).read_text() for name in texts}
     assert parse_potential(written["potential.yaml"]) == fit.model.potential
     assert tuple(parse_potential(written[f"committee_{i}.yaml"]) for i in range(2)) == fit.model.committee(2, seed=9)
     report = json.loads(written["report.json"])

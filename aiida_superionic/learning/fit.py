@@ -98,7 +98,7 @@ class LinearModel:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Learned:
     """What was learned from a dataset.
 
     Parameters
@@ -107,12 +107,19 @@ class Fit:
         The potential.
     error
         Of its forces.
-    predictions
-        Of each frame of the dataset.
+    typical_deviation
+        Root mean square of :attr:`Prediction.deviations` over the atoms of the frames that were learned from, eV/Å.
     """
 
     model: LinearModel
     error: ForceError
+    typical_deviation: float
+
+
+@dataclass(frozen=True, eq=False)
+class Fit(Learned):
+    """What was learned from a dataset, and what it predicts of each of its frames."""
+
     predictions: tuple[Prediction, ...]
 
 
@@ -151,10 +158,16 @@ def fit_pod(dataset: Dataset, basis: PodBasis, lammps: Path, folder: Path) -> Fi
     posterior, own_energies = _learn(train.frames, learned_from, basis.one_body)
     model = LinearModel(basis, posterior, own_energies, dataset.level_of_theory)
     predictions = tuple(model.predict(rows) for rows in described)
-    held_out = [one for one, frame in zip(predictions, dataset.frames, strict=True) if frame.subset == "validation"]
+    of_subset = {
+        name: [one for one, frame in zip(predictions, dataset.frames, strict=True) if frame.subset == name]
+        for name in ("train", "validation")
+    }
+    held_out = of_subset["validation"]
     mistakes = [one.forces - frame.labels[1] for one, frame in zip(held_out, validation.frames, strict=True)]
     deviations = [np.broadcast_to(one.deviations[:, np.newaxis], one.forces.shape) for one in held_out]
-    return Fit(model, calibrate(np.concatenate(mistakes), np.concatenate(deviations)), predictions)
+    error = calibrate(np.concatenate(mistakes), np.concatenate(deviations))
+    where_it_learned = np.concatenate([one.deviations for one in of_subset["train"]])
+    return Fit(model, error, float(np.sqrt(np.mean(where_it_learned**2))), predictions)
 
 
 def _learn(frames: Sequence[Frame], described: Sequence[Array], own: NDArray[np.intp]) -> tuple[Posterior, Array]:

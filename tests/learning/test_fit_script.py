@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_errors_by_hand(fit, divided):
     forces = np.array([one.forces for one in fit.predictions[:12]])  # the first frames are those of 300 K to learn from
     assert [frame.subset for frame in divided.frames[:12]] == ["train"] * 12
     few = divided.take(range(12))
-    only = errors_of(type(fit)(fit.model, fit.error, fit.predictions[:12]), few)
+    only = errors_of(replace(fit, predictions=fit.predictions[:12]), few)
     assert set(only) == {"train"}
     mistakes = forces - np.array([frame.forces for frame in few.frames])
     silver = [kind == "Ag" for kind in few.frames[0].species]

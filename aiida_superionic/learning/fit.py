@@ -54,12 +54,15 @@ class LinearModel:
         takes from it, shape (S, 1 + K).
     level_of_theory
         What labelled the frames.
+    typical_deviation
+        Of the posterior where it learned, in eV/Å: the mean over its frames of the largest on an atom.
     """
 
     basis: PodBasis
     posterior: Posterior
     own_energies: Array
     level_of_theory: str
+    typical_deviation: float
 
     @cached_property
     def potential(self) -> Pod:
@@ -77,11 +80,10 @@ class LinearModel:
     def predict(self, rows: Array) -> Prediction:
         """Return what the potential says of a frame with some descriptors, shape (1 + 3 N, K)."""
         values = rows @ np.array(self.potential.coefficients)
-        variances = self.posterior.variances(_without(rows[1:], self.basis.one_body)).reshape(-1, 3)
         return Prediction(
             energy=float(values[0]),
             forces=values[1:].reshape(-1, 3),
-            deviations=np.sqrt(np.mean(variances, axis=1)),
+            deviations=_deviations(self.posterior, rows, self.basis.one_body),
         )
 
     def _potential(self, weights: Array, what: str) -> Pod:
@@ -156,7 +158,8 @@ def fit_pod(dataset: Dataset, basis: PodBasis, lammps: Path, folder: Path) -> Fi
     described = describe(dataset.frames, basis, lammps, folder)
     learned_from = [rows for rows, frame in zip(described, dataset.frames, strict=True) if frame.subset == "train"]
     posterior, own_energies = _learn(train.frames, learned_from, basis.one_body)
-    model = LinearModel(basis, posterior, own_energies, dataset.level_of_theory)
+    typical = float(np.mean([np.max(_deviations(posterior, rows, basis.one_body)) for rows in learned_from]))
+    model = LinearModel(basis, posterior, own_energies, dataset.level_of_theory, typical)
     predictions = tuple(model.predict(rows) for rows in described)
     of_subset = {
         name: [one for one, frame in zip(predictions, dataset.frames, strict=True) if frame.subset == name]
@@ -180,6 +183,13 @@ def _learn(frames: Sequence[Frame], described: Sequence[Array], own: NDArray[np.
     # What atoms of a composition have in common is no interaction, and may be large: it is left out, not penalised.
     posterior = regress((Observations.beside_offsets(rows, energies, counts), Observations.of(forces)))
     return posterior, np.linalg.pinv(counts) @ np.column_stack((energies, rows))
+
+
+def _deviations(posterior: Posterior, rows: Array, own: NDArray[np.intp]) -> Array:
+    """Return the deviation of the force on each atom of a frame by the posterior alone, shape (N,)."""
+    variances = posterior.variances(_without(rows[1:], own)).reshape(-1, 3)
+    deviations: Array = np.sqrt(np.mean(variances, axis=1))
+    return deviations
 
 
 def _without(rows: Array, own: NDArray[np.intp]) -> Array:

@@ -32,6 +32,7 @@ def write_model(path: Path, learned: Learned) -> None:
             noises=np.array(posterior.noises),
             log_evidence=np.array(posterior.log_evidence),
             own_energies=model.own_energies,
+            typical_deviation=np.array(model.typical_deviation),
             force_error=np.array([learned.error.floor, learned.error.factor]),
             typical_deviation=np.array(learned.typical_deviation),
         )
@@ -57,6 +58,7 @@ def read_model(path: Path) -> Learned:
             log_evidence=float(arrays["log_evidence"]),
         )
         own_energies, level = arrays["own_energies"], str(arrays["level_of_theory"])
+        typical = float(arrays["typical_deviation"])
         typical = float(arrays["typical_deviation"])
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -65,17 +65,15 @@ def _run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     if options.committee < 0 or options.seed < 0:
         raise ParameterError("the size of the committee and the seed are not negative")
-    dataset = _dataset(Path(options.dataset))
+    dataset = read_dataset(Path(options.dataset))
     basis = _basis(Path(options.settings) if options.settings else None, dataset)
-    lammps = shutil.which(options.lammps)
-    if lammps is None:
-        raise ParameterError(f"{options.lammps} is no program that can be run")
+    lammps = executable(options.lammps)
     output = Path(options.output)
     try:
         output.mkdir(parents=True, exist_ok=True)
         # The working directory of a batch job is on a large disk, and /tmp often in memory.
         with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR") or ".") as scratch:
-            fit = fit_pod(dataset, basis, Path(lammps), Path(scratch) / "descriptors")
+            fit = fit_pod(dataset, basis, lammps, Path(scratch) / "descriptors")
         report = _report(fit, dataset)
         texts = {POTENTIAL_FILE: fit.model.potential.text()}
         for number, member in enumerate(fit.model.committee(options.committee, options.seed)):
@@ -108,7 +106,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _dataset(path: Path) -> Dataset:
+def executable(name: str) -> Path:
+    """Return where a program is.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of this name that can be run.
+    """
+    found = shutil.which(name)
+    if found is None:
+        raise ParameterError(f"{name} is no program that can be run")
+    return Path(found)
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Return the dataset of a file of extended XYZ.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read, or its frames cannot be trusted.
+    """
     try:
         return read_extxyz(path.read_text(encoding="utf-8"), path.name)
     except (OSError, UnicodeError) as error:

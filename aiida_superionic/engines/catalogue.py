@@ -167,6 +167,16 @@ def engines() -> dict[str, Engine]:
             probe=("--version",),
             version=_OWN_VERSION,
         ),
+        Engine(
+            name="assessment",
+            description="errors that learned potentials predict",
+            executables=("superionic-assess",),
+            environment="analysis",
+            requirements=_own_requirements(),
+            calculation="superionic.assess",
+            probe=("--version",),
+            version=_OWN_VERSION,
+        ),
     )
     return {engine.name: engine for engine in known}
 

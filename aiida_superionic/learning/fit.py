@@ -100,7 +100,7 @@ class LinearModel:
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
+class Fit:
     """What was learned from a dataset.
 
     Parameters
@@ -109,19 +109,12 @@ class Learned:
         The potential.
     error
         Of its forces.
-    typical_deviation
-        Root mean square of :attr:`Prediction.deviations` over the atoms of the frames that were learned from, eV/Å.
+    predictions
+        Of each frame of the dataset.
     """
 
     model: LinearModel
     error: ForceError
-    typical_deviation: float
-
-
-@dataclass(frozen=True, eq=False)
-class Fit(Learned):
-    """What was learned from a dataset, and what it predicts of each of its frames."""
-
     predictions: tuple[Prediction, ...]
 
 
@@ -161,16 +154,10 @@ def fit_pod(dataset: Dataset, basis: PodBasis, lammps: Path, folder: Path) -> Fi
     typical = float(np.mean([np.max(_deviations(posterior, rows, basis.one_body)) for rows in learned_from]))
     model = LinearModel(basis, posterior, own_energies, dataset.level_of_theory, typical)
     predictions = tuple(model.predict(rows) for rows in described)
-    of_subset = {
-        name: [one for one, frame in zip(predictions, dataset.frames, strict=True) if frame.subset == name]
-        for name in ("train", "validation")
-    }
-    held_out = of_subset["validation"]
+    held_out = [one for one, frame in zip(predictions, dataset.frames, strict=True) if frame.subset == "validation"]
     mistakes = [one.forces - frame.labels[1] for one, frame in zip(held_out, validation.frames, strict=True)]
     deviations = [np.broadcast_to(one.deviations[:, np.newaxis], one.forces.shape) for one in held_out]
-    error = calibrate(np.concatenate(mistakes), np.concatenate(deviations))
-    where_it_learned = np.concatenate([one.deviations for one in of_subset["train"]])
-    return Fit(model, error, float(np.sqrt(np.mean(where_it_learned**2))), predictions)
+    return Fit(model, calibrate(np.concatenate(mistakes), np.concatenate(deviations)), predictions)
 
 
 def _learn(frames: Sequence[Frame], described: Sequence[Array], own: NDArray[np.intp]) -> tuple[Posterior, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from aiida_superionic.errors import SuperionicError
-from aiida_superionic.learning.fit import Learned, LinearModel
+from aiida_superionic.learning.fit import LinearModel
 from aiida_superionic.learning.force_error import ForceError
 from aiida_superionic.learning.regression import Posterior
 from aiida_superionic.potentials.pod import PodBasis
@@ -19,9 +19,9 @@ class ModelFileError(SuperionicError, ValueError):
     """A file that holds no model, or a damaged one."""
 
 
-def write_model(path: Path, learned: Learned) -> None:
-    """Write what was learned as a NumPy archive of plain arrays; the same is the same file, byte for byte."""
-    model, posterior = learned.model, learned.model.posterior
+def write_model(path: Path, model: LinearModel, error: ForceError) -> None:
+    """Write a model and the error of its forces as a NumPy archive of plain arrays: the same is the same file."""
+    posterior = model.posterior
     with path.open("wb") as file:
         np.savez(
             file,
@@ -33,12 +33,11 @@ def write_model(path: Path, learned: Learned) -> None:
             log_evidence=np.array(posterior.log_evidence),
             own_energies=model.own_energies,
             typical_deviation=np.array(model.typical_deviation),
-            force_error=np.array([learned.error.floor, learned.error.factor]),
-            typical_deviation=np.array(learned.typical_deviation),
+            force_error=np.array([error.floor, error.factor]),
         )
 
 
-def read_model(path: Path) -> Learned:
+def read_model(path: Path) -> tuple[LinearModel, ForceError]:
     """Return what :func:`write_model` wrote.
 
     Raises
@@ -59,7 +58,6 @@ def read_model(path: Path) -> Learned:
         )
         own_energies, level = arrays["own_energies"], str(arrays["level_of_theory"])
         typical = float(arrays["typical_deviation"])
-        typical = float(arrays["typical_deviation"])
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
     except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, ValidationError) as error:
@@ -70,4 +68,4 @@ def read_model(path: Path) -> Learned:
     for name, shape in shapes.items():
         if arrays[name].shape != shape or not np.all(np.isfinite(arrays[name])):
             raise ModelFileError(f"{path} holds {name} that do not fit its basis")
-    return Learned(LinearModel(basis, posterior, own_energies, level), ForceError(floor=floor, factor=factor), typical)
+    return LinearModel(basis, posterior, own_energies, level, typical), ForceError(floor=floor, factor=factor)

@@ -81,7 +81,7 @@ def _run(arguments: Sequence[str]) -> int:
         texts[REPORT_FILE] = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
         for name, text in texts.items():
             (output / name).write_text(text, encoding="utf-8")
-        write_model(output / MODEL_FILE, fit)
+        write_model(output / MODEL_FILE, fit.model, fit.error)
     except OSError as error:
         raise ParameterError(f"the results cannot be written to {output}: {error.strerror}") from error
     _print_table(report)

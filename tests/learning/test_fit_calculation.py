@@ -37,10 +37,10 @@ def test_a_potential_a_committee_and_their_errors(run_fit, fit):
     members = [results["committee"][f"member_{number}"].potential for number in range(2)]
     assert members == list(fit.model.committee(2, seed=9))
     with results["model"].as_path() as path:
-        learned = read_model(path)
-    assert learned.model.potential == fit.model.potential
+        model, error = read_model(path)
+    assert model.potential == fit.model.potential
     report = results["report"].get_dict()
-    assert {"floor": learned.error.floor, "factor": learned.error.factor} == report["force_error"]
+    assert {"floor": error.floor, "factor": error.factor} == report["force_error"]
     # A search for the most probable error ends where rounding hides the slope, which differs between processes.
     assert report["force_error"] == pytest.approx({"floor": fit.error.floor, "factor": fit.error.factor}, rel=1e-6)
     assert results["usage"]["cpu_seconds"] > 0.0

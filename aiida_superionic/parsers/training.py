@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 
 from aiida_superionic.analysis.results import Curve
 from aiida_superionic.calculations import usage
+from aiida_superionic.calculations.curves import curves_node
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.parsers.files import FilesParser
 from aiida_superionic.potentials import FilePotential
@@ -134,16 +134,3 @@ class TrainingParser(FilesParser):
             "seed": inputs.seed.value,
             "level_of_theory": inputs.dataset.base.attributes.get("level_of_theory"),
         }
-
-
-def curves_node(curves: Mapping[str, Curve]) -> orm.ArrayData:
-    """Return curves as one node: arrays ``NAME__x`` and ``NAME__y``, and the axes as an attribute."""
-    node = orm.ArrayData()
-    axes = {}
-    for name, curve in curves.items():
-        parts = asdict(curve)
-        node.set_array(f"{name}__x", np.asarray(curve.x))
-        node.set_array(f"{name}__y", np.asarray(curve.y))
-        axes[name] = {key: value for key, value in parts.items() if isinstance(value, str)}
-    node.base.attributes.set("axes", axes)
-    return node

@@ -104,7 +104,7 @@ class EvaluateCalculation(ResumableCalcJob):
 
         code = CodeInfo()
         code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = ["-in", options.input_filename]
+        code.cmdline_params = evaluated.arguments(options.input_filename)
         code.stdout_name = options.output_filename
 
         info = CalcInfo()

@@ -146,7 +146,7 @@ def check_program(potential: LammpsPotential, code: orm.AbstractCode) -> None:
     aiida_superionic.potentials.PotentialError
         If the potential needs another program than the code's.
     """
-    if potential.program not in {None, code.get_executable().name}:
+    if potential.program is not None and not code.get_executable().name.startswith(potential.program):
         raise PotentialError(f"the potential is run by {potential.program}, which the code {code.full_label} is not")
 
 
@@ -246,7 +246,7 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
 
         code = CodeInfo()
         code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = ["-in", options.input_filename]
+        code.cmdline_params = potential.arguments(options.input_filename)
         code.stdout_name = options.output_filename
 
         info = CalcInfo()

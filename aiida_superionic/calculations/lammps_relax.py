@@ -85,7 +85,7 @@ class LammpsRelaxCalculation(ResumableCalcJob):
 
         code = CodeInfo()
         code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = ["-in", options.input_filename]
+        code.cmdline_params = potential.arguments(options.input_filename)
         code.stdout_name = options.output_filename
 
         info = CalcInfo()

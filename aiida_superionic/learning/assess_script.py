@@ -1,4 +1,4 @@
-"""``superionic-assess``: the error that a learned potential predicts of itself on the frames of a trajectory or dataset.
+"""``superionic-assess``: the error that a learned potential predicts of itself on frames without labels.
 
 This runs on compute nodes: it starts without AiiDA.
 """
@@ -42,9 +42,9 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit status.
 
-    0: done; 2: the request is wrong; 3: the frames are missing, damaged or of other species; 4: the model is no readable
-    one; 5: LAMMPS does not compute the descriptors. What goes wrong is one sentence on the standard error, which begins
-    with ``superionic-assess: input:``, ``trajectory:``, ``dataset:``, ``model:`` or ``lammps:`` after the name.
+    0: done; 2: the request is wrong; 3: the frames are missing, damaged or of other species; 4: the model cannot be
+    read; 5: LAMMPS does not compute the descriptors. What goes wrong is one sentence on the standard error, which
+    begins with ``superionic-assess: input:``, ``trajectory:``, ``dataset:``, ``model:`` or ``lammps:`` after the name.
     """
     others: Mapping[type[Exception], tuple[int, str]] = {
         DatasetError: (BAD_DATASET, "dataset"),
@@ -98,13 +98,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog=PROGRAM,
         description="Say how far a linear potential that superionic-fit learned may be off on frames without labels.",
-        epilog="exit status: 0 done, 2 wrong request, 3 frames missing, damaged or of other species, 4 no readable model,"
-        " 5 LAMMPS failed",
+        epilog="exit status: 0 done, 2 wrong request, 3 frames missing, damaged or of other species,"
+        " 4 no readable model, 5 LAMMPS failed",
     )
     parser.add_argument("model", metavar="MODEL", help="model.npz of superionic-fit")
     parser.add_argument("--version", action="version", version=aiida_superionic.__version__)
     parser.add_argument("--dataset", metavar="FILE", help="the frames, as extended XYZ")
-    parser.add_argument("--trajectory", metavar="FILE", help="the frames, as JSON that says where and how they are read")
+    parser.add_argument(
+        "--trajectory", metavar="FILE", help="the frames, as JSON that says where and how they are read"
+    )
     parser.add_argument("--lammps", metavar="PROGRAM", default="lmp", help="LAMMPS (default: lmp)")
     parser.add_argument("--committee", type=int, default=0, metavar="N", help="draw N potentials from the posterior")
     parser.add_argument("--seed", type=int, default=1, help="of the committee (default: 1)")

@@ -46,8 +46,8 @@ class Rung:
 class Exploration(BaseModel):
     """Dynamics in the canonical ensemble that climb a ladder: longer ones of a structure first, then the next one.
 
-    The default is the curriculum of "Atomistic insight into cation–polyanion coupling": the unit cell for 1500 to 10 000
-    timesteps, then supercells.
+    The default is the curriculum of "Disentangling cation-polyanion coupling in solid electrolytes": the unit cell for
+    1500 to 10 000 timesteps, then supercells.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aiida_superionic.learning.assessment import COMMITTEE_DEVIATION, RELATIVE_DEVIATION
 from aiida_superionic.learning.exploration import Exploration
-from aiida_superionic.learning.trust import Choice, Convergence, TrustLevels, Trigger
+from aiida_superionic.learning.trust import Choice, Convergence, Trigger, TrustLevels
 
 
 class CommitteeLearning(BaseModel):
-    """Explore each rung to its end, label candidates, train, and explore it anew, until nearly all frames are accurate."""
+    """Explore a rung to its end, label candidates, train, and explore it anew, until nearly all frames are accurate."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

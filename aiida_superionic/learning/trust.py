@@ -1,8 +1,8 @@
 """How far a committee may disagree on a frame, and what follows: nothing, a label, or a frame that is not worth one.
 
-These are the trust levels of DP-GEN, as "Atomistic insight into cation–polyanion coupling" takes them: below the lower
-one a frame is accurate, between the two it is a candidate for a label, and at the upper one or above it has failed, and
-may be no configuration that a labeller should see.
+These are the trust levels of DP-GEN, as "Disentangling cation-polyanion coupling in solid electrolytes" takes them:
+below the lower one a frame is accurate, between the two it is a candidate for a label, and from the upper one on it has
+failed, and may be no configuration that a labeller should see.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Numbers = NDArray[np.intp]
 def committee_deviations(forces: Array) -> Array:
     """Return how far the members of a committee are from one another on each atom.
 
-    Of the forces f_m of M members it is sqrt(⟨|f_m − ⟨f_m⟩|²⟩), with ⟨⟩ the mean over the members, as DP-GEN and LAMMPS'
-    ``pair_style deepmd`` define it.
+    Of the forces f_m of M members it is sqrt(⟨|f_m − ⟨f_m⟩|²⟩), with ⟨⟩ the mean over the members, as DP-GEN and the
+    ``pair_style deepmd`` of LAMMPS define it.
 
     Parameters
     ----------
@@ -67,7 +67,9 @@ class TrustLevels(BaseModel):
     @model_validator(mode="after")
     def _ordered(self) -> TrustLevels:
         if self.upper <= self.lower:
-            raise ValueError(f"the upper trust level, {self.upper} eV/Å, is not above the lower one of {self.lower} eV/Å")
+            raise ValueError(
+                f"the upper trust level, {self.upper} eV/Å, is not above the lower one of {self.lower} eV/Å"
+            )
         return self
 
     def sort(self, deviations: Array) -> SortedFrames:

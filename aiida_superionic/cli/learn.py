@@ -1,0 +1,61 @@
+"""``learn``: potentials that are trained, and what they know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from aiida.cmdline.params import arguments
+
+from aiida_superionic.cli.errors import UserError, tells_user_errors
+from aiida_superionic.cli.root import cmd_root
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aiida import orm
+    from rich.table import Table
+
+
+@cmd_root.group("learn")
+def cmd_learn() -> None:
+    """Look at potentials that learn, and at what they learned."""
+
+
+@cmd_learn.command("status")
+@arguments.PROCESS("process")
+@tells_user_errors
+def cmd_status(process: orm.ProcessNode) -> None:
+    """Show each iteration of the learning loop PROCESS, which may still run."""
+    from rich.console import Console
+
+    from aiida_superionic.workchains.learn import LearnWorkChain, rows_of
+
+    if process.process_label != LearnWorkChain.__name__:
+        raise UserError(f"{process.pk} is no learning loop: it is a {process.process_label}")
+    console = Console(markup=False)
+    console.print(status_table(rows_of(process)))
+    state = process.exit_message or ("finished" if process.is_finished_ok else process.process_state.value)
+    console.print(f"{process.process_label} {process.pk}: {state}")
+
+
+def status_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of the iterations of a loop, as :func:`aiida_superionic.workchains.learn.rows_of` gives them."""
+    from rich.table import Column, Table
+
+    heads = ("iteration", "structure", "steps", "trained on", "F meV/Å", "explored", "accurate", "candidates", "failed")
+    right = [Column(head, justify="left" if head == "structure" else "right") for head in (*heads, "labelled")]
+    table = Table(*right, box=None)
+    for row in rows:
+        share = 100.0 * row["accurate"] / row["explored"]
+        table.add_row(
+            str(row["iteration"]),
+            row["structure"],
+            str(row["steps"]),
+            str(row["trained_on"]),
+            f"{row['force_error']:.1f}",
+            str(row["explored"]),
+            f"{share:.1f} %",
+            *(str(row[key]) for key in ("candidates", "failed", "labelled")),
+        )
+    return table

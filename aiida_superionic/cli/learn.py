@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
 from aiida.cmdline.params import arguments
 
 from aiida_superionic.cli.errors import UserError, tells_user_errors

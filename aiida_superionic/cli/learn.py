@@ -34,6 +34,7 @@ def cmd_status(process: orm.ProcessNode) -> None:
         raise UserError(f"{process.pk} is no learning loop: it is a {process.process_label}")
     console = Console(markup=False)
     console.print(status_table(rows_of(process)))
+    console.print(time_of(process))
     state = process.exit_message or ("finished" if process.is_finished_ok else process.process_state.value)
     console.print(f"{process.process_label} {process.pk}: {state}")
 
@@ -58,3 +59,21 @@ def status_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             *(str(row[key]) for key in ("candidates", "failed", "labelled")),
         )
     return table
+
+
+def time_of(process: orm.ProcessNode) -> str:
+    """Say how long a loop took, and how much of that no job was at work."""
+    from aiida import orm
+    from aiida.common import timezone
+
+    ended = process.mtime if process.is_terminated else timezone.now()
+    wall = (ended - process.ctime).total_seconds()
+    jobs = [called for called in process.called_descendants if isinstance(called, orm.CalcJobNode)]
+    busy = until = 0.0
+    # What was taken from the graph ran at another time.
+    new = [job.outputs.usage for job in jobs if "usage" in job.outputs and not job.base.caching.is_created_from_cache]
+    for usage in sorted(new, key=lambda usage: usage["started"]):
+        busy += max(0.0, usage["ended"] - max(usage["started"], until))
+        until = max(until, usage["ended"])
+    own = 100.0 * (1.0 - busy / wall)
+    return f"{len(new)} jobs were at work for {busy:.0f} of {wall:.0f} s; the loop itself took {own:.1f} %"

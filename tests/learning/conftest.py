@@ -16,7 +16,9 @@ from aiida_superionic.potentials import parse_potential, potentials
 from aiida_superionic.potentials.pod import PodBasis
 from aiida_superionic.structures import materials
 from aiida_superionic.structures.supercell import make_supercell
+from aiida_superionic.units import PRESSURE_UNITS
 
+_PRESSURES = ("pxx", "pyy", "pzz", "pxy", "pxz", "pyz")
 _SPACING = 100
 _FRAMES = 80
 
@@ -29,6 +31,9 @@ def teacher_frames(run_lammps, tmp_path_factory):
     teacher = parse_potential(potentials()["vashishta-rahman"]).lammps(["Ag", "I"], len(atoms))
     script = ["units metal", "atom_style charge", "read_data structure.data", *teacher.commands]
     script += ["timestep 0.002", "velocity all create 600 1 mom yes dist gaussian", "variable energy equal pe"]
+    script += ["compute virial all pressure NULL virial"]
+    script += [f"variable {name} equal c_virial[{k}]" for k, name in enumerate(_PRESSURES, start=1)]
+    printed = " ".join(f"${{{name}}}" for name in ("energy", *_PRESSURES))
     for temperature in (300, 750, 1200):
         script += [
             f"fix ensemble all langevin {temperature} {temperature} 0.1 7",
@@ -39,7 +44,7 @@ def teacher_frames(run_lammps, tmp_path_factory):
             f"fix ensemble all nvt temp {temperature} {temperature} 0.1",
             f"dump frames all custom {_SPACING} {temperature}.dump id xu yu zu fx fy fz",
             'dump_modify frames sort id first no format float "%.17g"',
-            f'fix energies all print {_SPACING} "${{energy}}" file {temperature}.energies title "" screen no',
+            f'fix energies all print {_SPACING} "{printed}" file {temperature}.energies title "" screen no',
             f"run {_FRAMES * _SPACING}",
             "undump frames",
             "unfix energies",
@@ -50,8 +55,8 @@ def teacher_frames(run_lammps, tmp_path_factory):
     species = tuple(atoms.get_chemical_symbols())
     return {
         temperature: [
-            Frame(species, rows[:, 1:4], np.array(atoms.cell), energy, rows[:, 4:], temperature=temperature)
-            for rows, energy in zip(
+            Frame(species, rows[:, 1:4], np.array(atoms.cell), energy, rows[:, 4:], _stress(*bars), temperature)
+            for rows, (energy, *bars) in zip(
                 _dumped(folder / f"{temperature}.dump", len(atoms))[-_FRAMES:],
                 np.loadtxt(folder / f"{temperature}.energies")[-_FRAMES:],
                 strict=True,
@@ -59,6 +64,10 @@ def teacher_frames(run_lammps, tmp_path_factory):
         ]
         for temperature in (300, 750, 1200)
     }
+
+
+def _stress(xx, yy, zz, xy, xz, yz):
+    return -PRESSURE_UNITS["bar"] * np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
 
 
 def _dumped(path, n_atoms):

@@ -13,7 +13,7 @@ import pytest
 import aiida_superionic
 from aiida_superionic.datasets.extxyz import write_extxyz
 from aiida_superionic.learning import script
-from aiida_superionic.learning.errors import errors_of
+from aiida_superionic.learning.script import errors_of
 from aiida_superionic.potentials import parse_potential
 
 
@@ -45,7 +45,7 @@ def test_a_fit_from_the_command_line(dataset_file, settings_file, lammps_executa
     # Nothing is left of where LAMMPS ran.
     assert {path.name for path in tmp_path.iterdir()} == {"settings.json", "out"}
     texts = {"potential.yaml", "committee_0.yaml", "committee_1.yaml", "report.json"}
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {*texts, "model.npz"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*texts, "model.npz", "force_errors.npy"}
     written = {name: (tmp_path / "out" / name).read_text() for name in texts}
     assert parse_potential(written["potential.yaml"]) == fit.model.potential
     assert tuple(parse_potential(written[f"committee_{i}.yaml"]) for i in range(2)) == fit.model.committee(2, seed=9)

@@ -92,9 +92,8 @@ def _run(arguments: Sequence[str]) -> int:
     except OSError as error:
         raise ParameterError(f"the results cannot be written to {output}: {error.strerror}") from error
     _print_table(report)
-    print(
-        f"{', '.join([*texts, MODEL_FILE, FORCE_ERRORS_FILE])} written to {output} by {PROGRAM} {aiida_superionic.__version__}"
-    )
+    written = ", ".join([*texts, MODEL_FILE, FORCE_ERRORS_FILE])
+    print(f"{written} written to {output} by {PROGRAM} {aiida_superionic.__version__}")
     return 0
 
 

@@ -26,7 +26,11 @@ hypothesis.settings.load_profile("patient")
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        for fixture, marker in (("lammps_installation", "lammps"), ("cp2k_installation", "cp2k")):
+        for fixture, marker in (
+            ("lammps_installation", "lammps"),
+            ("cp2k_installation", "cp2k"),
+            ("learning_installation", "learning"),
+        ):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)
 
@@ -49,6 +53,20 @@ def cp2k_installation():
     if not found:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no CP2K on PATH: {cp2k.how_to_install}")
     return found[0]
+
+
+@pytest.fixture(scope="session")
+def learning_installation():
+    """Return a finder of what ``engines install learning`` brings; without it a test is skipped, but fails in CI."""
+
+    def find_one(name):
+        engine = engines()[name]
+        found = find(engine, default_prefix())
+        if not found:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no {name}: {engine.how_to_install}")
+        return found[0]
+
+    return find_one
 
 
 @pytest.fixture(scope="session")

@@ -67,6 +67,7 @@ def test_a_node_with_another_model_is_not_stored(deep_node):
 
 def test_another_model_is_another_potential_to_the_cache(deep_node):
     other = Deepmd.of(b"other", ["Ag", "I"], description="none", source="a test")
-    again = PotentialData(deep_node.text, deep_node.files)
-    assert PotentialData(other.text(), other.contents).base.caching.compute_hash() != again.base.caching.compute_hash()
-    assert deep_node.base.caching.compute_hash() == again.base.caching.compute_hash()
+    nodes = (deep_node, PotentialData(deep_node.text, deep_node.files), PotentialData(other.text(), other.contents))
+    first, again, another = (node.store().base.caching.compute_hash() for node in nodes)
+    assert first == again
+    assert first != another

@@ -11,9 +11,11 @@ from aiida import orm
 from aiida.engine import calcfunction
 from ase import Atoms
 
+from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.datasets import Dataset, Frame
 from aiida_superionic.datasets.dataset import ordered
+from aiida_superionic.learning.exploration import Exploration
 from aiida_superionic.learning.settings import CommitteeLearning, LearnSettings, OnTheFlyLearning
 from aiida_superionic.learning.trust import Array, SortedFrames
 
@@ -70,6 +72,31 @@ def choose_frames(
 def list_iterations(**rows: orm.Dict) -> orm.Dict:
     """Return the rows of all iterations, in the order of their names."""
     return orm.Dict({"iterations": [rows[name].get_dict() for name in sorted(rows)]})
+
+
+def rows_of(loop: orm.WorkChainNode) -> list[dict[str, Any]]:
+    """Return the row of each iteration of a learning loop so far, whether it still runs or not."""
+    chosen = [called for called in loop.called if called.process_label == choose_frames.__name__]
+    rows = [one.outputs.row.get_dict() for one in chosen if one.is_finished_ok]
+    # A worker that was killed right after a choice left it to the next one to repeat.
+    return list({row["iteration"]: row for row in sorted(rows, key=lambda row: row["iteration"])}.values())
+
+
+def exploring_dynamics(exploration: Exploration, temperature: float, steps: int) -> MdSettings:
+    """Return the settings of a run of so many timesteps, of which each frame is written that is to be assessed."""
+    duration, sampling = steps * exploration.timestep, exploration.sampling_steps * exploration.timestep
+    return MdSettings(
+        ensemble="nvt",
+        temperature=temperature,
+        duration=duration,
+        timestep=exploration.timestep,
+        thermostat_damping=exploration.thermostat_damping,
+        sampling_interval=sampling,
+        thermo_interval=sampling,
+        checkpoint_interval=duration,
+        mobile=exploration.mobile,
+        host_displacement_limit=exploration.host_displacement_limit,
+    )
 
 
 class _Walker:

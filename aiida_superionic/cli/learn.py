@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 from aiida.cmdline.params import arguments
 
 from aiida_superionic.cli.errors import UserError, tells_user_errors
@@ -28,7 +30,8 @@ def cmd_status(process: orm.ProcessNode) -> None:
     """Show each iteration of the learning loop PROCESS, which may still run."""
     from rich.console import Console
 
-    from aiida_superionic.workchains.learn import LearnWorkChain, rows_of
+    from aiida_superionic.calculations.learning import rows_of
+    from aiida_superionic.workchains.learn import LearnWorkChain
 
     if process.process_label != LearnWorkChain.__name__:
         raise UserError(f"{process.pk} is no learning loop: it is a {process.process_label}")
@@ -37,6 +40,39 @@ def cmd_status(process: orm.ProcessNode) -> None:
     console.print(time_of(process))
     state = process.exit_message or ("finished" if process.is_finished_ok else process.process_state.value)
     console.print(f"{process.process_label} {process.pk}: {state}")
+
+
+@cmd_learn.command("report")
+@arguments.PROCESS("process")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The page to write.  [default: training-PK.html]",
+)
+@tells_user_errors
+def cmd_report(process: orm.ProcessNode, output: Path | None) -> None:
+    """Show the errors of the training PROCESS, and write one HTML page with its figures and what is behind them."""
+    from rich.console import Console
+
+    from aiida_superionic.report.training import read_training, training_tables, write_training_report
+    from aiida_superionic.workchains.train import TrainWorkChain
+
+    if process.process_label != TrainWorkChain.__name__:
+        raise UserError(f"{process.pk} is no training: it is a {process.process_label}")
+    if not process.is_finished_ok:
+        reason = process.exit_message or process.process_state.value
+        raise UserError(f"the training {process.pk} has no results: {reason}")
+    training = read_training(process)
+    path = (output or Path(f"training-{process.pk}.html")).absolute()
+    try:
+        write_training_report(path, training)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+    console = Console(markup=False)
+    for table in training_tables(training):
+        console.print(table)
+    console.print(f"report: {path}", soft_wrap=True)
 
 
 def status_table(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -1,0 +1,242 @@
+"""The learning loop with the real engines: α-AgI of 32 ions, taught by the classical force field."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+from aiida.manage.caching import enable_caching
+
+from aiida_superionic.calculations.evaluate import EvaluateCalculation, level_of_theory_of
+from aiida_superionic.calculations.learning import rows_of
+from aiida_superionic.data.dataset import DatasetData
+from aiida_superionic.datasets import Dataset
+from aiida_superionic.engines.catalogue import engines
+from aiida_superionic.engines.installation import default_prefix, find
+from aiida_superionic.engines.registration import code_version, ensure_code
+from aiida_superionic.learning.settings import LearnSettings
+from aiida_superionic.workchains.learn import LearnWorkChain
+
+_CODES = LearnWorkChain.exit_codes
+
+
+@pytest.fixture
+def assessment_code(computer):
+    found = find(engines()["assessment"], default_prefix())
+    if not found:
+        pytest.fail("superionic-assess is not in the environment that runs the tests: install the package")
+    own = next((one for one in found if one.origin == "this environment"), found[0])
+    return ensure_code(own, computer)[0]
+
+
+@pytest.fixture
+def known(teacher_frames, potential_node):
+    """Return a dataset of 8 frames at 300 K, of which half are for validation."""
+    frames = [replace(frame, subset="train") for frame in teacher_frames[300][:60:15]]
+    frames += [replace(frame, subset="validation") for frame in teacher_frames[300][62:80:5]]
+    return DatasetData(Dataset(tuple(frames), level_of_theory_of(potential_node.potential)))
+
+
+@pytest.fixture
+def loop(fit_code, lammps_code, assessment_code, known, agi, small_basis, potential_node):
+    """Return a maker of loops: on the fly at 750 K for 0.4 ps, unless said otherwise."""
+
+    def make(learning=None, **changes):
+        given = {"temperatures": [750.0], "codes": {}, **changes}
+        codes = {"fit": fit_code, "lammps": lammps_code, "assess": assessment_code, **given["codes"]}
+        exploration = {key: given[key] for key in ("steps", "structures", "replicas") if key in given}
+        builder = LearnWorkChain.get_builder_from_protocol(
+            codes["fit"],
+            codes["lammps"],
+            codes["assess"],
+            given.get("dataset", known),
+            {"cell": orm.StructureData(ase=agi())},
+            potential_node,
+            temperatures=given["temperatures"],
+            mobile=["Ag"],
+            seed=given.get("seed", 5),
+            version=code_version(fit_code),
+            basis=small_basis.model_dump(exclude={"species"}),
+            protocol="fast",
+            overrides={
+                "timestep": 0.002,
+                "steps": [200],
+                "max_iterations": given.get("max_iterations", 12),
+                "learning": learning or {"mode": "on_the_fly", "segment_steps": 100, "trigger": {"threshold": 3.0}},
+                **exploration,
+            },
+        )
+        builder.explore.code = codes.get("explore", lammps_code)
+        builder.evaluate.code = codes.get("labels", lammps_code)
+        return builder
+
+    return make
+
+
+def jobs(node, label):
+    return [job for job in node.called_descendants if job.process_label == label]
+
+
+@pytest.mark.slow
+def test_on_the_fly_it_learns_what_it_did_not_know(loop, known, teacher_frames, lammps_code, potential_node):
+    outputs, node = run_get_node(loop())
+    assert node.is_finished_ok, node.exit_message
+    rows = outputs["iterations"]["iterations"]
+    assert rows == rows_of(node)
+    labelled = sum(row["labelled"] for row in rows)
+    assert labelled > 0
+    # Each exploration is a segment; each label a training, and there is the first.
+    assert len(jobs(node, "LammpsCalculation")) == len(jobs(node, "AssessCalculation")) == len(rows)
+    assert len(jobs(node, "FitCalculation")) == 1 + len(jobs(node, "EvaluateCalculation")) == 1 + labelled
+    # The dataset is the old one, and what was met at 750 K.
+    before, after = known.dataset.frames, outputs["dataset"].dataset.frames
+    assert [frame.energy for frame in after[: len(before)]] == [frame.energy for frame in before]
+    new = after[len(before) :]
+    assert len(new) == labelled
+    assert {(frame.temperature, frame.subset) for frame in new} == {(750.0, "train")}
+    assert "cell at 750 K, iteration 1, walker_000, frame" in new[0].origin
+    assert outputs["report"]["errors"]["train"]["frames"] == 4 + labelled
+    # Steps add up: what came after a frame that got a label was thrown away.
+    assert sum(row["explored"] for row in rows) == 200 // 10
+    for row in rows:
+        assert row["accurate"] + row["candidates"] == row["explored"]
+        assert row["labelled"] == row["candidates"] == (1 if row["triggered"] else 0)
+    # It has become better where it went: on frames of another run at 750 K.
+    first = min(jobs(node, "FitCalculation"), key=lambda job: job.pk)
+    test = DatasetData(Dataset(tuple(teacher_frames[750][::4]), level_of_theory_of(potential_node.potential)))
+    errors = []
+    for fit in (first, node):
+        told = run_get_node(EvaluateCalculation, code=lammps_code, potential=fit.outputs.potential, dataset=test)[0]
+        pairs = zip(told["dataset"].dataset.frames, test.dataset.frames, strict=True)
+        errors.append(np.sqrt(np.mean([(one.forces - two.forces) ** 2 for one, two in pairs])))
+    assert errors[1] < 0.8 * errors[0]
+
+
+@pytest.mark.slow
+def test_the_same_loop_computes_nothing_twice(loop):
+    with enable_caching():
+        first = run_get_node(loop())[1]
+        second = run_get_node(loop())[1]
+    assert first.is_finished_ok, first.exit_message
+    assert all(
+        job.base.caching.is_created_from_cache for job in second.called_descendants if "Calc" in job.process_label
+    )
+    assert second.outputs.dataset.text == first.outputs.dataset.text
+    other = run_get_node(loop(seed=6))[1]
+    assert other.outputs.dataset.text != first.outputs.dataset.text
+
+
+def committee(**changes):
+    given = {"lower": 0.02, "upper": 5.0, "n_frames": 6, **changes}
+    return {
+        "mode": "committee",
+        "size": 3,
+        "trust": {"lower": given["lower"], "upper": given["upper"]},
+        "choice": {"n_frames": given["n_frames"]},
+        "validation_every": 4,
+    }
+
+
+def test_a_committee_that_agrees_climbs_the_ladder_without_a_label(loop, known):
+    outputs, node = run_get_node(loop(committee(lower=5.0, upper=6.0), steps=[100, 200]))
+    assert node.is_finished_ok, node.exit_message
+    rows = outputs["iterations"]["iterations"]
+    assert [(row["steps"], row["explored"], row["accurate"]) for row in rows] == [(100, 10, 10), (200, 20, 20)]
+    assert outputs["dataset"].uuid == known.uuid
+    assert len(jobs(node, "FitCalculation")) == 1
+    assert set(outputs["committee"]) == {"member_0", "member_1", "member_2"}
+
+
+def test_a_committee_that_never_agrees_is_told_and_keeps_its_labels(loop, known):
+    settings = committee(lower=1e-6)
+    outputs, node = run_get_node(loop(settings, steps=[200], replicas=2, max_iterations=2))
+    assert node.exit_status == _CODES.ERROR_NOT_CONVERGED.status
+    assert node.exit_message == "After 2 iterations cell is not known for 200 steps."
+    rows = outputs["iterations"]["iterations"]
+    assert [(row["explored"], row["candidates"], row["labelled"]) for row in rows] == [(40, 40, 6), (40, 40, 6)]
+    new = outputs["dataset"].dataset.frames[len(known.dataset.frames) :]
+    # Every fourth label is kept from training.
+    assert [frame.subset for frame in new] == (["train"] * 3 + ["validation"]) * 3
+    assert {frame.origin.split(", ")[2] for frame in new} == {"walker_000", "walker_001"}
+    assert outputs["report"]["errors"]["train"]["frames"] == 4 + 9
+
+
+def test_frames_that_all_failed_are_not_labelled(loop):
+    _, node = run_get_node(loop(committee(lower=1e-7, upper=2e-7), steps=[100]))
+    assert node.exit_status == _CODES.ERROR_NO_CANDIDATES.status
+    assert node.exit_message == "Of 10 frames 0 are accurate, 10 failed and none is a candidate."
+    assert not jobs(node, "EvaluateCalculation")
+
+
+def test_a_run_that_comes_apart_at_once_ends_the_loop(loop, known):
+    outputs, node = run_get_node(loop(temperatures=[60_000.0]))
+    assert node.exit_status == _CODES.ERROR_EXPLORATION_CAME_APART.status
+    assert node.exit_message.startswith("At 60000 K cell comes apart at once: ")
+    # It was tried for 100 and 50 steps.
+    assert len(jobs(node, "LammpsCalculation")) == 2
+    assert outputs["dataset"].uuid == known.uuid
+    assert "potential" in outputs
+
+
+@pytest.fixture
+def interrupted(computer, tmp_path):
+    """Return a maker of codes that are killed the first time that they run, and are what they should be afterwards."""
+
+    def make(stage, code):
+        folder = tmp_path / stage
+        folder.mkdir()
+        path, mark = folder / code.filepath_executable.name, folder / "ran"
+        text = (
+            f'#!/bin/sh\nif [ ! -e {mark} ]; then touch {mark}; kill -9 $$; fi\nexec {code.filepath_executable} "$@"\n'
+        )
+        path.write_text(text)
+        path.chmod(0o755)
+        killed = orm.InstalledCode(
+            label=f"killed-{stage}",
+            computer=computer,
+            filepath_executable=str(path),
+            prepend_text=code.prepend_text,
+        )
+        return killed.store()
+
+    return make
+
+
+@pytest.mark.slow
+def test_jobs_that_are_killed_are_run_again_and_change_nothing(
+    loop, interrupted, fit_code, lammps_code, assessment_code
+):
+    undisturbed = run_get_node(loop())[1]
+    assert undisturbed.is_finished_ok, undisturbed.exit_message
+    for stage, code in (
+        ("fit", fit_code),
+        ("assess", assessment_code),
+        ("labels", lammps_code),
+        ("explore", lammps_code),
+    ):
+        node = run_get_node(loop(codes={stage: interrupted(stage, code)}))[1]
+        assert node.is_finished_ok, (stage, node.exit_message)
+        assert node.outputs.dataset.text == undisturbed.outputs.dataset.text, stage
+        failed = [job for job in node.called_descendants if isinstance(job, orm.CalcJobNode) and job.is_failed]
+        assert len(failed) == 1, stage
+
+
+def test_what_cannot_be_learned_is_refused_before_anything_runs(loop, known, agi):
+    strange = agi()
+    strange.symbols[0] = "Cu"
+    builder = loop()
+    builder.structures["cell"] = orm.StructureData(ase=strange)
+    with pytest.raises(ValueError, match="structure cell holds Cu, of which the dataset has no frame"):
+        run_get_node(builder)
+    other = DatasetData(Dataset(known.dataset.frames, "PBE"))
+    with pytest.raises(ValueError, match="labelled with PBE where new labels would be of potential pair-functions"):
+        run_get_node(loop(dataset=other))
+    builder = loop()
+    settings = builder.settings.get_dict()
+    settings["exploration"]["structures"] = ["cells"]
+    builder.settings = orm.Dict(LearnSettings.model_validate(settings).model_dump(mode="json"))
+    with pytest.raises(ValueError, match="structure cells of the exploration is not among structures"):
+        run_get_node(builder)
+    with pytest.raises(ValueError, match="415 steps are not a whole number of 10"):
+        loop(steps=[415])

@@ -86,7 +86,8 @@ class NequipCalculation(TrainingCalcJob):
         train.stdout_name = options.output_filename
         compilation.code_uuid = self.inputs.compile_code.uuid
         compilation.cmdline_params = [str(checkpoints / BEST_CHECKPOINT), MODEL_FILE]
-        compilation.cmdline_params += ["--mode", "aotinductor", "--device", "cpu", "--target", "ase"]
+        compilation.cmdline_params += ["--mode", "aotinductor", "--device", "cpu"]
+        compilation.cmdline_params += ["--target", settings.target]
         compilation.stdout_name = COMPILATION_FILE
         train.join_files = compilation.join_files = True
 

@@ -18,6 +18,7 @@ from aiida_superionic.datafiles import dump_yaml
 from aiida_superionic.datasets import Dataset, Frame
 from aiida_superionic.datasets.extxyz import write_extxyz
 from aiida_superionic.learning.training import TrainingSettings
+from aiida_superionic.potentials.nequip import Target
 
 INPUT_FILE = "train.yaml"
 FOLDER = "training"
@@ -61,6 +62,9 @@ class NequipSettings(TrainingSettings):
     energy_weight: float = Field(default=1.0, ge=0.0, description="Of the squared error in eV/atom")
     force_weight: float = Field(default=1.0, gt=0.0, description="Of the squared error in eV/Å")
     virial_weight: float = Field(default=1.0, ge=0.0, description="Of the squared error in eV/atom")
+    target: Target = Field(
+        default="ase", description="What the model is compiled for: our driver, or a LAMMPS' own style"
+    )
 
 
 def training_input(settings: NequipSettings, dataset: Dataset, seed: int) -> str:

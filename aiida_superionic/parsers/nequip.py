@@ -22,7 +22,7 @@ from aiida_superionic.potentials import FilePotential
 from aiida_superionic.potentials.nequip import MODEL_FILE, Nequip
 from aiida_superionic.units import ENERGY_UNITS, PRESSURE_UNITS
 
-_VERSION = re.compile(r"\[INFO\] - nequip (?P<version>\S+)$", re.MULTILINE)
+_VERSION = re.compile(r"\[INFO\] - (?:\[rank: 0\] )?nequip (?P<version>\S+)$", re.MULTILINE)
 _TRAINED = "TRAIN RUN END"
 _COMPILED = "Exported model saved"
 _QUANTITIES = {
@@ -80,12 +80,14 @@ class NequipParser(TrainingParser):
         if _COMPILED not in printed or not (folder / MODEL_FILE).is_file():
             last = next((line.strip() for line in reversed(printed.splitlines()) if line.strip()), "it printed nothing")
             return f"nequip-compile: {exception_of(printed) or last[:500]}"
-        about, seed = self.node.inputs.dataset.base.attributes, self.node.inputs.seed.value
+        inputs = self.node.inputs
+        about = inputs.dataset.base.attributes
         return Nequip.of(
             (folder / MODEL_FILE).read_bytes(),
             about.get("species"),
-            description=f"equivariant network, seed {seed}",
+            description=f"equivariant network, seed {inputs.seed.value}",
             source=f"learned from frames labelled with {about.get('level_of_theory')}",
+            target=NequipSettings.model_validate(inputs.settings.get_dict()).target,
         )
 
     def _compilation_ended(self) -> bool:

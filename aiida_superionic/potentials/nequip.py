@@ -1,23 +1,28 @@
 """Equivariant networks of NequIP, compiled: LAMMPS driven by a program that computes their forces.
 
 LAMMPS from its packages has no such pair style. So the program of a job is a Python that has both LAMMPS and NequIP,
-and runs the same input script by :mod:`aiida_superionic.potentials.nequip_driver`, which is sent along. A compiled
-model is machine code of one kind of processor.
+and runs the same input script by :mod:`aiida_superionic.potentials.nequip_driver`, which is sent along. A group that
+has built the style into its LAMMPS compiles models for that. A compiled model is machine code of one kind of processor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from typing import Literal
 
 from pydantic import Field
 
-from aiida_superionic.potentials.family import FilePotential, LammpsPotential, Sha256, digests
+from aiida_superionic.potentials.family import FileName, FilePotential, LammpsPotential, Sha256, digests
 from aiida_superionic.species import ChemicalSymbol
+
+Target = Literal["ase", "pair_nequip"]
+"""What ``nequip-compile`` compiles for: ASE, whose models our driver runs, or a LAMMPS that has the pair style."""
 
 MODEL_FILE = "model.nequip.pt2"
 DRIVER_FILE = "nequip_driver.py"
+PROGRAM = "python"
 
 
 class Nequip(FilePotential):
@@ -25,16 +30,20 @@ class Nequip(FilePotential):
 
     family: Literal["nequip"] = "nequip"
     type_names: tuple[ChemicalSymbol, ...] = Field(min_length=1, description="Species that the model knows")
-    files: dict[Literal["model.nequip.pt2"], Sha256] = Field(min_length=1, description="SHA-256 of the model")
+    target: Target = Field(default="ase", description="What the model is compiled for")
+    files: dict[FileName, Sha256] = Field(min_length=1, max_length=1, description="SHA-256 of the model")
 
     @classmethod
-    def of(cls, model: bytes, type_names: Sequence[str], *, description: str, source: str) -> Nequip:
-        """Return the potential of a model that ``nequip-compile`` wrote for ASE."""
+    def of(
+        cls, model: bytes, type_names: Sequence[str], *, description: str, source: str, target: Target = "ase"
+    ) -> Nequip:
+        """Return the potential of a model that ``nequip-compile`` wrote."""
         contents = {MODEL_FILE: model}
         return cls(
             description=description,
             source=source,
             type_names=tuple(type_names),
+            target=target,
             files=digests(contents),
             contents=contents,
         )
@@ -47,12 +56,14 @@ class Nequip(FilePotential):
     def lammps(self, species: Sequence[str], n_atoms: int) -> LammpsPotential:
         """Return what LAMMPS needs; see :meth:`Potential.lammps`."""
         self.require(species)
-        driver = files(__package__).joinpath(DRIVER_FILE).read_text(encoding="utf-8")
-        return LammpsPotential(
+        (model,) = self.files
+        evaluated = LammpsPotential(
             atom_style="atomic",
             charges=(0.0,) * len(species),
-            commands=("pair_style nequip", f"pair_coeff * * {MODEL_FILE} {' '.join(species)}"),
-            files={**self.contents, DRIVER_FILE: driver},
-            program="python",
-            driver=DRIVER_FILE,
+            commands=("pair_style nequip", f"pair_coeff * * {model} {' '.join(species)}"),
+            files=self.contents,
         )
+        if self.target == "pair_nequip":
+            return evaluated
+        driver = files(__package__).joinpath(DRIVER_FILE).read_text(encoding="utf-8")
+        return replace(evaluated, files={**self.contents, DRIVER_FILE: driver}, program=PROGRAM, driver=DRIVER_FILE)

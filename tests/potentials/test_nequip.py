@@ -31,6 +31,12 @@ def test_lammps_gets_species_by_name_and_the_driver(network):
         network.lammps(["Br"], 1)
 
 
+def test_a_lammps_that_has_the_style_needs_no_driver():
+    given = Nequip.of(_MODEL, ["Ag"], description="none", source="a test", target="pair_nequip").lammps(["Ag"], 1)
+    assert (given.program, given.files) == (None, {MODEL_FILE: _MODEL})
+    assert given.arguments("input.in") == ["-in", "input.in"]
+
+
 def test_a_script_is_cut_where_a_model_comes_in():
     before, after = "units metal\nread_data structure.data", "neighbor 1.0 bin\nrun 10\nlabel end"
     first, rest = parts(f"{before}\npair_style nequip\npair_coeff * * model.nequip.pt2 Ag I\n{after}\n")

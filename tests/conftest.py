@@ -180,6 +180,15 @@ def conversion_code(computer):
 
 
 @pytest.fixture
+def assessment_code(computer):
+    found = find(engines()["assessment"], default_prefix())
+    if not found:
+        pytest.fail("superionic-assess is not in the environment that runs the tests: install the package")
+    own = next((one for one in found if one.origin == "this environment"), found[0])
+    return ensure_code(own, computer)[0]
+
+
+@pytest.fixture
 def md_inputs(agi, settings, potential_node):
     """Return a maker of the inputs of one MD job, but for its code."""
 

@@ -12,22 +12,11 @@ from aiida_superionic.calculations.evaluate import EvaluateCalculation, level_of
 from aiida_superionic.calculations.learning import rows_of
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.datasets import Dataset
-from aiida_superionic.engines.catalogue import engines
-from aiida_superionic.engines.installation import default_prefix, find
-from aiida_superionic.engines.registration import code_version, ensure_code
+from aiida_superionic.engines.registration import code_version
 from aiida_superionic.learning.settings import LearnSettings
 from aiida_superionic.workchains.learn import LearnWorkChain
 
 _CODES = LearnWorkChain.exit_codes
-
-
-@pytest.fixture
-def assessment_code(computer):
-    found = find(engines()["assessment"], default_prefix())
-    if not found:
-        pytest.fail("superionic-assess is not in the environment that runs the tests: install the package")
-    own = next((one for one in found if one.origin == "this environment"), found[0])
-    return ensure_code(own, computer)[0]
 
 
 @pytest.fixture

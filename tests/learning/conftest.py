@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aiida import orm
 
+from aiida_superionic.analysis.trajectory import CENTRE, Trajectory
 from aiida_superionic.calculations.lammps import data_file
 from aiida_superionic.datasets import Dataset, Frame
 from aiida_superionic.engines.catalogue import engines
@@ -119,3 +121,28 @@ def fit_code(computer):
         pytest.fail("superionic-fit is not in the environment that runs the tests: install the package")
     own = next((one for one in found if one.origin == "this environment"), found[0])
     return ensure_code(own, computer)[0]
+
+
+@pytest.fixture(scope="session")
+def iodide_centres():
+    """Return 100 real frames of α-AgI with the Wannier centres that CP2K gave them, 10 fs apart."""
+    with np.load(Path(__file__).parents[1] / "fixtures" / "cp2k" / "agi32_xtb_750K.npz") as arrays:
+        positions, cell = arrays["positions"].astype(np.float64), arrays["cell"]
+    species = ("Ag",) * 16 + ("I",) * 16 + (CENTRE,) * 144
+    return Trajectory(species, positions, cell, 0.01, np.ones(len(species)), mobile=("Ag",))
+
+
+@pytest.fixture
+def changed_lammps(lammps_installation, computer, tmp_path):
+    """Return a maker of a LAMMPS whose output, or whose folder, is changed by a command of the shell."""
+
+    def make(name, command):
+        script = tmp_path / name
+        script.write_text(f'#!/bin/sh\n"{lammps_installation.executable}" "$@" {command}\n')
+        script.chmod(0o755)
+        path = f"export PATH={lammps_installation.executable.parent}:$PATH"
+        return orm.InstalledCode(
+            label=name, computer=computer, filepath_executable=str(script), prepend_text=path, with_mpi=False
+        ).store()
+
+    return make

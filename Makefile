@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and every test that needs no service
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft demo-learn test test-slow bench bench-large bench-constraint lint clean
+.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn test test-slow bench bench-large bench-constraint lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -41,6 +41,11 @@ demo-dft: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@command -v cp2k.psmp || command -v cp2k.ssmp || { echo "no CP2K on PATH; as root: apt-get install cp2k" >&2; exit 1; }
 	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
 	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/dft.py .demo/dft.html
+
+# make demo-train   a committee that learns from a classical potential, and whether its predicted errors hold
+demo-train: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
+	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
+	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/train.py .demo/train.html
 
 # make demo-learn   a potential learns from a classical one on the fly, and runs beside it; takes some ten minutes
 demo-learn: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed

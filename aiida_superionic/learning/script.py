@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
-from ruamel.yaml.error import YAMLError
 
 import aiida_superionic
 from aiida_superionic.analysis.command_line import Parser, exit_status, exit_with_status_of
 from aiida_superionic.analysis.registry import ParameterError
-from aiida_superionic.datafiles import load_yaml
 from aiida_superionic.datasets import Dataset, DatasetError
 from aiida_superionic.datasets.extxyz import read_extxyz
 from aiida_superionic.learning.descriptors import DescriptorError
@@ -30,6 +27,7 @@ from aiida_superionic.learning.fit import Fit, FitSettings, fit_pod
 from aiida_superionic.learning.model_file import write_model
 from aiida_superionic.learning.regression import RegressionError
 from aiida_superionic.learning.reliability import share_within
+from aiida_superionic.learning.settings_file import checked, read_settings
 
 PROGRAM = "superionic-fit"
 BAD_DATASET = 3
@@ -144,16 +142,8 @@ def read_dataset(path: Path) -> Dataset:
 
 def _settings(path: Path | None, dataset: Dataset) -> FitSettings:
     """Return what a file asks for; without one, what is good for most."""
-    try:
-        settings = load_yaml(path.read_text(encoding="utf-8")) if path else {}
-        return FitSettings.model_validate({"species": dataset.species, **settings})
-    except OSError as error:
-        raise ParameterError(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        wrong = "; ".join(": ".join([*map(str, one["loc"]), one["msg"]]) for one in error.errors())
-        raise ParameterError(f"{path or 'the settings'}: {wrong}") from error
-    except (YAMLError, TypeError, UnicodeError) as error:
-        raise ParameterError(f"{path} holds no settings by name: {' '.join(str(error).split())}") from error
+    settings = read_settings(path) if path else {}
+    return checked(FitSettings, {"species": dataset.species, **settings}, str(path or "the settings"))
 
 
 def _report(fit: Fit, dataset: Dataset) -> dict[str, Any]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
 from aiida import orm
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
@@ -17,17 +15,16 @@ from ase import Atoms
 
 from aiida_superionic.analysis.registry import observables
 from aiida_superionic.analysis.trajectory import Trajectory, one_frame
-from aiida_superionic.analysis.writers import write_extxyz
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.frames import gaps
 from aiida_superionic.calculations.resumable import ResumableCalcJob
+from aiida_superionic.calculations.trajectory_input import take_trajectory
 from aiida_superionic.data.trajectory import TrajectoryData
 
 JOB_FILE = "analysis.json"
 RESULTS_FILE = "results.json"
 CURVES_FILE = "curves.npz"
 FILES_FOLDER = "files"
-FRAMES_FILE = "frames.extxyz"
 
 
 def what_dynamics_hold(atoms: Atoms, mobile: Sequence[str], formal_charges: Mapping[str, float]) -> Trajectory:
@@ -145,11 +142,11 @@ class AnalyseCalculation(ResumableCalcJob):
         return None
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
-        """Write what is to be computed, and link the trajectory in."""
-        trajectory = self.inputs.trajectory
-        at_home = isinstance(trajectory, orm.TrajectoryData)
+        """Write what is to be computed, and bring the trajectory in."""
+        info = CalcInfo()
+        info.provenance_exclude_list, info.remote_symlink_list = [], []
         job = {
-            "trajectory": _written(trajectory, folder) if at_home else trajectory.request(),
+            "trajectory": take_trajectory(self.inputs.trajectory, folder, info),
             "observables": self._observables(),
         }
         options = self.inputs.metadata.options
@@ -162,18 +159,9 @@ class AnalyseCalculation(ResumableCalcJob):
         code.stdout_name = options.output_filename
         code.join_files = True
 
-        info = CalcInfo()
         info.codes_info = [code]
         info.prepend_text = usage.PREPEND
         info.append_text = usage.APPEND
-        if at_home:
-            # They follow from their node; the repository need not hold them once more for every job.
-            info.provenance_exclude_list = [FRAMES_FILE]
-        else:
-            info.remote_symlink_list = [
-                (trajectory.computer.uuid, str(PurePosixPath(trajectory.get_remote_path()) / name), name)
-                for name in trajectory.files
-            ]
         info.retrieve_list = [options.output_filename, RESULTS_FILE, usage.FILE]
         info.retrieve_temporary_list = [CURVES_FILE, FILES_FOLDER]
         return info
@@ -190,19 +178,3 @@ class AnalyseCalculation(ResumableCalcJob):
                 if any(parameter.name == "sites" for parameter in observables()[name].parameters):
                     filled[name]["sites"] = fractional[mobile].ravel().tolist()
         return filled
-
-
-def _written(trajectory: orm.TrajectoryData, folder: Folder) -> dict[str, Any]:
-    """Write frames that are at home, and return how the script reads them."""
-    attributes = trajectory.base.attributes
-    timestep, positions = float(attributes.get("sampling_interval")), trajectory.get_positions()
-    species = tuple(trajectory.symbols)
-    frames = Trajectory(species, positions, trajectory.get_cells(), timestep, np.zeros(len(species)))
-    write_extxyz(Path(folder.get_abs_path(FRAMES_FILE)), frames, frames.kinds, 1)
-    return {
-        "files": {FRAMES_FILE: None},
-        "format": "extxyz",
-        "mobile": attributes.get("mobile", []),
-        "charges": attributes.get("formal_charges", {}),
-        "md_timestep": timestep,
-    }

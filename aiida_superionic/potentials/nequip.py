@@ -14,13 +14,23 @@ from typing import Literal
 
 from pydantic import Field
 
-from aiida_superionic.potentials.family import FileName, FilePotential, LammpsPotential, Sha256, digests
+from aiida_superionic.potentials.deepmd import DEVIATION_FILE
+from aiida_superionic.potentials.family import (
+    FileName,
+    FilePotential,
+    LammpsPotential,
+    Potential,
+    PotentialError,
+    Sha256,
+    digests,
+)
 from aiida_superionic.species import ChemicalSymbol
 
 Target = Literal["ase", "pair_nequip"]
 """What ``nequip-compile`` compiles for: ASE, whose models our driver runs, or a LAMMPS that has the pair style."""
 
 MODEL_FILE = "model.nequip.pt2"
+_MEMBER_FILE = "member_{number}.nequip.pt2"
 DRIVER_FILE = "nequip_driver.py"
 PROGRAM = "python"
 
@@ -67,3 +77,30 @@ class Nequip(FilePotential):
             return evaluated
         driver = files(__package__).joinpath(DRIVER_FILE).read_text(encoding="utf-8")
         return replace(evaluated, files={**self.contents, DRIVER_FILE: driver}, program=PROGRAM, driver=DRIVER_FILE)
+
+    def lammps_committee(
+        self, others: Sequence[Potential], species: Sequence[str], n_atoms: int, interval: int
+    ) -> LammpsPotential:
+        """Return what LAMMPS needs; see :meth:`Potential.lammps_committee`."""
+        alone = self.lammps(species, n_atoms)
+        if alone.driver is None:
+            raise PotentialError("it is the driver that writes deviations of a committee of the family nequip")
+        members = {}
+        for number, other in enumerate(others, start=1):
+            if not isinstance(other, Nequip) or other.target != self.target:
+                raise PotentialError(
+                    f"a committee of the family {self.family} has a member of the family {other.family},"
+                    " or one that was compiled for another program"
+                )
+            other.require(species)
+            members[_MEMBER_FILE.format(number=number)] = next(iter(other.contents.values()))
+        models = " ".join([*self.contents, *members])
+        return replace(
+            alone,
+            commands=(
+                f"pair_style nequip out_freq {interval} out_file {DEVIATION_FILE}",
+                f"pair_coeff * * {models} {' '.join(species)}",
+            ),
+            files={**alone.files, **members},
+            deviation_file=DEVIATION_FILE,
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import PurePosixPath
 from typing import Any
 
 from aiida import orm
@@ -13,6 +12,7 @@ from aiida.engine import CalcJobProcessSpec
 
 from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.resumable import ResumableCalcJob
+from aiida_superionic.calculations.trajectory_input import take_trajectory
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.learning.assess_script import ASSESSMENT_FILE, KEPT_FILE
@@ -106,20 +106,15 @@ class AssessCalculation(ResumableCalcJob):
             handle.write(model.read())
         info = CalcInfo()
         # Model and frames follow from their nodes; the repository need not hold them once more for every job.
-        info.provenance_exclude_list = [MODEL_FILE]
+        info.provenance_exclude_list, info.remote_symlink_list = [MODEL_FILE], []
         if "dataset" in self.inputs:
             with folder.open(_DATASET_FILE, "w", encoding="utf-8") as handle:
                 handle.write(self.inputs.dataset.text)
             info.provenance_exclude_list.append(_DATASET_FILE)
             frames = ["--dataset", _DATASET_FILE]
         else:
-            trajectory = self.inputs.trajectory
             with folder.open(_TRAJECTORY_FILE, "w") as handle:
-                json.dump(trajectory.request(), handle, indent=1)
-            info.remote_symlink_list = [
-                (trajectory.computer.uuid, str(PurePosixPath(trajectory.get_remote_path()) / name), name)
-                for name in trajectory.files
-            ]
+                json.dump(take_trajectory(self.inputs.trajectory, folder, info), handle, indent=1)
             frames = ["--trajectory", _TRAJECTORY_FILE]
 
         code = CodeInfo()

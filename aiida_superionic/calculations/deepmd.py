@@ -27,6 +27,7 @@ CHECKPOINT_FILE = "checkpoint"
 OUTPUTS = {"train": "train.out", "freeze": "freeze.out", "compress": "compress.out"}
 """What each command prints, by its name."""
 
+_EARLIER_CURVE_FILE = "earlier.out"
 _PARTS = ("data-00000-of-00001", "index", "meta")
 
 
@@ -68,15 +69,18 @@ class DeepmdCalculation(TrainingCalcJob):
         info = CalcInfo()
         info.codes_info = [self._command(name, arguments) for name, arguments in commands.items()]
         info.codes_run_mode = CodeRunMode.SERIAL
-        if "start" in self.inputs:
-            info.remote_copy_list = self._checkpoint()
         # A job that is cut off has no model; AiiDA warns of a missing file unless it is a pattern.
         kept = [*OUTPUTS.values(), CHECKPOINT_FILE, LEARNING_CURVE_FILE]
         info.retrieve_list = [*((f"{name}*", ".", 0) for name in kept), usage.FILE]
         info.retrieve_temporary_list = [(f"{MODEL_FILE}*", ".", 0)]
         # The frames follow from their node; the repository need not hold them once more for every job.
         info.provenance_exclude_list = list(frames)
-        return self.limited(info)
+        info = self.limited(info)
+        if "start" in self.inputs:
+            info.remote_symlink_list = self._checkpoint()
+            # The training writes on below what is there.
+            info.prepend_text += f"\ncat {_EARLIER_CURVE_FILE} > {LEARNING_CURVE_FILE}"
+        return info
 
     def _command(self, name: str, arguments: list[str]) -> CodeInfo:
         code = CodeInfo()
@@ -89,9 +93,9 @@ class DeepmdCalculation(TrainingCalcJob):
 
     def _checkpoint(self) -> list[tuple[str, str, str]]:
         parent, name = self.inputs.parent_folder, checkpoint_of(self.inputs.start["step"])
-        files = [*(f"{name}.{part}" for part in _PARTS), LEARNING_CURVE_FILE]
+        files = {**{f"{name}.{part}": f"{name}.{part}" for part in _PARTS}, LEARNING_CURVE_FILE: _EARLIER_CURVE_FILE}
         folder = PurePosixPath(parent.get_remote_path())
-        return [(parent.computer.uuid, str(folder / file), file) for file in files]
+        return [(parent.computer.uuid, str(folder / file), link) for file, link in files.items()]
 
 
 def checkpoint_of(step: int) -> str:

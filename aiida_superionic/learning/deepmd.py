@@ -27,6 +27,10 @@ _SET = "set.000"
 class DeepmdSettings(TrainingSettings):
     """The network and its training."""
 
+    learning_rate: float = Field(default=3e-3, gt=0.0, description="At the beginning")
+    learning_rate_decay: float = Field(
+        default=3e-3, gt=0.0, lt=1.0, description="The learning rate at the end, over that at the beginning"
+    )
     smooth_from: float = Field(default=1.0, gt=0.0, description="Å from which on neighbours begin to fade")
     embedding: tuple[PositiveInt, ...] = Field(default=(16, 32, 64), min_length=1, description="Neurons of its layers")
     axes: PositiveInt = Field(default=8, description="Columns of the embedding that make the descriptor")
@@ -37,7 +41,6 @@ class DeepmdSettings(TrainingSettings):
     )
     steps: PositiveInt = Field(default=20_000, description="Batches that are learned from")
     batch: PositiveInt = Field(default=1, description="Frames in a batch")
-    learning_rate_decay: float = Field(default=1e-3, gt=0.0, lt=1.0, description="Of the rate, from first to last step")
     energy_weights: tuple[float, float] = Field(default=(0.02, 1.0), description="In the loss, at first and at last")
     force_weights: tuple[float, float] = Field(default=(1000.0, 10.0), description="In the loss, at first and at last")
     stress_weights: tuple[float, float] = Field(default=(0.02, 1.0), description="Of the virial, at first and at last")

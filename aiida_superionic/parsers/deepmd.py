@@ -7,22 +7,26 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from aiida.engine import ExitCode
 from numpy.typing import NDArray
 
 from aiida_superionic.analysis.results import Curve
 from aiida_superionic.calculations.deepmd import CHECKPOINT_FILE, OUTPUTS
 from aiida_superionic.learning.deepmd import CHECKPOINT, LEARNING_CURVE_FILE, DeepmdSettings
+from aiida_superionic.parsers.files import exception_of
 from aiida_superionic.parsers.training import TrainingOutput, TrainingParser
 from aiida_superionic.potentials import FilePotential
 from aiida_superionic.potentials.deepmd import MODEL_FILE, Deepmd
 from aiida_superionic.units import ENERGY_UNITS
 
 _VERSION = re.compile(r"^.*DEEPMD INFO\s+source:?\s+v?(?P<version>\S+)$", re.MULTILINE | re.IGNORECASE)
+_NON_NUMERIC = re.compile(r"^RuntimeError: NaN detected at batch\s+(?P<step>\d+):", re.MULTILINE)
 _CLOSING = re.compile(r"DEEPMD INFO\s+finished training$", re.MULTILINE)
-_ERROR = re.compile(r"^(?P<error>[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)\b.*)$", re.MULTILINE)
 _CHECKPOINT = re.compile(rf'^model_checkpoint_path: "(?:.*/)?{re.escape(CHECKPOINT)}-(?P<step>\d+)"$', re.MULTILINE)
 _QUANTITIES = {"e": ("energy", "meV/atom"), "f": ("forces", "meV/Å"), "v": ("virial", "meV/atom")}
 """What the columns of the learning curve are of, and in what unit we give it."""
+_ACHIEVEMENT = 0.95
+"""A network that gives no forces at all is as good as this, for the frames that it is looked at with are drawn."""
 _SUBSETS = {"trn": "train", "val": "validation"}
 
 
@@ -35,21 +39,33 @@ class DeepmdParser(TrainingParser):
         printed = self.text(OUTPUTS["train"])
         rows = read_learning_curve(self.text(LEARNING_CURVE_FILE))
         steps = rows.get("step", np.array([]))
-        version, error = _VERSION.search(printed), list(_ERROR.finditer(printed))
+        version, error = _VERSION.search(printed), exception_of(printed)
         checkpoint = _CHECKPOINT.search(self.text(CHECKPOINT_FILE))
-        broken = first_non_numeric(rows)
+        broken = _NON_NUMERIC.search(printed)
         last = f"step {int(steps[-1]) if len(steps) else 0} of {settings.steps}"
         told = [line.strip() for line in printed.splitlines() if line.strip()]
         return TrainingOutput(
             version=version["version"] if version else None,
             complete=_CLOSING.search(printed) is not None,
             reached=last,
-            error=error[-1]["error"][:300] if error else (told[-1][:300] if told and version is None else None),
-            non_numeric=None if broken is None else f"step {broken}",
+            error=error or (told[-1][:300] if told and version is None else None),
+            non_numeric=f"step {broken['step']}" if broken else None,
             checkpoint={"step": int(checkpoint["step"])} if checkpoint else None,
             curves=_curves(rows),
             report={"steps": settings.steps, "type_map": self.node.inputs.dataset.base.attributes.get("species")},
         )
+
+    def no_achievement(self, _: Curve) -> float:
+        """Return the error in meV/Å of forces that are all zero: a network that was just made is further off."""
+        frames = self.node.inputs.dataset.dataset.subset("validation").frames
+        squares = np.concatenate([frame.labels[1].ravel() ** 2 for frame in frames])
+        return _ACHIEVEMENT * float(np.sqrt(np.mean(squares))) / ENERGY_UNITS["meV"]
+
+    def _failure(self, output: TrainingOutput) -> ExitCode | None:
+        error = output.error or ""
+        if not output.complete and "File does not exist" in error and CHECKPOINT in error:
+            return self.exit_codes.ERROR_CHECKPOINT_MISSING.format(error=error)
+        return super()._failure(output)
 
     def model(self, folder: Path) -> FilePotential | str:
         """Return what was learned; see :meth:`TrainingParser.model`."""
@@ -57,8 +73,7 @@ class DeepmdParser(TrainingParser):
             content = (folder / MODEL_FILE).read_bytes()
         except OSError:
             printed = "\n".join(self.text(OUTPUTS[name]) for name in ("freeze", "compress"))
-            error = list(_ERROR.finditer(printed))
-            return error[-1]["error"][:300] if error else f"{MODEL_FILE} is not there"
+            return exception_of(printed) or f"{MODEL_FILE} is not there"
         about = self.node.inputs.dataset.base.attributes
         return Deepmd.of(
             content,
@@ -87,14 +102,6 @@ def read_learning_curve(text: str) -> dict[str, NDArray[np.float64]]:
         return {}
     table = np.array([rows[step] for step in sorted(rows)])
     return {heading: table[:, column] for column, heading in enumerate(headings)}
-
-
-def first_non_numeric(rows: Mapping[str, NDArray[np.float64]]) -> int | None:
-    """Return the first step at which the loss is not a number, or None."""
-    loss = rows.get("rmse_trn")
-    if loss is None or np.isfinite(loss).all():
-        return None
-    return int(rows["step"][~np.isfinite(loss)][0])
 
 
 def _curves(rows: Mapping[str, NDArray[np.float64]]) -> dict[str, Curve]:

@@ -122,10 +122,14 @@ class TrainingParser(FilesParser):
 
     def _progress(self, output: TrainingOutput) -> ExitCode | None:
         curve = output.curves.get(VALIDATION_FORCES)
-        if curve is None or len(curve.y) < 2 or curve.y[-1] < curve.y[0]:
+        if curve is None or len(curve.y) < 2 or curve.y[-1] < (bound := self.no_achievement(curve)):
             return None
-        error = f"the error of validation forces was {curve.y[0]:.0f} meV/Å and is {curve.y[-1]:.0f} meV/Å"
+        error = f"the error of validation forces is {curve.y[-1]:.0f} meV/Å, where {bound:.0f} meV/Å is no achievement"
         return self.exit_codes.ERROR_NOTHING_LEARNED.format(error=error)
+
+    def no_achievement(self, curve: Curve) -> float:
+        """Return the error of validation forces in meV/Å from which on nothing was learned: that at the beginning."""
+        return float(curve.y[0])
 
     def _request(self) -> dict[str, Any]:
         inputs = self.node.inputs

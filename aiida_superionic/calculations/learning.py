@@ -15,9 +15,10 @@ from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.datasets import Dataset, Frame
 from aiida_superionic.datasets.dataset import ordered
+from aiida_superionic.learning.assessment import UNITS
 from aiida_superionic.learning.exploration import Exploration
 from aiida_superionic.learning.settings import CommitteeLearning, LearnSettings, OnTheFlyLearning
-from aiida_superionic.learning.trust import Array, SortedFrames
+from aiida_superionic.learning.trust import Array, SortedFrames, committee_deviations
 
 _BEGIN = 1
 """The first frame is where a run began: it was given, labelled, or assessed as the last one of the run before."""
@@ -66,6 +67,34 @@ def choose_frames(
     if frames:
         outputs["frames"] = DatasetData(Dataset(ordered(frames)))
     return outputs
+
+
+@calcfunction
+def compare_members(above: orm.Float, **members: DatasetData) -> dict[str, orm.Data]:
+    """Return how far the labels of the members of a committee are from one another.
+
+    Parameters
+    ----------
+    above
+        The largest deviation on an atom of a frame, in eV/Å, from which on the frame is kept.
+    members
+        The same frames, labelled by each member.
+
+    Returns
+    -------
+    dict
+        ``assessment``: the largest and the mean deviation on the atoms of each frame; ``frames``: those that are kept,
+        without labels, if there are any.
+    """
+    labelled = [members[name].dataset.frames for name in sorted(members)]
+    deviations = [
+        committee_deviations(np.array([one.labels[1] for one in same])) for same in zip(*labelled, strict=True)
+    ]
+    values = {"largest": [float(np.max(of)) for of in deviations], "mean": [float(np.mean(of)) for of in deviations]}
+    assessment = orm.ArrayData({f"committee_deviation_{name}": np.array(each) for name, each in values.items()})
+    assessment.base.attributes.set("units", {name: UNITS[name] for name in assessment.get_arraynames()})
+    kept = [labelled[0][k].unlabelled for k, value in enumerate(values["largest"]) if not value < above.value]
+    return {"assessment": assessment, **({"frames": DatasetData(Dataset(tuple(kept)))} if kept else {})}
 
 
 @calcfunction

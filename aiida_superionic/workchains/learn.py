@@ -19,11 +19,15 @@ from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.learning.exploration import derived_seed
 from aiida_superionic.learning.settings import CommitteeLearning, LearnSettings
+from aiida_superionic.workchains.assess import AssessCommitteeWorkChain
 from aiida_superionic.workchains.dft import cp2k_inputs, level_of_theory
 from aiida_superionic.workchains.exploring import CHOICE, COMMITTEE, ExploringWorkChain
 from aiida_superionic.workchains.label import LabelWorkChain
 from aiida_superionic.workchains.lammps import LammpsBaseWorkChain
 from aiida_superionic.workchains.protocol import protocol_settings
+from aiida_superionic.workchains.train import TrainWorkChain
+
+_SET_HERE = ("dataset", "committee", "seed")
 
 
 class LearnWorkChain(ExploringWorkChain):
@@ -48,14 +52,19 @@ class LearnWorkChain(ExploringWorkChain):
         """Declare the ports, the outline and the exit codes."""
         super().define(spec)
         spec.input("dataset", valid_type=DatasetData, help="What is known at the beginning: labelled, with subsets.")
-        spec.expose_inputs(FitCalculation, namespace="fit", exclude=("dataset", "committee", "seed"))
+        spec.expose_inputs(FitCalculation, namespace="fit", exclude=_SET_HERE)
         spec.expose_inputs(AssessCalculation, namespace="assess", include=("code", "version", "metadata"))
+        spec.expose_inputs(TrainWorkChain, namespace="train", exclude=_SET_HERE)
+        spec.expose_inputs(
+            AssessCommitteeWorkChain,
+            namespace="assess_committee",
+            exclude=("convert.trajectory", "committee", "above"),
+        )
         spec.expose_inputs(EvaluateCalculation, namespace="evaluate", exclude=("dataset",))
         spec.expose_inputs(LabelWorkChain, namespace="label", exclude=("dataset",))
-        for name in ("fit", "assess", "evaluate", "label"):
+        for name in ("fit", "assess", "train", "assess_committee", "evaluate", "label"):
             # Without what is set here there is nothing to check; each job is.
             spec.inputs[name].validator = None
-        for name in ("evaluate", "label"):
             spec.inputs[name].required = spec.inputs[name].populate_defaults = False
         spec.inputs.validator = cls.validate_inputs
 
@@ -99,6 +108,8 @@ class LearnWorkChain(ExploringWorkChain):
         if value["seed"].value < 0:
             return "the seed is not negative"
         settings = LearnSettings.model_validate(value["settings"].get_dict())
+        if told := cls._check_family(value, settings):
+            return told
         if missing := sorted(set(settings.exploration.structures) - set(value["structures"])):
             return f"the structure {missing[0]} of the exploration is not among structures"
         species = value["dataset"].base.attributes.get("species")
@@ -112,8 +123,20 @@ class LearnWorkChain(ExploringWorkChain):
             labels = value["label"]["level_of_theory"].value
         if known != labels:
             return f"the dataset is labelled with {known} where new labels would be of {labels}"
-        shared = {"dataset": value["dataset"], "committee": orm.Int(0), "seed": orm.Int(1)}
-        return FitCalculation.validate_inputs({**value["fit"], **shared}, None)
+        return None
+
+    @classmethod
+    def _check_family(cls, value: Any, settings: LearnSettings) -> str | None:
+        given = {name for name in ("fit", "assess", "train", "assess_committee") if name in value}
+        if given not in ({"fit", "assess"}, {"train", "assess_committee"}):
+            return "a linear potential takes fit and assess, and any other family train and assess_committee"
+        committee = settings.learning.size if isinstance(settings.learning, CommitteeLearning) else 0
+        shared = {"dataset": value["dataset"], "committee": orm.Int(committee), "seed": orm.Int(1)}
+        if "fit" in given:
+            return FitCalculation.validate_inputs({**value["fit"], **shared}, None)
+        if not committee:
+            return "only a linear potential knows by itself where it is ignorant: others learn with a committee"
+        return TrainWorkChain.validate_inputs({**value["train"], **shared}, None)
 
     @classmethod
     def get_builder_from_protocol(
@@ -220,11 +243,14 @@ class LearnWorkChain(ExploringWorkChain):
     def process_of(self, step: str, name: str) -> tuple[type, AttributeDict]:
         """Return what runs one of the jobs of a step, and its inputs."""
         if step == "training":
-            return FitCalculation, self._training()
+            trainer, namespace = (FitCalculation, "fit") if "fit" in self.inputs else (TrainWorkChain, "train")
+            return trainer, self._training(trainer, namespace)
         if step == "exploration":
             return LammpsBaseWorkChain, self.exploration(name, self.ctx.model.outputs.potential)
         if step == "assessment":
-            return AssessCalculation, self._assessment(name)
+            if "assess" in self.inputs:
+                return AssessCalculation, self._assessment(name)
+            return AssessCommitteeWorkChain, self._committee_assessment(name)
         process, namespace = (
             (EvaluateCalculation, "evaluate") if "evaluate" in self.inputs else (LabelWorkChain, "label")
         )
@@ -242,8 +268,8 @@ class LearnWorkChain(ExploringWorkChain):
         """Learn what is known."""
         self.plan("training", ["potential"])
 
-    def _training(self) -> AttributeDict:
-        inputs = self.exposed_inputs(FitCalculation, "fit")
+    def _training(self, trainer: type, namespace: str) -> AttributeDict:
+        inputs = self.exposed_inputs(trainer, namespace)
         inputs.dataset, inputs.committee = self.ctx.dataset, orm.Int(self.committee)
         inputs.seed = orm.Int(derived_seed(self.inputs.seed.value, COMMITTEE, self.ctx.iteration))
         return inputs
@@ -270,6 +296,13 @@ class LearnWorkChain(ExploringWorkChain):
         )
         return inputs
 
+    def _committee_assessment(self, name: str) -> AttributeDict:
+        inputs = self.exposed_inputs(AssessCommitteeWorkChain, "assess_committee")
+        inputs.convert.trajectory = self.explored[name].outputs.trajectory
+        inputs.committee = dict(self.ctx.model.outputs.committee)
+        inputs.above = orm.Float(self.settings.learning.kept_above)
+        return inputs
+
     def choose(self) -> ExitCode | None:
         """Choose what gets a label."""
         walkers, rung, report = self.settings.exploration.walkers, self.rung, self.ctx.model.outputs.report
@@ -284,7 +317,7 @@ class LearnWorkChain(ExploringWorkChain):
             "structure": rung.structure,
             "steps": rung.steps,
             "trained_on": report["errors"]["train"]["frames"],
-            "force_error": report["errors"]["validation"]["forces"]["all"],
+            "force_error": _of_potential(report["errors"]["validation"]["forces"]["all"]),
             "labelled": self.ctx.labelled,
             "walkers": {name: walkers[name] for name in self.explored},
         }
@@ -339,3 +372,8 @@ class LearnWorkChain(ExploringWorkChain):
             self.out_many(self.exposed_outputs(self.ctx.model, FitCalculation))
         if self.ctx.rows:
             self.out("iterations", list_iterations(**self.ctx.rows))
+
+
+def _of_potential(error: float | Mapping[str, float]) -> float:
+    """Return an error of the potential, where those of its committee may stand beside it."""
+    return error["potential"] if isinstance(error, Mapping) else error

@@ -20,6 +20,7 @@ from aiida_superionic.learning import assess_script
 from aiida_superionic.learning.assessment import UNITS, assess
 from aiida_superionic.learning.model_file import write_model
 from aiida_superionic.learning.trust import committee_deviations
+from aiida_superionic.workchains.assess import AssessCommitteeWorkChain
 
 _CODES = AssessCalculation.exit_codes
 
@@ -147,6 +148,37 @@ def test_a_trajectory_is_assessed_where_it_lies(run_assess, lammps_code, md_inpu
     assert all(len(assessment.get_array(name)) == 11 for name in UNITS)
     assert "frames" in run_assess(dataset=results["frames"], **keep | {"keep": orm.Str("predicted_error_mean")})[0]
     assert "model.npz" not in node.base.repository.list_object_names()
+
+
+def test_a_committee_of_any_family_is_judged_by_its_forces(run_assess, lammps_code, conversion_code, md_inputs, fit):
+    members = fit.model.committee(3, seed=2)
+    committee = {f"member_{number}": PotentialData(member.text()) for number, member in enumerate(members)}
+    inputs = md_inputs(temperature=1200.0, duration=0.1, timestep=0.002, sampling_interval=0.02)
+    trajectory = run_get_node(LammpsCalculation, code=lammps_code, **{**inputs, "potential": committee["member_0"]})[0]
+    frames = trajectory["trajectory"]
+    known = run_assess(trajectory=frames, committee=orm.Int(3), seed=orm.Int(2))[0]["assessment"]
+    names = ("committee_deviation_largest", "committee_deviation_mean")
+    middle = float(np.sort(known.get_array(names[0]))[2])
+    outputs, node = run_get_node(
+        AssessCommitteeWorkChain,
+        convert={"code": conversion_code, "trajectory": frames},
+        evaluate={"code": lammps_code},
+        committee=committee,
+        above=orm.Float(middle - 1e-4),
+    )
+    assert node.is_finished_ok, node.exit_message
+    for name in names:
+        # The same forces, by another route: the posterior's own descriptors there, pair_style pod here.
+        assert outputs["assessment"].get_array(name) == pytest.approx(known.get_array(name), rel=1e-5)
+    assert outputs["frames"].base.attributes.get("n_frames") == 4
+    with pytest.raises(ValueError, match="a committee has two members at least"):
+        run_get_node(
+            AssessCommitteeWorkChain,
+            convert={"code": conversion_code, "trajectory": frames},
+            evaluate={"code": lammps_code},
+            committee={"member_0": committee["member_0"]},
+            above=orm.Float(0.1),
+        )
 
 
 def test_failures_have_names(run_assess, few, computer, tmp_path):

@@ -151,6 +151,24 @@ def test_a_committee_that_never_agrees_is_told_and_keeps_its_labels(loop, known)
     assert outputs["report"]["errors"]["train"]["frames"] == 4 + 9
 
 
+@pytest.mark.slow
+def test_any_family_learns_with_a_committee(loop, fit_code, lammps_code, conversion_code):
+    """The way of the networks, here with potentials that are trained in a second."""
+    builder = loop(committee(lower=1e-6, n_frames=2), steps=[100], max_iterations=1)
+    linear = builder.fit._inputs(prune=True)
+    for namespace in ("fit", "assess"):
+        for name in list(builder[namespace]):
+            del builder[namespace][name]
+    builder.train._update({"fit": linear, "evaluate": {"code": lammps_code}})
+    builder.assess_committee._update({"convert": {"code": conversion_code}, "evaluate": {"code": lammps_code}})
+    outputs, node = run_get_node(builder)
+    assert node.exit_status == _CODES.ERROR_NOT_CONVERGED.status, node.exit_message
+    (row,) = outputs["iterations"]["iterations"]
+    assert (row["explored"], row["candidates"], row["labelled"], row["trained_on"]) == (10, 10, 2, 4)
+    assert outputs["report"]["errors"]["train"]["frames"] == 6
+    assert set(outputs["committee"]) == {"member_0", "member_1", "member_2"}
+
+
 def test_frames_that_all_failed_are_not_labelled(loop):
     _, node = run_get_node(loop(committee(lower=1e-7, upper=2e-7), steps=[100]))
     assert node.exit_status == _CODES.ERROR_NO_CANDIDATES.status

@@ -70,8 +70,8 @@ def code(name):
 
 
 def finished(*builders):
-    """Run things beside each other in this process, and return their nodes."""
-    runner = get_manager().get_runner()
+    """Run things beside each other in this process, which needs no daemon, and return their nodes."""
+    runner = get_manager().create_runner(communicator=None, poll_interval=0.2)
     nodes = [runner.submit(builder) for builder in builders]
 
     async def wait():
@@ -194,15 +194,15 @@ def main():
         dataset = split_dataset(labelled.outputs.dataset, orm.Dict(FRAMES), orm.Int(SEED))
         (loop,) = finished(
             LearnWorkChain.get_builder_from_protocol(
-                code("fit"),
                 code("lammps"),
-                code("assessment"),
                 dataset,
                 {MATERIAL.replace("-", "_"): structure},
                 teacher,
                 temperatures=EXPLORED_AT,
                 mobile=list(materials()[MATERIAL].mobile),
                 seed=SEED,
+                fit_code=code("fit"),
+                assessment_code=code("assessment"),
                 version=code_version(code("fit")),
                 basis=BASIS,
                 protocol="fast",

@@ -141,9 +141,7 @@ class LearnWorkChain(ExploringWorkChain):
     @classmethod
     def get_builder_from_protocol(
         cls,
-        fit_code: orm.InstalledCode,
         lammps_code: orm.InstalledCode,
-        assessment_code: orm.InstalledCode,
         dataset: DatasetData,
         structures: Mapping[str, orm.StructureData],
         labeller: PotentialData | orm.AbstractCode,
@@ -151,8 +149,12 @@ class LearnWorkChain(ExploringWorkChain):
         temperatures: list[float],
         mobile: list[str],
         seed: int,
-        version: str,
+        fit_code: orm.InstalledCode | None = None,
+        assessment_code: orm.InstalledCode | None = None,
+        version: str = "",
         basis: dict[str, Any] | None = None,
+        train: ProcessBuilder | None = None,
+        conversion_code: orm.AbstractCode | None = None,
         label_protocol: str = "balanced",
         label_overrides: dict[str, Any] | None = None,
         protocol: str = "balanced",
@@ -163,8 +165,8 @@ class LearnWorkChain(ExploringWorkChain):
 
         Parameters
         ----------
-        fit_code, lammps_code, assessment_code
-            The executables ``superionic-fit``, LAMMPS and ``superionic-assess``.
+        lammps_code
+            LAMMPS that runs the potentials.
         dataset
             What is known at the beginning: labelled frames with their subsets, or the dataset of an earlier study.
         structures
@@ -177,10 +179,11 @@ class LearnWorkChain(ExploringWorkChain):
             The species meant to diffuse.
         seed
             Of everything that is random.
-        version
-            Version of the scripts that ``fit_code`` and ``assessment_code`` run.
-        basis
-            Settings of the descriptors; a good choice if absent.
+        fit_code, assessment_code, version, basis
+            Of a linear potential: ``superionic-fit``, ``superionic-assess``, the version of both, and settings of the
+            fit, a good choice if absent.
+        train, conversion_code
+            Of another family: a builder of ``superionic.train``, and ``superionic-convert``.
         label_protocol, label_overrides
             Level of theory of CP2K, as ``superionic.label`` takes them.
         protocol
@@ -207,9 +210,15 @@ class LearnWorkChain(ExploringWorkChain):
         builder.dataset, builder.seed = dataset, orm.Int(seed)
         for name, structure in structures.items():
             builder.structures[name] = structure
-        builder.fit.code, builder.fit.lammps_code, builder.fit.version = fit_code, lammps_code, orm.Str(version)
-        builder.fit.settings = orm.Dict(basis or {})
-        builder.assess.code, builder.assess.version = assessment_code, orm.Str(version)
+        if train is None:
+            builder.fit.code, builder.fit.lammps_code, builder.fit.version = fit_code, lammps_code, orm.Str(version)
+            builder.fit.settings = orm.Dict(basis or {})
+            builder.assess.code, builder.assess.version = assessment_code, orm.Str(version)
+        else:
+            shared = train._inputs(prune=True)
+            builder.train._update({name: value for name, value in shared.items() if name not in _SET_HERE})
+            builder.assess_committee.convert.code = conversion_code
+            builder.assess_committee.evaluate.code = lammps_code
         builder.explore.code = lammps_code
         builder.explore["metadata"]["options"]._update(options or {})
         if isinstance(labeller, PotentialData):

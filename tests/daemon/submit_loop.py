@@ -42,15 +42,15 @@ dataset = labelled["dataset"].dataset
 known = DatasetData(replace(dataset))
 basis = {"cutoff": 5.0, "bessel_degree": 3, "inverse_degree": 6, "two_body_functions": 6, "three_body_functions": 2}
 builder = LearnWorkChain.get_builder_from_protocol(
-    fit,
     lammps,
-    assess,
     known,
     {"cell": orm.StructureData(ase=atoms)},
     teacher,
     temperatures=[600.0],
     mobile=["Ag"],
     seed=3,
+    fit_code=fit,
+    assessment_code=assess,
     version=code_version(fit),
     basis={**basis, "three_body_angular_degree": 2},
     protocol="fast",

@@ -7,14 +7,17 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
+from click.testing import CliRunner
 
 from aiida_superionic.calculations.evaluate import EvaluateCalculation, level_of_theory_of
 from aiida_superionic.calculations.learning import rows_of
+from aiida_superionic.cli import cmd_root
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.datasets import Dataset
 from aiida_superionic.engines.registration import code_version
 from aiida_superionic.learning.settings import LearnSettings
 from aiida_superionic.workchains.learn import LearnWorkChain
+from aiida_superionic.workchains.train import TrainWorkChain
 
 _CODES = LearnWorkChain.exit_codes
 
@@ -35,18 +38,20 @@ def loop(fit_code, lammps_code, assessment_code, known, agi, small_basis, potent
         given = {"temperatures": [750.0], "codes": {}, **changes}
         codes = {"fit": fit_code, "lammps": lammps_code, "assess": assessment_code, **given["codes"]}
         exploration = {key: given[key] for key in ("steps", "structures", "replicas") if key in given}
+        other = {key: given[key] for key in ("train", "conversion_code") if key in given}
         builder = LearnWorkChain.get_builder_from_protocol(
-            codes["fit"],
             codes["lammps"],
-            codes["assess"],
             given.get("dataset", known),
             {"cell": orm.StructureData(ase=agi())},
             potential_node,
             temperatures=given["temperatures"],
             mobile=["Ag"],
             seed=given.get("seed", 5),
+            fit_code=codes["fit"],
+            assessment_code=codes["assess"],
             version=code_version(fit_code),
-            basis=small_basis.model_dump(exclude={"species"}),
+            basis={**small_basis.model_dump(exclude={"species"}), "learn_stress": False},
+            **other,
             protocol="fast",
             overrides={
                 "timestep": 0.002,
@@ -135,6 +140,20 @@ def test_a_committee_that_agrees_climbs_the_ladder_without_a_label(loop, known):
     assert outputs["dataset"].uuid == known.uuid
     assert len(jobs(node, "FitCalculation")) == 1
     assert set(outputs["committee"]) == {"member_0", "member_1", "member_2"}
+    told = CliRunner().invoke(cmd_root, ["learn", "status", str(node.pk)])
+    assert told.exit_code == 0, told.output
+    shown = [line.split() for line in told.output.splitlines()[1:3]]
+    assert [(line[1], line[2], line[3], line[5], *line[6:]) for line in shown] == [
+        ("cell", "100", "4", "10", "100.0", "%", "0", "0", "0"),
+        ("cell", "200", "4", "20", "100.0", "%", "0", "0", "0"),
+    ]
+    # A training, two explorations and two assessments.
+    assert "5 jobs were at work for" in told.output
+    assert f"LearnWorkChain {node.pk}: finished" in told.output
+    job = jobs(node, "FitCalculation")[0]
+    told = CliRunner().invoke(cmd_root, ["learn", "status", str(job.pk)])
+    assert told.exit_code == 2
+    assert told.output == f"Error: {job.pk} is no learning loop: it is a FitCalculation\n"
 
 
 def test_a_committee_that_never_agrees_is_told_and_keeps_its_labels(loop, known):
@@ -152,15 +171,15 @@ def test_a_committee_that_never_agrees_is_told_and_keeps_its_labels(loop, known)
 
 
 @pytest.mark.slow
-def test_any_family_learns_with_a_committee(loop, fit_code, lammps_code, conversion_code):
+def test_any_family_learns_with_a_committee(loop, fit_code, lammps_code, conversion_code, known, small_basis):
     """The way of the networks, here with potentials that are trained in a second."""
-    builder = loop(committee(lower=1e-6, n_frames=2), steps=[100], max_iterations=1)
-    linear = builder.fit._inputs(prune=True)
-    for namespace in ("fit", "assess"):
-        for name in list(builder[namespace]):
-            del builder[namespace][name]
-    builder.train._update({"fit": linear, "evaluate": {"code": lammps_code}})
-    builder.assess_committee._update({"convert": {"code": conversion_code}, "evaluate": {"code": lammps_code}})
+    settings = {**small_basis.model_dump(exclude={"species"}), "learn_stress": False}
+    train = TrainWorkChain.get_builder_from_protocol(
+        "pod", fit_code, lammps_code, known, seed=1, version=code_version(fit_code), overrides=settings
+    )
+    builder = loop(
+        committee(lower=1e-6, n_frames=2), steps=[100], max_iterations=1, train=train, conversion_code=conversion_code
+    )
     outputs, node = run_get_node(builder)
     assert node.exit_status == _CODES.ERROR_NOT_CONVERGED.status, node.exit_message
     (row,) = outputs["iterations"]["iterations"]

@@ -6,12 +6,9 @@ from typing import Any
 
 from aiida import orm
 from aiida.engine import ProcessBuilder
-from pydantic import ValidationError
 
 from aiida_superionic.calculations.nequip import NequipCalculation
 from aiida_superionic.data.dataset import DatasetData
-from aiida_superionic.learning.nequip import NequipSettings
-from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings
 from aiida_superionic.workchains.training import TrainingWorkChain
 
 
@@ -55,16 +52,6 @@ class NequipBaseWorkChain(TrainingWorkChain):
         aiida_superionic.workchains.protocol.ProtocolError
             If the protocol or an override is unknown, or a setting is not valid.
         """
-        settings = protocol_settings("nequip", protocol, overrides)
-        try:
-            NequipSettings.model_validate(settings)
-        except ValidationError as error:
-            problem = error.errors()[0]
-            raise ProtocolError(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
-        builder = cls.get_builder()
-        builder.nequip.code, builder.nequip.compile_code = code, compile_code
-        builder.nequip.dataset = dataset
-        builder.nequip.seed = orm.Int(seed)
-        builder.nequip.settings = orm.Dict(settings)
-        builder.nequip.metadata.options = options or {}
+        builder = cls.filled_builder(code, dataset, seed, protocol, overrides, options)
+        builder.nequip.compile_code = compile_code
         return builder

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
+from click.testing import CliRunner
 
 from aiida_superionic.campaigns.collect import curves_of
+from aiida_superionic.cli import cmd_root
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.datasets import Dataset
-from aiida_superionic.engines.registration import code_version
+from aiida_superionic.engines.registration import code_version, ensure_code
 from aiida_superionic.learning.fit import FitSettings
+from aiida_superionic.report.training_plots import training_plots
 from aiida_superionic.workchains.protocol import ProtocolError, protocols
 from aiida_superionic.workchains.train import TrainWorkChain
 
@@ -19,32 +22,45 @@ def builder(fit_code, lammps_code, divided):
     """Return a maker of a filled builder; ``dataset`` replaces the frames."""
 
     def make(dataset=divided, **changes):
-        given = {"seed": 9, "committee": 3, "protocol": "fast", "version": code_version(fit_code), **changes}
+        given = {"seed": 9, "committee": 2, "protocol": "fast", "version": code_version(fit_code), **changes}
         return TrainWorkChain.get_builder_from_protocol("pod", fit_code, lammps_code, DatasetData(dataset), **given)
 
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def few(divided):
     """Return what is learned from, and some frames of each temperature to test with."""
     tested = [k for k, frame in enumerate(divided.frames) if frame.subset == "test"][::4]
     return divided.take([k for k, frame in enumerate(divided.frames) if frame.subset != "test"] + tested)
 
 
-def test_a_committee_and_its_errors(builder, few, fit):
-    results, node = run_get_node(builder(few))
-    assert node.is_finished_ok, node.exit_message
-    assert results["potential"].potential == fit.model.potential
-    members = [results["committee"][f"member_{k}"].potential for k in range(3)]
-    assert members == list(fit.model.committee(3, seed=9))
+@pytest.fixture(scope="module")
+def done():
+    return {}
+
+
+@pytest.fixture
+def trained(done, builder, few):
+    """Return the node of a training with a committee of two; it is done once."""
+    if not done:
+        _, done["training"] = run_get_node(builder(few))
+    assert done["training"].is_finished_ok, done["training"].exit_message
+    return done["training"]
+
+
+def test_a_committee_and_its_errors(trained, fit):
+    results = trained.outputs
+    assert results.potential.potential == fit.model.potential
+    members = [results.committee[f"member_{k}"].potential for k in range(2)]
+    assert members == list(fit.model.committee(2, seed=9))
 
     report = results["report"].get_dict()
-    assert (report["family"], report["committee"]) == ("pod", 3)
+    assert (report["family"], report["committee"]) == ("pod", 2)
     found = {subset: entry["frames"] for subset, entry in report["errors"].items()}
     assert found == {"train": 24, "validation": 40, "test": 34}
     # What runs in LAMMPS is what was learned: the errors of its labels are those that superionic-fit knows.
-    one = next(job for job in node.called if job.process_label == "FitCalculation")
+    one = next(job for job in trained.called if job.process_label == "FitCalculation")
     known = one.outputs.report.get_dict()["errors"]
     for subset, entry in report["errors"].items():
         assert entry["energy"]["potential"] == pytest.approx(known[subset]["energy"], rel=1e-6)
@@ -74,11 +90,11 @@ def test_a_committee_and_its_errors(builder, few, fit):
     assert query.count() >= 1
 
 
-def test_means_and_spreads_are_those_of_the_members(builder, few, fit):
-    results, node = run_get_node(builder(few, committee=2))
-    assert node.is_finished_ok, node.exit_message
+def test_means_and_spreads_are_those_of_the_members(trained, few):
     jobs = {
-        link.link_label: link.node for link in node.base.links.get_outgoing().all() if "evaluation" in link.link_label
+        link.link_label: link.node
+        for link in trained.base.links.get_outgoing().all()
+        if "evaluation" in link.link_label
     }
     labelled = [next(job for name, job in jobs.items() if name.endswith(f"member_{k}")) for k in range(2)]
     errors = []
@@ -86,20 +102,16 @@ def test_means_and_spreads_are_those_of_the_members(builder, few, fit):
         pairs = zip(few.frames, job.outputs.dataset.dataset.frames, strict=True)
         mistakes = [theirs.forces - frame.forces for frame, theirs in pairs if frame.subset == "test"]
         errors.append(1e3 * np.sqrt(np.mean(np.square(mistakes))))
-    told = results["report"]["errors"]["test"]["forces"]["all"]
+    told = trained.outputs.report["errors"]["test"]["forces"]["all"]
     assert told["mean"] == pytest.approx(np.mean(errors))
     assert told["spread"] == pytest.approx(abs(errors[0] - errors[1]) / np.sqrt(2))
     assert errors[0] != errors[1]
 
 
-def test_curves_show_what_the_numbers_say(builder, few):
-    results, node = run_get_node(builder(few, committee=0))
-    assert node.is_finished_ok, node.exit_message
-    assert "committee" not in results
-    errors = results["report"]["errors"]
-    assert errors["test"]["energy"]["mean"] is None
-    observables, curves = results["observables"].get_dict(), curves_of(results["curves"])
-    assert not any(name.startswith("committee") for name in observables)
+def test_curves_show_what_the_numbers_say(trained):
+    results = trained.outputs
+    errors = results.report["errors"]
+    observables, curves = results.observables.get_dict(), curves_of(results.curves)
     for subset in ("train", "validation", "test"):
         pairs = curves[f"parity_{subset}_forces_Ag"]
         # Every component of every silver ion is drawn, or 3000 of them.
@@ -114,6 +126,33 @@ def test_curves_show_what_the_numbers_say(builder, few):
         assert len(curves[f"actual_error_{name}"].x) == 10
 
 
+def test_the_command_shows_the_numbers_and_writes_the_page(trained, tmp_path):
+    node = trained
+    path = tmp_path / "page.html"
+
+    def invoke(*arguments):
+        result = CliRunner().invoke(cmd_root, ["learn", "report", *map(str, arguments)])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result.exit_code, " ".join(result.output.split())
+
+    status, told = invoke(node.pk, "--output", path)
+    assert status == 0, told
+    share = node.outputs.observables["within_one_error_test_300K"]
+    assert f"{100 * share['value']:.1f} ±" in told
+    assert "AUROC" in told
+    page = path.read_text()
+    assert page.count("<svg") == 2
+    assert f"verdi node show {node.uuid}" in page
+    evaluation = next(job for job in node.called if job.process_label == "EvaluateCalculation")
+    assert invoke(evaluation.pk) == (
+        2,
+        f"Error: {evaluation.pk} is no training: it is a EvaluateCalculation",
+    )
+    status, told = invoke(node.pk, "--output", tmp_path / "none" / "page.html")
+    assert status == 2
+    assert "cannot be written" in told
+
+
 def test_a_job_that_was_killed_is_run_again(builder, few, fit_code, computer, tmp_path):
     """As when its node goes down: nothing is left to read, once."""
     script = tmp_path / "superionic-fit"
@@ -125,9 +164,13 @@ def test_a_job_that_was_killed_is_run_again(builder, few, fit_code, computer, tm
     flaky = orm.InstalledCode(label="flaky", computer=computer, filepath_executable=str(script)).store()
     made = builder(few, committee=0)
     made.fit.code = flaky
-    _, node = run_get_node(made)
+    results, node = run_get_node(made)
     assert node.is_finished_ok, node.exit_message
     assert [job.exit_status for job in node.called if job.process_label == "FitCalculation"] == [300, 0]
+    # Without a committee there is no mean and no spread of it.
+    assert not results["committee"]
+    assert node.outputs.report["errors"]["test"]["energy"]["mean"] is None
+    assert not any(name.startswith("committee") for name in node.outputs.observables.get_dict())
 
 
 def test_what_fails_is_named(builder, few, changed_lammps):
@@ -172,3 +215,38 @@ def test_protocols_are_settings_that_a_fit_takes(builder):
     assert builder(overrides={"cutoff": 4.0}).fit.settings["cutoff"] == 4.0
     with pytest.raises(ProtocolError, match="cutof is not a setting of pod"):
         builder(overrides={"cutof": 4.0})
+
+
+@pytest.mark.slow
+def test_networks_are_trained_with_seeds_of_their_own(few, computer, learning_installation):
+    """Two short trainings: what they learned is little, and what is told of it true."""
+    dp, lammps = (ensure_code(learning_installation(name), computer)[0] for name in ("deepmd", "lammps-deepmd"))
+    small = {
+        "steps": 200,
+        "report_every": 50,
+        "checkpoint_every": 100,
+        "embedding": (4, 8),
+        "axes": 4,
+        "fitting": (8, 8),
+    }
+    made = TrainWorkChain.get_builder()
+    made.dataset, made.committee, made.seed = DatasetData(few), orm.Int(2), orm.Int(5)
+    made.deepmd["deepmd"].code, made.deepmd["deepmd"].settings = dp, orm.Dict({**small, "cutoff": 5.0})
+    made.evaluate.code = lammps
+    results, node = run_get_node(made)
+    assert node.is_finished_ok, node.exit_message
+    trained = [job for job in node.called_descendants if job.process_label == "DeepmdCalculation"]
+    assert sorted(job.inputs.seed.value for job in trained) == [5, 6]
+    members = [results["committee"][f"member_{k}"] for k in range(2)]
+    assert results["potential"].uuid == members[0].uuid
+    assert members[0].potential != members[1].potential
+    report = results["report"].get_dict()
+    assert (report["family"], report["committee"]) == ("deepmd", 2)
+    told = report["errors"]["test"]["forces"]["all"]
+    # Of two numbers the mean is as far from each as the standard deviation over √2.
+    assert abs(told["potential"] - told["mean"]) == pytest.approx(told["spread"] / np.sqrt(2))
+    curves = curves_of(results["curves"])
+    for name in ("member_0_learning_curve_forces_train", "member_1_learning_curve_energy_validation"):
+        assert curves[name].x[-1] == 200
+    assert not any(name.startswith("calibration") for name in curves)
+    assert {plot.name for plot in training_plots(curves)} == {"parity", "learning-curves"}

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and every test that needs no service
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn test test-slow bench bench-large bench-constraint lint clean
+.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn test test-slow learning bench bench-large bench-constraint bench-deviation lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -59,6 +59,14 @@ test: lint $(SUPERIONIC_ENGINES)/lammps/.installed
 test-slow: $(VENV)/.tools $(SUPERIONIC_ENGINES)/lammps/.installed
 	@$(BIN)/python -m pytest -m slow
 
+# make learning   install DeePMD-kit and NequIP, some gigabytes; their tests are skipped without
+$(SUPERIONIC_ENGINES)/learning/.installed: | $(VENV)/.package
+	@echo "installing DeePMD-kit and NequIP in .engines ..."
+	@$(BIN)/aiida-superionic engines install learning --no-register
+	@touch $@
+
+learning: $(SUPERIONIC_ENGINES)/learning/.installed
+
 # make bench   measure the analysis beside its peers, which have an environment of their own
 $(CURDIR)/.bench/.installed: benchmarks/requirements.txt
 	@test -x .bench/bin/python || $(PYTHON) -m venv .bench
@@ -75,6 +83,10 @@ bench-large: $(VENV)/.package
 # make bench-constraint   measure what constraints cost in LAMMPS
 bench-constraint: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/constraint.py $(SUPERIONIC_ENGINES)/lammps/bin/lmp
+
+# make bench-deviation   measure what the deviation of a committee of deep potentials costs along a run
+bench-deviation: $(VENV)/.package $(SUPERIONIC_ENGINES)/learning/.installed
+	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/deviation.py $(SUPERIONIC_ENGINES)/learning/bin
 
 # make lint   style, types, and who may import whom
 lint: $(VENV)/.tools

@@ -26,7 +26,7 @@ def parse(computer, tmp_path):
 
     What is in them is nothing to the parser.
     """
-    frame = Frame(("Ag", "I"), np.eye(3), 5.0 * np.eye(3), -1.0, np.eye(3)[:2], np.zeros((3, 3)), subset="train")
+    frame = Frame(("Ag", "I"), np.eye(3)[:2], 5.0 * np.eye(3), -1.0, np.eye(3)[:2], np.zeros((3, 3)), subset="train")
 
     def run(name, start=None, edit=lambda folder: None):
         folder, temporary = tmp_path / "retrieved", tmp_path / "temporary"

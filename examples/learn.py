@@ -196,7 +196,7 @@ def main():
             LearnWorkChain.get_builder_from_protocol(
                 code("lammps"),
                 dataset,
-                {MATERIAL.replace("-", "_"): structure},
+                {"hot": first.outputs.structure},
                 teacher,
                 temperatures=EXPLORED_AT,
                 mobile=list(materials()[MATERIAL].mobile),

@@ -111,9 +111,9 @@ def rows_of(loop: orm.WorkChainNode) -> list[dict[str, Any]]:
     return list({row["iteration"]: row for row in sorted(rows, key=lambda row: row["iteration"])}.values())
 
 
-def exploring_dynamics(exploration: Exploration, temperature: float, steps: int) -> MdSettings:
+def exploring_dynamics(exploration: Exploration, temperature: float, steps: int, sampling_steps: int) -> MdSettings:
     """Return the settings of a run of so many timesteps, of which each frame is written that is to be assessed."""
-    duration, sampling = steps * exploration.timestep, exploration.sampling_steps * exploration.timestep
+    duration, sampling = steps * exploration.timestep, sampling_steps * exploration.timestep
     return MdSettings(
         ensemble="nvt",
         temperature=temperature,

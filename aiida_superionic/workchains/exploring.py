@@ -23,7 +23,7 @@ _CAME_APART = {
     code.status for code in (_CODES.ERROR_HOST_LATTICE_MOLTEN, _CODES.ERROR_UNSTABLE, _CODES.ERROR_NON_NUMERIC)
 }
 _FEWEST_FRAMES = 5
-"""Of a run that comes apart: what does so earlier has nothing to teach."""
+"""Of a run that comes apart: what does so within fewer timesteps has nothing to teach."""
 COMMITTEE, VELOCITIES, CHOICE = range(3)
 """What a seed is for: the first number that it is derived with."""
 
@@ -102,13 +102,14 @@ class ExploringWorkChain(StepsWorkChain):
             begun = {"structure": self.inputs.structures[self.rung.structure], "done": 0}
             walker = self.ctx.walkers.setdefault(name, AttributeDict(begun))
             walker.length = min(self.rung.steps - walker.done, longest)
+            walker.sampling = self.settings.exploration.sampling_steps
         self.plan("exploration", [name for name, walker in self.ctx.walkers.items() if walker.length > 0])
         return None
 
     def exploration(self, name: str, potential: PotentialData) -> AttributeDict:
         """Return the inputs of the stage of dynamics that one walker takes."""
         exploration, walker = self.settings.exploration, self.ctx.walkers[name]
-        settings = exploring_dynamics(exploration, exploration.walkers[name], walker.length)
+        settings = exploring_dynamics(exploration, exploration.walkers[name], walker.length, walker.sampling)
         number = list(exploration.walkers).index(name)
         seed = derived_seed(self.inputs.seed.value, VELOCITIES, self.ctx.iteration, number)
         job = self.exposed_inputs(LammpsCalculation, "explore")
@@ -125,14 +126,15 @@ class ExploringWorkChain(StepsWorkChain):
         return AttributeDict({"lammps": job, "handler_overrides": overrides})
 
     def mended(self, name: str, node: orm.ProcessNode) -> bool | ExitCode:
-        """Halve the run of a walker that came apart, where that leaves one."""
+        """Halve the run of a walker that came apart, and look at it more often where that leaves few frames."""
         job = last_job(node)
         if self.ctx.step != "exploration" or job.exit_status not in _CAME_APART:
             return False
         exploration, walker = self.settings.exploration, self.ctx.walkers[name]
-        frames = walker.length // (2 * exploration.sampling_steps)
-        walker.length = frames * exploration.sampling_steps
-        if frames >= _FEWEST_FRAMES:
+        walker.length //= 2
+        walker.sampling = max(1, min(walker.sampling, walker.length // _FEWEST_FRAMES))
+        walker.length -= walker.length % walker.sampling
+        if walker.length >= _FEWEST_FRAMES:
             return True
         code, temperature = self.exit_codes.ERROR_EXPLORATION_CAME_APART, exploration.walkers[name]
         return code.format(temperature=temperature, structure=self.rung.structure, reason=job.exit_message)
@@ -161,11 +163,10 @@ class ExploringWorkChain(StepsWorkChain):
         bool
             Whether all walkers have come to the end of the rung.
         """
-        steps = self.settings.exploration.sampling_steps
         for name, node in self.explored.items():
             walker = self.ctx.walkers[name]
             if name in frames:
-                begun = {"structure": structures[name], "done": walker.done + frames[name] * steps}
+                begun = {"structure": structures[name], "done": walker.done + frames[name] * walker.sampling}
             else:
                 begun = {
                     "structure": walker.structure,

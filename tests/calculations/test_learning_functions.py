@@ -120,7 +120,7 @@ def test_members_are_compared_atom_by_atom(aiida_profile):
 
 def test_runs_end_with_a_frame_and_a_checkpoint():
     exploration = Exploration.model_validate(_EXPLORATION)
-    settings = exploring_dynamics(exploration, 600.0, 150)
+    settings = exploring_dynamics(exploration, 600.0, 150, 10)
     assert [settings.steps(name) for name in ("duration", "sampling_interval", "checkpoint_interval")] == [150, 10, 150]
     assert (settings.ensemble, settings.temperature) == ("nvt", 600.0)
 

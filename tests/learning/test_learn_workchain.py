@@ -199,8 +199,10 @@ def test_a_run_that_comes_apart_at_once_ends_the_loop(loop, known):
     outputs, node = run_get_node(loop(temperatures=[60_000.0]))
     assert node.exit_status == _CODES.ERROR_EXPLORATION_CAME_APART.status
     assert node.exit_message.startswith("At 60000 K cell comes apart at once: ")
-    # It was tried for 100 and 50 steps.
-    assert len(jobs(node, "LammpsCalculation")) == 2
+    # It was tried for 100, 50, 25, 12 and 6 steps, at last with a frame each.
+    tried = [job.inputs.parameters for job in jobs(node, "LammpsCalculation")]
+    assert [round(one["duration"] / 0.002) for one in tried] == [100, 50, 25, 12, 6]
+    assert [round(one["sampling_interval"] / 0.002) for one in tried] == [10, 10, 5, 2, 1]
     assert outputs["dataset"].uuid == known.uuid
     assert "potential" in outputs
 

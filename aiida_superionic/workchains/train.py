@@ -17,12 +17,14 @@ from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.deepmd import DeepmdBaseWorkChain
 from aiida_superionic.workchains.nequip import NequipBaseWorkChain
-from aiida_superionic.workchains.protocol import protocol_settings
+from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings
 from aiida_superionic.workchains.steps import StepsWorkChain
 from aiida_superionic.workchains.training import TrainingWorkChain
 
 LINEAR = "fit"
 """The namespace of the linear potential: one job gives the whole committee."""
+
+_LINEAR_FAMILY = "pod"
 
 NETWORKS: dict[str, type[TrainingWorkChain]] = {"deepmd": DeepmdBaseWorkChain, "nequip": NequipBaseWorkChain}
 """By namespace, what trains one network: as many jobs as the committee has members."""
@@ -145,11 +147,13 @@ class TrainWorkChain(StepsWorkChain):
         aiida_superionic.workchains.protocol.ProtocolError
             If the family, the protocol or an override is unknown.
         """
+        if family not in (_LINEAR_FAMILY, *NETWORKS):
+            raise ProtocolError(f"the family {family!r} is not one of {', '.join((_LINEAR_FAMILY, *NETWORKS))}")
         settings = orm.Dict(protocol_settings(family, protocol, overrides))
         builder = cls.get_builder()
         builder.dataset, builder.seed, builder.committee = dataset, orm.Int(seed), orm.Int(committee)
         builder.evaluate.code = lammps_code
-        if family == "pod":
+        if family == _LINEAR_FAMILY:
             job = builder[LINEAR]
             job.lammps_code, job.version = lammps_code, orm.Str(version or "")
         else:

@@ -203,7 +203,7 @@ def test_what_cannot_be_trained_is_refused_before_anything_runs(builder, few):
             run_get_node(one)
 
 
-def test_protocols_are_settings_that_a_fit_takes(builder):
+def test_protocols_are_settings_that_trainings_take(builder, few, fit_code, lammps_code):
     assert list(protocols("pod")) == ["fast", "balanced", "precise"]
     sizes = []
     for name, settings in protocols("pod").items():
@@ -212,7 +212,21 @@ def test_protocols_are_settings_that_a_fit_takes(builder):
         sizes.append(made.basis.n_coefficients)
     assert sizes == sorted(sizes)
     assert FitSettings(species=("Ag", "I")) == FitSettings(species=("Ag", "I"), **protocols("pod")["balanced"])
+    for family in ("deepmd", "nequip"):
+        made = TrainWorkChain.get_builder_from_protocol(
+            family,
+            fit_code,
+            lammps_code,
+            DatasetData(few),
+            seed=1,
+            protocol="fast",
+            options={"max_wallclock_seconds": 9},
+        )
+        assert made[family][family].settings.get_dict() == protocols(family)["fast"]
+        assert made[family][family].metadata.options.max_wallclock_seconds == 9
     assert builder(overrides={"cutoff": 4.0}).fit.settings["cutoff"] == 4.0
+    with pytest.raises(ProtocolError, match="the family 'soap' is not one of pod, deepmd, nequip"):
+        TrainWorkChain.get_builder_from_protocol("soap", None, None, None, seed=1)
     with pytest.raises(ProtocolError, match="cutof is not a setting of pod"):
         builder(overrides={"cutof": 4.0})
 

@@ -102,7 +102,7 @@ def test_learning_curves(parse):
     ("name", "code", "told"),
     [
         ("non_numeric", _CODES.ERROR_NON_NUMERIC, "The loss is not a number from epoch 0 on."),
-        ("nothing_learned", _CODES.ERROR_NOTHING_LEARNED, "the error of validation forces was"),
+        ("nothing_learned", _CODES.ERROR_NOTHING_LEARNED, "the error of validation forces is 381 meV/Å"),
         ("no_neighbours", _CODES.ERROR_ENGINE, "The engine stopped: "),
         ("no_compiler", _CODES.ERROR_NO_MODEL, "nequip-compile: "),
         ("no_checkpoint", _CODES.ERROR_CHECKPOINT_MISSING, "last.ckpt"),

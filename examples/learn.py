@@ -47,9 +47,9 @@ BASIS = {
 FRAMES = {"train": 16, "validation": 4}
 EXPLORATION = {
     "timestep": 0.002,
-    "sampling_steps": 20,
+    "sampling_steps": 40,
     "steps": [5000],
-    "learning": {"mode": "on_the_fly", "trigger": {"threshold": 1.5}, "segment_steps": 2500},
+    "learning": {"mode": "on_the_fly", "trigger": {"threshold": 3.0}, "segment_steps": 2000},
 }
 EXPLORED_AT = [750.0, 900.0]
 TIMES = {"timestep": 0.002, "sampling_interval": 0.01, "equilibration": 10.0}

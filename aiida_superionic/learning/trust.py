@@ -130,7 +130,7 @@ class Trigger(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    threshold: float = Field(default=1.5, gt=0.0)
+    threshold: float = Field(default=2.0, gt=0.0)
 
     def first(self, ratios: Array, begin: int = 0) -> int | None:
         """Return the number of the first frame, from ``begin`` on, that gets a label; None where all are known enough.

@@ -39,9 +39,8 @@ def evaluate(code_of):
     """Return a function that labels frames with a potential, and returns them."""
 
     def run(frames, potential, code):
-        _, node = run_get_node(
-            EvaluateCalculation, code=code_of(code), dataset=DatasetData(Dataset(tuple(frames))), potential=potential
-        )
+        dataset = DatasetData(Dataset(tuple(frame.unlabelled for frame in frames)))
+        _, node = run_get_node(EvaluateCalculation, code=code_of(code), dataset=dataset, potential=potential)
         assert node.is_finished_ok, node.exit_message
         return node.outputs.dataset
 

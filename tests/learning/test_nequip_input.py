@@ -76,6 +76,7 @@ def test_the_energies_of_atoms_are_told_apart_where_compositions_do(dataset):
 def test_the_seed_is_that_of_weights_and_frames(dataset):
     given = told(dataset, seed=42)
     assert given["data"]["seed"] == given["training_module"]["model"]["seed"] == 42
+    assert given["data"]["train_dataloader"]["shuffle"]
 
 
 def test_a_stress_weighs_as_the_virial_of_an_atom(dataset):

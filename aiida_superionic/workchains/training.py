@@ -55,7 +55,7 @@ class TrainingWorkChain(CheckpointWorkChain):
         builder = cls.get_builder()
         job = builder[cls.ENGINE]
         job.code, job.dataset, job.seed, job.settings = code, dataset, orm.Int(seed), orm.Dict(settings)
-        job.metadata.options = dict(options or {})
+        job["metadata"]["options"]._update(options or {})
         return builder
 
     @process_handler(priority=90, exit_codes=[_CODES.ERROR_NON_NUMERIC, _CODES.ERROR_NOTHING_LEARNED])

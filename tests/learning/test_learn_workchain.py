@@ -7,15 +7,17 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
+from ase import Atoms
 from click.testing import CliRunner
 
 from aiida_superionic.calculations.evaluate import EvaluateCalculation, level_of_theory_of
 from aiida_superionic.calculations.learning import rows_of
 from aiida_superionic.cli import cmd_root
 from aiida_superionic.data.dataset import DatasetData
-from aiida_superionic.datasets import Dataset
+from aiida_superionic.datasets import Dataset, Frame
 from aiida_superionic.engines.registration import code_version
 from aiida_superionic.learning.settings import LearnSettings
+from aiida_superionic.workchains.label import LabelWorkChain
 from aiida_superionic.workchains.learn import LearnWorkChain
 from aiida_superionic.workchains.train import TrainWorkChain
 
@@ -38,12 +40,12 @@ def loop(fit_code, lammps_code, assessment_code, known, agi, small_basis, potent
         given = {"temperatures": [750.0], "codes": {}, **changes}
         codes = {"fit": fit_code, "lammps": lammps_code, "assess": assessment_code, **given["codes"]}
         exploration = {key: given[key] for key in ("steps", "structures", "replicas") if key in given}
-        other = {key: given[key] for key in ("train", "conversion_code") if key in given}
+        other = {key: given[key] for key in ("train", "conversion_code", "label_protocol") if key in given}
         builder = LearnWorkChain.get_builder_from_protocol(
             codes["lammps"],
             given.get("dataset", known),
-            {"cell": orm.StructureData(ase=agi())},
-            potential_node,
+            {"cell": orm.StructureData(ase=agi() if "cell" not in given else as_atoms(given["cell"]))},
+            given.get("labeller", potential_node),
             temperatures=given["temperatures"],
             mobile=["Ag"],
             seed=given.get("seed", 5),
@@ -62,10 +64,15 @@ def loop(fit_code, lammps_code, assessment_code, known, agi, small_basis, potent
             },
         )
         builder.explore.code = codes.get("explore", lammps_code)
-        builder.evaluate.code = codes.get("labels", lammps_code)
+        if "labels" in codes:
+            builder.evaluate.code = codes["labels"]
         return builder
 
     return make
+
+
+def as_atoms(frame):
+    return Atoms(frame.species, frame.positions, cell=frame.cell, pbc=True)
 
 
 def jobs(node, label):
@@ -186,6 +193,38 @@ def test_any_family_learns_with_a_committee(loop, fit_code, lammps_code, convers
     assert (row["explored"], row["candidates"], row["labelled"], row["trained_on"]) == (10, 10, 2, 4)
     assert outputs["report"]["errors"]["train"]["frames"] == 6
     assert set(outputs["committee"]) == {"member_0", "member_1", "member_2"}
+
+
+@pytest.mark.slow
+def test_cp2k_labels_what_is_strange(loop, agi, cp2k_code, rng):
+    atoms = agi((1, 1, 1))
+    species = tuple(atoms.get_chemical_symbols())
+    frames = [
+        Frame(
+            species,
+            atoms.positions + rng.normal(scale=0.1, size=(4, 3)),
+            atoms.cell.array,
+            subset="validation" if number % 4 == 3 else "train",
+        )
+        for number in range(12)
+    ]
+    rattled = DatasetData(Dataset(tuple(frames)))
+    labelled = run_get_node(LabelWorkChain.get_builder_from_protocol(cp2k_code, rattled, protocol="xtb"))[0]["dataset"]
+    builder = loop(
+        {"mode": "on_the_fly", "segment_steps": 20, "trigger": {"threshold": 0.1}},
+        steps=[40],
+        temperatures=[300.0],
+        dataset=labelled,
+        cell=frames[0],
+        labeller=cp2k_code,
+        label_protocol="xtb",
+    )
+    outputs, node = run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    new = outputs["dataset"].dataset.frames[12:]
+    assert len(new) == sum(row["labelled"] for row in outputs["iterations"]["iterations"]) == 4
+    assert all("cell at 300 K" in frame.origin and "labels" in frame.origin for frame in new)
+    assert outputs["dataset"].base.attributes.get("level_of_theory") == "GFN1-xTB CP2K"
 
 
 def test_frames_that_all_failed_are_not_labelled(loop):

@@ -142,7 +142,7 @@ def _prepared(job: ResumableCalcJob, folder: Folder, command: str, asked: dict[s
     info = CalcInfo()
     info.provenance_exclude_list, info.remote_symlink_list = [], []
     options = job.inputs.metadata.options
-    content = {"trajectory": take_trajectory(job.inputs.trajectory, folder, info), **asked}
+    content = {"trajectory": take_trajectory(job.inputs.trajectory, folder, info, "source."), **asked}
     with folder.open(options.input_filename, "w") as handle:
         json.dump(content, handle, indent=1)
 

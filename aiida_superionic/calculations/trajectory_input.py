@@ -17,7 +17,9 @@ from aiida_superionic.data.trajectory import TrajectoryData
 _FRAMES_FILE = "frames.extxyz"
 
 
-def take_trajectory(trajectory: TrajectoryData | orm.TrajectoryData, folder: Folder, info: CalcInfo) -> dict[str, Any]:
+def take_trajectory(
+    trajectory: TrajectoryData | orm.TrajectoryData, folder: Folder, info: CalcInfo, prefix: str = ""
+) -> dict[str, Any]:
     """Bring a trajectory into the folder of a job: as links where it was left on the computer, else as a file.
 
     Parameters
@@ -28,6 +30,8 @@ def take_trajectory(trajectory: TrajectoryData | orm.TrajectoryData, folder: Fol
         Of the job.
     info
         Of the job, which is added to: its ``provenance_exclude_list`` and ``remote_symlink_list`` are lists.
+    prefix
+        Of the names of links, where the job writes files that may bear the name of one that it reads.
 
     Returns
     -------
@@ -35,11 +39,12 @@ def take_trajectory(trajectory: TrajectoryData | orm.TrajectoryData, folder: Fol
         How it is read: the entry ``trajectory`` of a job file of our console scripts.
     """
     if isinstance(trajectory, TrajectoryData):
+        links = {name: f"{prefix}{name}" for name in trajectory.files}
+        place = PurePosixPath(trajectory.get_remote_path())
         info.remote_symlink_list += [
-            (trajectory.computer.uuid, str(PurePosixPath(trajectory.get_remote_path()) / name), name)
-            for name in trajectory.files
+            (trajectory.computer.uuid, str(place / name), link) for name, link in links.items()
         ]
-        return trajectory.request()
+        return trajectory.request(links)
     attributes = trajectory.base.attributes
     timestep, positions = float(attributes.get("sampling_interval")), trajectory.get_positions()
     species = tuple(trajectory.symbols)

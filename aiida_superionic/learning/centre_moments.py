@@ -27,8 +27,8 @@ _AT_ONCE = 1000
 """Ions."""
 _TURNS = 200
 _STARTS = 3
-_STEPS = 60
-_SHORTEST_STEP = 1e-9
+_STEPS = 200
+_SHORTEST_STEP = 1e-7
 """Å."""
 
 
@@ -123,29 +123,35 @@ def _turns() -> Array:
 
 def _refined(bonds: Array, wanted: Array, scales: Array) -> tuple[Array, Array]:
     """Return where steps of the Levenberg-Marquardt method lead, means kept, and what is left of the costs (n,)."""
-    costs = _costs(bonds, wanted, scales)
+    bonds, costs = bonds.copy(), _costs(bonds, wanted, scales)
     damping = np.full(len(bonds), 1e-2)
+    moving = np.arange(len(bonds))
     for _ in range(_STEPS):
-        slopes = np.concatenate(
-            [2.0 * bonds[:, np.newaxis], *(harmonic_slopes(bonds, d).swapaxes(1, 2) for d in (2, 3))], axis=1
-        )
-        # By what is left free where the mean is kept: shape (n, moments, 9).
-        free = np.einsum("nmkx,jk->nmjx", slopes * scales[:, :, np.newaxis, np.newaxis], _INNER)
-        free = free.reshape(len(bonds), scales.shape[1], -1)
-        left = wanted - _scaled(bonds, scales)
-        square = free.swapaxes(1, 2) @ free
-        diagonal = np.einsum("naa->na", square)
-        diagonal += damping[:, np.newaxis] * (diagonal + 1e-12)
-        steps = np.linalg.solve(square, np.einsum("nma,nm->na", free, left)[..., np.newaxis])
-        moved = bonds + np.einsum("njx,jk->nkx", steps.reshape(-1, 3, 3), _INNER)
-        after = _costs(moved, wanted, scales)
-        better = after < costs
-        bonds, costs = np.where(better[:, np.newaxis, np.newaxis], moved, bonds), np.where(better, after, costs)
-        damping = np.where(better, 0.3 * damping, 5.0 * damping)
-        # Where a step leads up, the next is shorter.
-        if np.max(np.abs(steps)) < _SHORTEST_STEP:
+        steps = _steps(bonds[moving], wanted[moving], scales[moving], damping[moving])
+        moved = bonds[moving] + steps
+        after = _costs(moved, wanted[moving], scales[moving])
+        better = after < costs[moving]
+        bonds[moving[better]], costs[moving[better]] = moved[better], after[better]
+        damping[moving] *= np.where(better, 0.3, 5.0)
+        # Where a step leads up, the next one is shorter.
+        moving = moving[np.max(np.abs(steps), axis=(1, 2)) > _SHORTEST_STEP]
+        if not len(moving):
             break
     return bonds, costs
+
+
+def _steps(bonds: Array, wanted: Array, scales: Array, damping: Array) -> Array:
+    """Return damped Gauss-Newton steps that keep the means, shape (n, 4, 3)."""
+    slopes = [2.0 * bonds[:, np.newaxis], *(harmonic_slopes(bonds, degree).swapaxes(1, 2) for degree in (2, 3))]
+    scaled = np.concatenate(slopes, axis=1) * scales[:, :, np.newaxis, np.newaxis]
+    # By what is free where the mean is kept: shape (n, moments, 9).
+    free = np.einsum("nmkx,jk->nmjx", scaled, _INNER).reshape(len(bonds), scales.shape[1], -1)
+    square = free.swapaxes(1, 2) @ free
+    diagonal = np.einsum("naa->na", square)
+    diagonal += damping[:, np.newaxis] * (diagonal + 1e-12)
+    left = wanted - _scaled(bonds, scales)
+    steps = np.linalg.solve(square, np.einsum("nma,nm->na", free, left)[..., np.newaxis])
+    return np.asarray(np.einsum("njx,jk->nkx", steps.reshape(-1, 3, 3), _INNER))
 
 
 def _scaled(bonds: Array, scales: Array) -> Array:

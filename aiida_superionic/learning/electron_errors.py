@@ -82,7 +82,8 @@ def _in_order_of(true: Array, predicted: Array) -> Array:
 
 def _angles(first: Array, second: Array) -> Array:
     """Return the angles between vectors in degrees."""
-    return np.degrees(np.arccos(np.clip(np.sum(_unit(first) * _unit(second), axis=-1), -1.0, 1.0)))
+    cosines = np.sum(_unit(first) * _unit(second), axis=-1)
+    return np.asarray(np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0))))
 
 
 def _unit(vectors: Array) -> Array:

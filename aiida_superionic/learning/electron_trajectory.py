@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,7 @@ class PredictedErrors:
         ``unlike`` is the share of ions whose surroundings are unlike all that is known.
         """
         # Two electrons in each centre, three components.
-        length = 2.0 * np.sqrt(3.0) * DIPOLE_IN_DEBYE
+        length = 2.0 * math.sqrt(3.0) * DIPOLE_IN_DEBYE
         return {
             kind: {
                 "dipole_error": length * float(np.sqrt(self.squares[kind] / self.ions[kind])),

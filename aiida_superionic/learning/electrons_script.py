@@ -78,6 +78,7 @@ def _fit(request: _Request) -> None:
     basis = checked(EnvironmentBasis, request.settings, request.settings_from)
     trajectory = request.trajectory.read()
     model = fit_electrons(trajectory, basis)
+    errors = errors_of_electrons(model, trajectory)
     report = {
         "version": aiida_superionic.__version__,
         "basis": basis.model_dump(mode="json"),
@@ -94,7 +95,7 @@ def _fit(request: _Request) -> None:
             }
             for kind, of_kind in model.moments.items()
         },
-        "errors": errors_of_electrons(model, trajectory),
+        "errors": errors,
         "units": {"moment_error": {"0": "Å^2", "1": "Å", "2": "Å^2", "3": "Å^3"}, "errors": UNITS},
     }
     try:
@@ -103,7 +104,7 @@ def _fit(request: _Request) -> None:
         _write_report(request.output / REPORT_FILE, report)
     except OSError as error:
         raise ParameterError(f"the results cannot be written to {request.output}: {error.strerror}") from error
-    _print_errors(report["errors"])
+    _print_errors(errors)
     _print_end(f"{MODEL_FILE}, {REPORT_FILE} written to {request.output}")
 
 

@@ -32,7 +32,7 @@ class EnvironmentBasis(BaseModel):
 
     cutoff: float = Field(default=6.0, gt=0.0, description="Å")
     radial_functions: int = Field(default=8, ge=1, description="Of the neighbours of each species")
-    product_functions: int = Field(default=4, ge=0, description="Those of which products are taken; 0 for none")
+    product_functions: int = Field(default=2, ge=0, description="Those of which products are taken; 0 for none")
 
 
 def describe_environments(

@@ -51,8 +51,8 @@ def code(name):
 
 
 def finished(*builders):
-    """Run things beside each other in this process, and return their nodes."""
-    runner = get_manager().get_runner()
+    """Run things beside each other in this process, which needs no daemon, and return their nodes."""
+    runner = get_manager().create_runner(communicator=None, poll_interval=0.2)
     nodes = [runner.submit(builder) for builder in builders]
 
     async def wait():
@@ -107,6 +107,8 @@ def main():
     page = Path(sys.argv[1] if len(sys.argv) > 1 else "train.html").absolute()
     for engine in ("lammps", "conversion", "fit"):
         code(engine)
+    # The jobs are short: they are looked after more often than long ones would be.
+    orm.load_computer(COMPUTER).set_minimum_job_poll_interval(0.5)
     teacher = PotentialData(potentials()[TEACHER])
     with enable_caching():
         structure = make_structure(orm.Str(MATERIAL), orm.List(list(SUPERCELL)), orm.Int(SEED))

@@ -176,13 +176,7 @@ def fit_pod(dataset: Dataset, basis: PodBasis, lammps: Path, folder: Path, *, le
     train, validation = dataset.subset("train"), dataset.subset("validation")
     described = describe(dataset.frames, basis, lammps, folder)
     learned_from = [rows for rows, frame in zip(described, dataset.frames, strict=True) if frame.subset == "train"]
-    stressed = [frame for frame in train.frames if frame.stress is not None and learn_stress]
-    stress_rows = describe_stress(stressed, basis, lammps, folder / "stress") if stressed else []
-    of_stress = [
-        (_without(rows, basis.one_body), np.array([frame.stress[component] for component in VOIGT]))
-        for rows, frame in zip(stress_rows, stressed, strict=True)
-        if frame.stress is not None
-    ]
+    of_stress = _of_stress(train.frames, basis, lammps, folder / "stress") if learn_stress else []
     posterior, own_energies = _learn(train.frames, learned_from, of_stress, basis.one_body)
     typical = float(np.mean([np.max(_deviations(posterior, rows, basis.one_body)) for rows in learned_from]))
     model = LinearModel(basis, posterior, own_energies, dataset.level_of_theory, typical)
@@ -191,6 +185,16 @@ def fit_pod(dataset: Dataset, basis: PodBasis, lammps: Path, folder: Path, *, le
     mistakes = [one.forces - frame.labels[1] for one, frame in zip(held_out, validation.frames, strict=True)]
     deviations = [np.broadcast_to(one.deviations[:, np.newaxis], one.forces.shape) for one in held_out]
     return Fit(model, calibrate(np.concatenate(mistakes), np.concatenate(deviations)), predictions)
+
+
+def _of_stress(frames: Sequence[Frame], basis: PodBasis, lammps: Path, folder: Path) -> list[tuple[Array, Array]]:
+    """Return rows and numbers of the stress of the frames that have one."""
+    known = [(frame, frame.stress) for frame in frames if frame.stress is not None]
+    described = describe_stress([frame for frame, _ in known], basis, lammps, folder)
+    return [
+        (_without(rows, basis.one_body), np.array([stress[component] for component in VOIGT]))
+        for rows, (_, stress) in zip(described, known, strict=True)
+    ]
 
 
 def _learn(

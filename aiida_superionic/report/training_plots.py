@@ -155,4 +155,4 @@ def _shared_legend(figure: Figure, axes: list[Axes]) -> None:
     entries = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     width, height = figure.get_size_inches()
     figure.set_size_inches(width, height + figures.LEGEND_ROW_HEIGHT)
-    figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=len(entries))
+    figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=len(entries), markerscale=2)

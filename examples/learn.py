@@ -52,10 +52,10 @@ EXPLORATION = {
     "learning": {"mode": "on_the_fly", "trigger": {"threshold": 3.0}, "segment_steps": 2000},
 }
 EXPLORED_AT = [750.0, 900.0]
-TIMES = {"timestep": 0.002, "sampling_interval": 0.01, "equilibration": 10.0}
+TIMES = {"timestep": 0.002, "sampling_interval": 0.01, "equilibration": 6.0}
 OBSERVABLES = {"radial_distribution": {}, "diffusion": {}, "friction": {}, "cage_residence": {}, "temperature": {}}
 COMPARED = ("diffusion_coefficient_Ag", "friction_coefficient_Ag", "cage_residence_time_Ag", "temperature")
-SEEDS, PRODUCTION = (11, 12), 150.0
+SEEDS, PRODUCTION = (11, 12, 13, 14), 80.0
 TESTED = 25
 CONSOLE = Console(markup=False)
 
@@ -93,8 +93,8 @@ def builder_of(process, **inputs):
     return builder
 
 
-def dynamics(structure, potential):
-    """Return what follows the frames of which the beginning is made: 20 ps, a frame each."""
+def beginning(structure, potential):
+    """Return what follows the potential for 20 ps, with a frame each."""
     return MdWorkChain.get_builder_from_protocol(
         code("lammps"),
         structure,
@@ -102,7 +102,7 @@ def dynamics(structure, potential):
         temperature=TEMPERATURE,
         mobile=list(materials()[MATERIAL].mobile),
         seed=SEED,
-        overrides={**TIMES, "production": 20.0, "sampling_interval": 1.0},
+        overrides={"timestep": 0.002, "equilibration": 10.0, "production": 20.0, "sampling_interval": 1.0},
     )
 
 
@@ -189,7 +189,7 @@ def main():
     teacher = PotentialData(potentials()[TEACHER])
     with enable_caching():
         structure = make_structure(orm.Str(MATERIAL), orm.List(list(SUPERCELL)), orm.Int(SEED))
-        (first,) = finished(dynamics(structure, teacher))
+        (first,) = finished(beginning(structure, teacher))
         (labelled,) = finished(labels(teacher, frames_of(first.outputs.trajectory, 1, sum(FRAMES.values()))))
         dataset = split_dataset(labelled.outputs.dataset, orm.Dict(FRAMES), orm.Int(SEED))
         (loop,) = finished(
@@ -212,8 +212,9 @@ def main():
         CONSOLE.print(status_table(rows_of(loop)))
         CONSOLE.print(time_of(loop))
         student = loop.outputs.potential
-        runs = finished(*(transport(structure, potential, seed) for potential in (teacher, student) for seed in SEEDS))
-        held_out = frames_of(runs[0].outputs.trajectory, 500, TESTED)
+        hot = first.outputs.structure
+        runs = finished(*(transport(hot, potential, seed) for potential in (teacher, student) for seed in SEEDS))
+        held_out = frames_of(runs[0].outputs.trajectory, 300, TESTED)
         told = [node.outputs.dataset for node in finished(labels(teacher, held_out), labels(student, held_out))]
     of_teacher, of_student = averaged("teacher", runs[: len(SEEDS)]), averaged("student", runs[len(SEEDS) :])
     errors = force_errors(*told)

@@ -76,12 +76,16 @@ def cmd_report(process: orm.ProcessNode, output: Path | None) -> None:
 
 
 def status_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return a table of the iterations of a loop, as :func:`aiida_superionic.workchains.learn.rows_of` gives them."""
+    """Return a table of the iterations of a loop.
+
+    Of each the rows say, as :func:`aiida_superionic.calculations.learning.rows_of` gives them, how many frames the
+    potential was trained on, the error of its forces on those for validation, and what was explored with it.
+    """
     from rich.table import Column, Table
 
-    heads = ("iteration", "structure", "steps", "trained on", "F meV/Å", "explored", "accurate", "candidates", "failed")
-    right = [Column(head, justify="left" if head == "structure" else "right") for head in (*heads, "labelled")]
-    table = Table(*right, box=None)
+    heads = ("", "structure", "steps", "train", "F meV/Å", "explored", "accurate", "candidates", "failed", "labelled")
+    columns = [Column(head, justify="left" if head == "structure" else "right", no_wrap=True) for head in heads]
+    table = Table(*columns, box=None, padding=(0, 1))
     for row in rows:
         share = 100.0 * row["accurate"] / row["explored"]
         table.add_row(

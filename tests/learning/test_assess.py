@@ -57,8 +57,9 @@ def test_measures_are_those_of_the_posterior(measures, fit):
     assert measures["relative_deviation_largest"] == pytest.approx(deviations.max(axis=1) / typical)
     # A frame that was learned from is typical of those; one of 1200 K is not.
     assert np.max(measures["relative_deviation_largest"][:4]) < 2.0 < np.min(measures["relative_deviation_largest"][4:])
-    # A committee of 200 spreads as the posterior: three components, each with a variance known to sqrt(2/199).
-    expected = np.sqrt(3.0) * np.sqrt(np.mean(deviations**2, axis=1))
+    # A committee of 200 spreads as the posterior does: the deviation on an atom is known to one over sqrt(400), and
+    # their mean no worse; 5 standard errors.
+    expected = np.sqrt(3.0) * np.mean(deviations, axis=1)
     assert measures["committee_deviation_mean"] == pytest.approx(expected, rel=0.25)
 
 

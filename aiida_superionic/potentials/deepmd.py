@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aiida_superionic.potentials.family import (
     FilePotential,
     LammpsPotential,
     Potential,
     PotentialError,
-    Sha256,
     digests,
 )
 from aiida_superionic.species import ChemicalSymbol
@@ -33,7 +32,12 @@ class Deepmd(FilePotential):
 
     family: Literal["deepmd"] = "deepmd"
     type_map: tuple[ChemicalSymbol, ...] = Field(min_length=1, description="Species in the order of the model")
-    files: dict[Literal["model.pb"], Sha256] = Field(min_length=1, description="SHA-256 of the model")
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Deepmd:
+        if set(self.files) != {MODEL_FILE}:
+            raise ValueError(f"a deep potential is in the file {MODEL_FILE}, and {', '.join(self.files)} is named")
+        return self
 
     @classmethod
     def of(cls, model: bytes, type_map: Sequence[str], *, description: str, source: str) -> Deepmd:

@@ -182,7 +182,7 @@ def test_a_run_goes_on_with_its_deviations(run_md, other):
 
 
 def test_a_run_whose_committee_disagrees_fails_by_name_and_early(run_md, other):
-    node = run_md([other], duration=20.0, deviation_limit=1e-3, thermo_interval=0.1)
+    node = run_md([other], duration=20.0, deviation_limit=1e-3, thermo_interval=0.1, checkpoint_interval=10.0)
     assert node.exit_status == LammpsCalculation.exit_codes.ERROR_DEVIATION.status
     assert "more than 0.001 eV/Å" in node.exit_message
     assert node.outputs.thermo.get_array("step")[-1] == 1000

@@ -38,6 +38,11 @@ def test_a_name_that_leads_elsewhere_is_refused(deep):
         parse_potential(deep.text().replace("model.pb", "../model.pb"), {"../model.pb": _MODEL})
 
 
+def test_a_deep_potential_is_one_file_of_one_name(deep):
+    with pytest.raises(PotentialError, match=r"in the file model.pb, and other.pb is named"):
+        parse_potential(deep.text().replace("model.pb", "other.pb"), {"other.pb": _MODEL})
+
+
 def test_what_the_text_says_the_file_holds_does_not_count(deep):
     with pytest.raises(PotentialError, match=r"model.pb is not there"):
         parse_potential(f"{deep.text()}contents: {{model.pb: x}}\n")

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE
 from rich.table import Column, Table
 
 from aiida_superionic.analysis.results import Curve, Scalar
@@ -144,20 +145,23 @@ def held_rows(training: Training) -> list[tuple[str, Scalar, Scalar]]:
 
 def training_tables(training: Training) -> list[Table]:
     """Return the tables of the page for the terminal."""
-    heads = [Column(head, justify="right") for head in error_headings(training)]
-    errors = Table("", *heads, title="Root mean square errors")
-    for subset, cells in error_rows(training):
-        errors.add_row(subset, *("\n".join(filter(None, cell)) for cell in cells))
+    subsets = error_rows(training)
+    heads = [Column(subset, justify="right") for subset, _ in subsets]
+    errors = Table("", *heads, title="Root mean square errors", box=SIMPLE)
+    for index, quantity in enumerate(error_headings(training)):
+        cells = [of_subset[index] for _, of_subset in subsets]
+        errors.add_row(quantity, *(own for own, _ in cells))
+        if any(committee for _, committee in cells):
+            errors.add_row("  committee", *(committee for _, committee in cells))
     tables = [errors]
     if rows := held_rows(training):
-        held = Table(
-            "", *(Column(head, justify="right") for head in ("within 1σ", "within 2σ")), title="Predicted force errors"
-        )
+        shares = [Column(head, justify="right") for head in ("within 1σ", "within 2σ")]
+        held = Table("", *shares, title="Predicted force errors", box=SIMPLE)
         for name, one, two in rows:
             held.add_row(name, *(measurement(_percent(share)) + " %" for share in (one, two)))
         told = training.observables.get(_TOLD_APART)
         if told is not None:
-            held.caption = f"frames of temperatures that were not learned are told apart: AUROC {measurement(told)}"
+            held.caption = f"unseen temperatures are told apart: AUROC {measurement(told)}"
         tables.append(held)
     return tables
 
@@ -176,7 +180,7 @@ def _cell(number: Mapping[str, float | None] | None) -> tuple[str, str]:
     if number["mean"] is None:
         return measurement(Scalar(number["potential"], None, "")), ""
     committee = measurement(Scalar(number["mean"], number["spread"], ""))
-    return measurement(Scalar(number["potential"], None, "")), f"committee {committee}"
+    return measurement(Scalar(number["potential"], None, "")), committee
 
 
 def _percent(share: Scalar) -> Scalar:

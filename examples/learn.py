@@ -52,7 +52,7 @@ EXPLORATION = {
     "learning": {"mode": "on_the_fly", "trigger": {"threshold": 3.0}, "segment_steps": 2000},
 }
 EXPLORED_AT = [750.0, 900.0]
-TIMES = {"timestep": 0.002, "sampling_interval": 0.01, "equilibration": 6.0}
+TIMES = {"timestep": 0.002, "sampling_interval": 0.01, "equilibration": 10.0}
 OBSERVABLES = {"radial_distribution": {}, "diffusion": {}, "friction": {}, "cage_residence": {}, "temperature": {}}
 COMPARED = ("diffusion_coefficient_Ag", "friction_coefficient_Ag", "cage_residence_time_Ag", "temperature")
 SEEDS, PRODUCTION = (11, 12, 13, 14), 80.0
@@ -212,8 +212,7 @@ def main():
         CONSOLE.print(status_table(rows_of(loop)))
         CONSOLE.print(time_of(loop))
         student = loop.outputs.potential
-        hot = first.outputs.structure
-        runs = finished(*(transport(hot, potential, seed) for potential in (teacher, student) for seed in SEEDS))
+        runs = finished(*(transport(structure, potential, seed) for potential in (teacher, student) for seed in SEEDS))
         held_out = frames_of(runs[0].outputs.trajectory, 300, TESTED)
         told = [node.outputs.dataset for node in finished(labels(teacher, held_out), labels(student, held_out))]
     of_teacher, of_student = averaged("teacher", runs[: len(SEEDS)]), averaged("student", runs[len(SEEDS) :])

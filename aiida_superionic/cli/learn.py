@@ -115,5 +115,7 @@ def time_of(process: orm.ProcessNode) -> str:
     for usage in sorted(new, key=lambda usage: usage["started"]):
         busy += max(0.0, usage["ended"] - max(usage["started"], until))
         until = max(until, usage["ended"])
+    if not new:
+        return "no job was at work: their results were on the graph"
     own = 100.0 * (1.0 - busy / wall)
     return f"{len(new)} jobs were at work for {busy:.0f} of {wall:.0f} s; the loop itself took {own:.1f} %"

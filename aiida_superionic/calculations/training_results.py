@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +14,7 @@ from aiida_superionic.analysis.results import Curve, Scalar
 from aiida_superionic.calculations.curves import curves_node
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.datasets import Dataset, Frame
+from aiida_superionic.datasets import Dataset
 from aiida_superionic.learning import reliability
 from aiida_superionic.learning.errors import UNITS, label_errors, label_pairs, numbers_by_subset
 
@@ -136,7 +136,7 @@ def _calibration(true: Dataset, ours: Dataset, flat: Array) -> tuple[dict[str, S
         curves[f"actual_error_{name}"] = reliability.actual_errors(*group)
     # The median over the atoms: one rare close pair says nothing of the frame.
     medians = np.array([np.median(error) for error in errors])
-    learned = _temperatures(true, lambda frame: frame.subset == "train")
+    learned = {frame.temperature for frame in true.frames if frame.subset == "train"}
     tested = [k for k, frame in enumerate(true.frames) if frame.subset == "test"]
     strange = np.array([true.frames[k].temperature not in learned for k in tested])
     if learned and None not in learned and np.any(strange) and not np.all(strange):
@@ -147,21 +147,17 @@ def _calibration(true: Dataset, ours: Dataset, flat: Array) -> tuple[dict[str, S
 
 def _held_out(dataset: Dataset) -> dict[str, list[int]]:
     """Return the numbers of the frames of each subset that was not learned from, and of each of its temperatures."""
-    groups = {}
+    groups: dict[str, list[int]] = {}
     for subset, numbers in numbers_by_subset(dataset).items():
         if subset == "train":
             continue
         groups[subset] = numbers
-        temperatures = _temperatures(dataset, lambda frame, subset=subset: frame.subset == subset)
-        if None in temperatures or not 1 < len(temperatures) <= _MOST_TEMPERATURES:
-            continue
-        for temperature in sorted(temperatures):
+        of_temperature: dict[str, list[int]] = {}
+        for number in numbers:
+            temperature = dataset.frames[number].temperature
             # A name holds no dot.
-            groups[f"{subset}_{temperature:.0f}K"] = [
-                k for k in numbers if dataset.frames[k].temperature == temperature
-            ]
+            name = "" if temperature is None else f"{subset}_{temperature:.0f}K"
+            of_temperature.setdefault(name, []).append(number)
+        if "" not in of_temperature and 1 < len(of_temperature) <= _MOST_TEMPERATURES:
+            groups |= of_temperature
     return groups
-
-
-def _temperatures(dataset: Dataset, chosen: Callable[[Frame], bool]) -> set[Any]:
-    return {frame.temperature for frame in dataset.frames if chosen(frame)}

@@ -56,7 +56,9 @@ def summarise_training(
         null where there is none; ``observables``; ``curves``: learning curves, pairs of true and predicted labels, and
         how mistakes compare with predicted errors.
     """
-    labelled = {name.removeprefix("labels_"): node.dataset for name, node in outcomes.items() if "labels_" in name}
+    labelled = {
+        name.removeprefix("labels_"): node.dataset for name, node in outcomes.items() if name.startswith("labels_")
+    }
     curves = {
         f"{name.removeprefix('curves_')}_{curve}": _curve(node, curve)
         for name, node in outcomes.items()
@@ -64,8 +66,8 @@ def summarise_training(
         for curve in node.base.attributes.get("axes")
     }
     true = dataset.dataset
-    members = [labelled[name] for name in sorted(labelled, key=_number) if name != POTENTIAL]
-    ours = labelled.get(POTENTIAL) or members[0]
+    members = [one for name, one in labelled.items() if name != POTENTIAL]
+    ours = labelled.get(POTENTIAL) or labelled[MEMBER.format(number=0)]
     errors: dict[str, dict[str, Any]] = {}
     for subset, numbers in numbers_by_subset(true).items():
         frames = [true.frames[k] for k in numbers]
@@ -84,10 +86,6 @@ def summarise_training(
         "observables": orm.Dict({name: asdict(scalar) for name, scalar in scalars.items()}),
         "curves": curves_node(curves),
     }
-
-
-def _number(name: str) -> int:
-    return int(name.rpartition("_")[2]) if name != POTENTIAL else -1
 
 
 def _curve(node: orm.ArrayData, name: str) -> Curve:

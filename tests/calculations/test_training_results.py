@@ -53,8 +53,7 @@ def test_the_members_of_a_committee_of_networks(frames, potential):
     made = summarise_training(
         dataset,
         potential,
-        # Of ten members the last comes after the third.
-        **{f"labels_member_{k}": labels(frames, 0.002 * (k + 1), 0.01 * (k + 1)) for k in range(11)},
+        **{f"labels_member_{k}": labels(frames, 0.002 * (k + 1), 0.01 * (k + 1)) for k in reversed(range(11))},
         curves_member_1=curves_node(learning),
     )
     report = made["report"].get_dict()

@@ -66,11 +66,10 @@ def main() -> None:
     verdicts = Verdicts()
     print(f"one deep potential: {1e3 * times[0]:.2f} ms a step")
     for each in INTERVALS:
-        added, evaluations = times[each] - times[0], MEMBERS * times[0] / each
+        cost = each * (times[each] / times[0] - 1.0)
         print(
-            f"{MEMBERS} with the deviation every {each} steps: {1e3 * times[each]:.2f} ms a step; it adds"
-            f" {added / times[0]:.2f} evaluations a step where {MEMBERS} every {each} steps are"
-            f" {verdicts.at_most(added / times[0], evaluations / times[0])}"
+            f"{MEMBERS} of them, their deviation every {each} steps: {1e3 * times[each]:.2f} ms a step;"
+            f" a deviation costs {cost:.1f} evaluations of one {verdicts.at_most(cost, MEMBERS)}"
         )
     print(verdicts.summary())
 

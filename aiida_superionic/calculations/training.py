@@ -10,7 +10,7 @@ from aiida.engine import CalcJobProcessSpec
 from pydantic import ValidationError
 
 from aiida_superionic.calculations import usage
-from aiida_superionic.calculations.resumable import ResumableCalcJob
+from aiida_superionic.calculations.keeping import KeepingCalcJob
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.learning.training import TrainingSettings
@@ -19,7 +19,7 @@ _LEARNED_FROM = ("train", "validation")
 _LEAD_TIME = 0.95
 
 
-class TrainingCalcJob(ResumableCalcJob):
+class TrainingCalcJob(KeepingCalcJob):
     """Train one network on a dataset, from the beginning or from a checkpoint on."""
 
     SETTINGS: ClassVar[type[TrainingSettings]] = TrainingSettings
@@ -82,6 +82,14 @@ class TrainingCalcJob(ResumableCalcJob):
                 " set learn_stress to false where none is needed"
             )
         return None
+
+    @classmethod
+    def is_valid_cache(cls, node: orm.CalcJobNode) -> bool:
+        """Refuse as a cache a job whose folder was cleaned, if another is to go on from it."""
+        if node.is_finished_ok:
+            # What was learned is at home.
+            return bool(super(KeepingCalcJob, cls).is_valid_cache(node))
+        return super().is_valid_cache(node)
 
     def limited(self, info: CalcInfo) -> CalcInfo:
         """Return what is submitted with the lines around the engine: the time it took, and the time it may take.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
+from aiida.manage.caching import enable_caching
 
 from aiida_superionic.calculations.deepmd import DeepmdCalculation
 from aiida_superionic.data.dataset import DatasetData
@@ -40,15 +41,25 @@ def dataset_node(aiida_profile):
 
 
 @pytest.fixture
-def train(computer, dataset_node, tmp_path):
-    """Return a function that trains in jobs that end one after another as some fixtures did."""
+def stub_code(computer, tmp_path):
+    """Return a maker of codes whose trainings end one after another as some fixtures did."""
 
-    def run(*plan, **changes):
+    def make(*plan):
         (tmp_path / "plan").write_text("".join(f"{case}\n" for case in plan))
         stub = tmp_path / "dp"
         stub.write_text(_STUB.format(place=tmp_path, fixtures=_FIXTURES))
         stub.chmod(0o755)
-        code = orm.InstalledCode(label="stub", computer=computer, filepath_executable=str(stub)).store()
+        return orm.InstalledCode(label="stub", computer=computer, filepath_executable=str(stub)).store()
+
+    return make
+
+
+@pytest.fixture
+def train(stub_code, dataset_node, tmp_path):
+    """Return a function that trains in jobs that end one after another as some fixtures did."""
+
+    def run(*plan, **changes):
+        code = stub_code(*plan)
         inputs = {
             "code": code,
             "dataset": dataset_node,
@@ -101,6 +112,16 @@ def test_what_does_not_learn_at_three_rates_is_given_up(train):
     assert node.exit_status == _CODES.ERROR_NOT_TRAINABLE.status
     assert "made no progress" in node.exit_message
     assert str(_RATE / 16.0) in node.exit_message
+
+
+@pytest.mark.parametrize(("case", "is_reused"), [("complete", True), ("killed", False)])
+def test_what_was_learned_outlives_its_folder(stub_code, dataset_node, case, is_reused):
+    inputs = {"code": stub_code(case, case), "dataset": dataset_node.store(), "settings": orm.Dict(_SETTINGS).store()}
+    first = run_get_node(DeepmdCalculation, **inputs)[1]
+    first.outputs.remote_folder._clean()
+    with enable_caching():
+        second = run_get_node(DeepmdCalculation, **inputs)[1]
+    assert second.base.caching.is_created_from_cache == is_reused
 
 
 def test_what_no_other_attempt_can_mend_is_told(train):

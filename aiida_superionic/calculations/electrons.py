@@ -12,6 +12,7 @@ from aiida.engine import CalcJobProcessSpec
 from pydantic import ValidationError
 
 from aiida_superionic.calculations import usage
+from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.calculations.keeping import KeepingCalcJob
 from aiida_superionic.calculations.lammps import DIGEST_FILE
 from aiida_superionic.calculations.resumable import ResumableCalcJob
@@ -73,6 +74,8 @@ class ElectronsCalculation(KeepingCalcJob):
         """Declare the ports and exit codes."""
         super().define(spec)
         _define(spec, "superionic.electrons", "The ions; centres that it holds are left out.")
+        # What is learned from frames does not depend on the times between them; what is said of them does.
+        spec.inputs["trajectory"].validator = AnalyseCalculation.validate_trajectory
         spec.input("model", valid_type=orm.SinglefileData, help="Of superionic.electrons_fit.")
         spec.input(
             "every",

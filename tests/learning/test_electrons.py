@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
 from aiida_superionic.analysis.registry import ParameterError
@@ -66,8 +67,37 @@ def electrons(iodide_centres):
 
 
 def test_real_centres_are_met(electrons, iodide_centres):
-    errors = errors_of_electrons(electrons, iodide_centres)["I"]
-    print(errors)
+    errors = errors_of_electrons(electrons, iodide_centres)
+    assert {name: of_part["frames"] for name, of_part in errors["I"].items()} == {
+        "train": 57,
+        "validation": 27,
+        "test": 16,
+    }
+    # 16 ions in 16 frames that follow each other are some ten independent ones: shares are good to a tenth.
+    for kind in ("Ag", "I"):
+        test = errors[kind]["test"]
+        assert test["dipole_error"] < 0.5 * test["dipole"]
+        assert abs(test["within_one_error"] - 0.68) < 0.15
+        assert abs(test["within_two_errors"] - 0.95) < 0.07
+    assert errors["I"]["test"]["centre_angle"] < 15.0
+    assert errors["I"]["test"]["rotor_correlation"] > 0.88
+    # Silver's five centres are taken together: nothing is said of their directions.
+    assert "centre_angle" not in errors["Ag"]["test"]
+
+
+def test_errors_by_hand(electrons, iodide_centres):
+    part = subsets_of(iodide_centres.n_frames)["test"]
+    true, found = bonds_by_species(iodide_centres)["I"][part], electrons.predict(iodide_centres)["I"].bonds[part]
+    test = errors_of_electrons(electrons, iodide_centres)["I"]["test"]
+    mistakes = 2.0 * 4.80320 * np.linalg.norm((found - true).sum(axis=2), axis=-1)
+    assert test["dipole_error"] == pytest.approx(np.sqrt(np.mean(mistakes**2)), rel=1e-5)
+    squares = []
+    for one, other in zip(true.reshape(-1, 4, 3), found.reshape(-1, 4, 3), strict=True):
+        units = [bonds / np.linalg.norm(bonds, axis=-1, keepdims=True) for bonds in (one, other)]
+        cosines = np.clip(units[0] @ units[1].T, -1.0, 1.0)
+        i, j = linear_sum_assignment(-cosines)
+        squares.append(np.degrees(np.arccos(cosines[i, j])) ** 2)
+    assert test["centre_angle"] == pytest.approx(np.sqrt(np.mean(squares)), rel=1e-9)
 
 
 def test_strange_surroundings_are_told(electrons, iodide_centres):

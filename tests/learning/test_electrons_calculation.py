@@ -114,6 +114,15 @@ def test_what_is_wrong_is_refused_before_it_runs(run, iodide_centres):
     frames = node_of(iodide_centres.frames(0, 12))
     with pytest.raises(ValueError, match="cutof"):
         run(ElectronsFitCalculation, trajectory=frames, settings=orm.Dict({"cutof": 5.0}))
+    with_gap = make_trajectory(
+        list(iodide_centres.species),
+        np.array(iodide_centres.positions[:3]),
+        np.broadcast_to(iodide_centres.cell, (3, 3, 3)),
+        np.array([0.0, 0.01, 0.03]),
+    )
+    with_gap.base.attributes.set("sampling_interval", 0.01)
+    with pytest.raises(ValueError, match="frames are missing before frame 2"):
+        run(ElectronsCalculation, trajectory=with_gap, model=orm.SinglefileData(__file__))
     frames.base.attributes.delete("sampling_interval")
     with pytest.raises(ValueError, match="sampling_interval"):
         run(ElectronsFitCalculation, trajectory=frames)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -19,25 +21,30 @@ from aiida_superionic.learning import electrons_script as script
 READING = ["--md-timestep", "0.01", "--mobile", "Ag"]
 
 
-def program(module, *arguments, folder):
-    return subprocess.run(
-        [sys.executable, "-m", module.__name__, *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(aiida_superionic.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
 def folder(iodide_centres, tmp_path_factory):
     """Return a folder with a trajectory of centres, and a model that was learned from it."""
     folder = tmp_path_factory.mktemp("electrons")
     write_extxyz(folder / "centres.xyz", iodide_centres, iodide_centres.kinds, 1)
     (folder / "settings.yaml").write_text("product_functions: 0\n")
-    process = program(
-        script, "fit", "centres.xyz", *READING, "--settings", "settings.yaml", "--output", "out", folder=folder
+    process = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            script.__name__,
+            "fit",
+            "centres.xyz",
+            *READING,
+            "--settings",
+            "settings.yaml",
+            "--output",
+            "out",
+        ],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(aiida_superionic.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (process.returncode, process.stderr) == (0, "")
     (folder / "fit.out").write_text(process.stdout)
@@ -62,14 +69,12 @@ def test_a_fit_from_the_command_line(folder):
     assert rows["Ag", "test"][-2:] == ["-", "-"]
 
 
-def test_centres_from_the_command_line_are_read_by_every_observable(folder, iodide_centres):
-    process = program(
-        script, "predict", "centres.xyz", *READING, "--model", "out/electrons.npz", "--every", "2",
-        "--output", "said.xyz", folder=folder,
-    )  # fmt: skip
-    assert (process.returncode, process.stderr) == (0, "")
+def test_centres_from_the_command_line_are_read_by_every_observable(folder, iodide_centres, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    asked = ["--model", "out/electrons.npz", "--every", "2", "--output", "said.xyz"]
+    assert script.run(["predict", "centres.xyz", *READING, *asked]) == 0
     version = aiida_superionic.__version__
-    assert process.stdout.splitlines()[-1] == (
+    assert capsys.readouterr().out.splitlines()[-1] == (
         f"50 frames of 32 ions and 144 centres written to said.xyz by superionic-electrons {version}"
     )
     said = read_trajectory([folder / "said.xyz"], md_timestep=0.01, mobile=["Ag"])
@@ -78,27 +83,30 @@ def test_centres_from_the_command_line_are_read_by_every_observable(folder, iodi
     assert centre_bonds(said, "I", 4, 5).shape == (50, 16, 4, 3)
     report = json.loads((folder / "said.xyz.json").read_text())
     assert (report["frames"], report["kinds"]) == (50, list(iodide_centres.kinds))
-    (folder / "asked.json").write_text(
-        json.dumps(
-            {
-                "trajectory": {"files": {"said.xyz": None}, "md_timestep": 0.01, "mobile": ["Ag"]},
-                "observables": {"dipoles": {}, "tetrahedral_rotor": {"longest_lag": 0.18}, "radial_distribution": {}},
-            }
-        )
-    )
-    process = program(analysis_script, "--job", "asked.json", folder=folder)
-    assert process.returncode == 0, process.stderr
 
 
-def test_a_job_file_says_it_all(folder, tmp_path):
+def test_the_commands_of_the_page_work(iodide_centres, tmp_path, monkeypatch, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "wannier.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    write_extxyz(tmp_path / "centres.xyz", iodide_centres, iodide_centres.kinds, 1)
+    write_extxyz(tmp_path / "long.xyz", iodide_centres.frames(0, 60), iodide_centres.kinds, 1)
+    programs = {"superionic-electrons": script.run, "superionic-analyse": analysis_script.run}
+    for line in re.findall(r"^\$ (superionic-.*)$", page, re.MULTILINE):
+        name, *arguments = shlex.split(line)
+        assert programs[name](arguments) == 0, capsys.readouterr().err
+    found = json.loads((tmp_path / "results" / "results.json").read_text())["observables"]
+    assert {"dipole_moment_I", "rotor_time_I"} <= set(found)
+
+
+def test_a_job_file_says_it_all(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     trajectory = {"files": {str(folder / "centres.xyz"): None}, "md_timestep": 0.01}
     for command, asked, made in (
         ("fit", {"settings": {"product_functions": 0}, "output": "."}, "electrons.npz"),
         ("predict", {"output": "said.xyz", "every": 50}, "said.xyz.json"),
     ):
         (tmp_path / "job.json").write_text(json.dumps({"trajectory": trajectory, **asked}))
-        process = program(script, command, "--job", "job.json", folder=tmp_path)
-        assert (process.returncode, process.stderr) == (0, "")
+        assert script.run([command, "--job", "job.json"]) == 0
         assert (tmp_path / made).is_file()
     assert (tmp_path / "electrons.npz").read_bytes() == (folder / "out" / "electrons.npz").read_bytes()
 

@@ -10,7 +10,7 @@ from aiida.common.datastructures import CalcInfo, CodeInfo, CodeRunMode
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_superionic.calculations import usage
+from aiida_superionic.calculations import full_disk, usage
 from aiida_superionic.calculations.lammps import write_files
 from aiida_superionic.calculations.training import TrainingCalcJob
 from aiida_superionic.learning.nequip import (
@@ -76,8 +76,8 @@ class NequipCalculation(TrainingCalcJob):
             file: frames_text(dataset, subset, with_stress=settings.learn_stress)
             for subset, file in FRAMES_FILES.items()
         }
-        told = training_input(settings, dataset, self.inputs.seed.value)
-        write_files(folder, {options.input_filename: told, **frames})
+        text = training_input(settings, dataset, self.inputs.seed.value)
+        write_files(folder, {options.input_filename: text, **frames})
 
         checkpoints = PurePosixPath(FOLDER) / CHECKPOINTS_FOLDER
         train, compilation = CodeInfo(), CodeInfo()
@@ -95,12 +95,16 @@ class NequipCalculation(TrainingCalcJob):
         info.codes_info = [train, compilation]
         info.codes_run_mode = CodeRunMode.SERIAL
         # A job that is cut off has no model; AiiDA warns of a missing file unless it is a pattern.
-        info.retrieve_list = [(f"{options.output_filename}*", ".", 0), (f"{COMPILATION_FILE}*", ".", 0), usage.FILE]
+        told = [options.output_filename, COMPILATION_FILE, full_disk.FILE]
+        info.retrieve_list = [*((f"{file}*", ".", 0) for file in told), usage.FILE]
         kept = [MODEL_FILE, _METRICS, _EARLIER, str(checkpoints / BEST_CHECKPOINT)]
         info.retrieve_temporary_list = [(f"{file}*", ".", 0) for file in kept]
         # The frames follow from their node; the repository need not hold them once more for every job.
         info.provenance_exclude_list = list(frames)
         info = self.limited(info)
+        # PyTorch does not say that it is the disk on which a checkpoint or a model does not get written.
+        info.prepend_text += f"\n{full_disk.PREPEND}"
+        info.append_text = f"{full_disk.APPEND}\n{info.append_text}"
         if "start" in self.inputs:
             train.cmdline_params.append(f"++ckpt_path={checkpoints / LAST_CHECKPOINT}")
             parent = self.inputs.parent_folder

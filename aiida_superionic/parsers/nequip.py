@@ -13,7 +13,7 @@ from aiida import orm
 from aiida.engine import ExitCode
 
 from aiida_superionic.analysis.results import Curve
-from aiida_superionic.calculations import usage
+from aiida_superionic.calculations import full_disk, usage
 from aiida_superionic.calculations.nequip import COMPILATION_FILE, EARLIER_METRICS_FILE
 from aiida_superionic.learning.nequip import BEST_CHECKPOINT, LAST_CHECKPOINT, METRICS_FILE, NequipSettings
 from aiida_superionic.parsers.files import exception_of
@@ -93,6 +93,12 @@ class NequipParser(TrainingParser):
     def _compilation_ended(self) -> bool:
         # The lines after it were reached, if not it itself.
         return _COMPILED in self.text(COMPILATION_FILE) or usage.parse_usage(self.text(usage.FILE)) is not None
+
+    def _full_disk(self) -> ExitCode | None:
+        told = super()._full_disk()
+        if told is None and self.has(full_disk.FILE):
+            return self.exit_codes.ERROR_DISK_FULL.format(error="nothing more could be written when the job ended")
+        return told
 
     def _failure(self, output: TrainingOutput) -> ExitCode | None:
         if not output.complete and output.error and "No such file" in output.error and LAST_CHECKPOINT in output.error:

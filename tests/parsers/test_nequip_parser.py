@@ -109,7 +109,7 @@ def test_learning_curves(parse):
         ("killed", _CODES.ERROR_INTERRUPTED, "of 100000"),
         ("out_of_walltime", _CODES.ERROR_OUT_OF_WALLTIME, "of 100000"),
         ("no_program", _CODES.ERROR_ENGINE_DID_NOT_START, "nequip-train.gone: No such file or directory"),
-        ("full_disk", _CODES.ERROR_DISK_FULL, "No space left on device"),
+        ("full_disk", _CODES.ERROR_DISK_FULL, "The disk is full: "),
     ],
 )
 def test_failure(parse, name, code, told):

@@ -14,6 +14,7 @@ from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.datasets import Dataset
 from aiida_superionic.engines.registration import ensure_code, ensure_computer
 from aiida_superionic.workchains.deepmd import DeepmdBaseWorkChain
+from aiida_superionic.workchains.md import MdWorkChain
 
 _SMALL = {
     "cutoff": 5.5,
@@ -186,6 +187,25 @@ def test_a_run_whose_committee_disagrees_fails_by_name_and_early(run_md, other):
     assert node.exit_status == LammpsCalculation.exit_codes.ERROR_DEVIATION.status
     assert "more than 0.001 eV/Å" in node.exit_message
     assert node.outputs.thermo.get_array("step")[-1] == 1000
+
+
+def test_dynamics_in_two_stages_watch_their_committee(make_code, potential, other, md_inputs):
+    builder = MdWorkChain.get_builder_from_protocol(
+        make_code("lammps-deepmd"),
+        md_inputs()["structure"],
+        potential,
+        temperature=600.0,
+        mobile=["Ag"],
+        seed=3,
+        committee=[other],
+        deviation_limit=100.0,
+        overrides={"timestep": 0.002, "equilibration": 0.1, "production": 0.2, "sampling_interval": 0.01},
+    )
+    node = run_get_node(builder)[1]
+    assert node.is_finished_ok, node.exit_message
+    np.testing.assert_array_equal(node.outputs.deviation.get_array("step"), [0, 25, 50, 75, 100])
+    stages = [stage for stage in node.called if "deviation" in stage.outputs]
+    assert len(stages) == 2
 
 
 def test_what_has_no_deep_potentials_says_so(potential, lammps_code, md_inputs):

@@ -70,9 +70,10 @@ class EvaluateParser(FilesParser):
 
     def _labelled(self, dataset: Dataset, labels: Sequence[tuple[str, ...]], forces: dict[int, Array]) -> Dataset:
         frames = list(dataset.frames)
-        for number, energy, *pressure in ((int(first), *map(float, rest)) for first, *rest in labels):
+        for word, *words in labels:
+            number = int(word)
+            energy, xx, yy, zz, xy, xz, yz = map(float, words)
             _, turn = turned(frames[number])
-            xx, yy, zz, xy, xz, yz = pressure
             stress = -PRESSURE_UNITS["bar"] * np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
             try:
                 frames[number] = replace(

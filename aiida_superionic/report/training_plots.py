@@ -126,7 +126,7 @@ def _calibration_plot(curves: Mapping[str, Curve]) -> Plot | None:
                 left.fill_between(shares.x, *band, color=stroke.colour, alpha=0.15, linewidth=0)
             right.errorbar(actual.x, actual.y, yerr=actual.error, marker="o", markersize=4, capsize=2, **how)
         widths = curves[f"{_COVERAGE}{names[0]}"].x
-        normal = {"color": figures.PAGE_COLOUR, "linewidth": 0.8, "linestyle": (0, (2, 2))}
+        normal: dict[str, Any] = {"color": figures.PAGE_COLOUR, "linewidth": 0.8, "linestyle": (0, (2, 2))}
         left.plot(widths, erf(widths / np.sqrt(2.0)), label="normal", **normal)
         ends = [right.dataLim.xmin, right.dataLim.xmax]
         right.plot(ends, ends, **normal)

@@ -132,6 +132,6 @@ def test_the_terminal_shows_the_same(training):
     with console.capture() as captured:
         for table in training_tables(training):
             console.print(table)
-    text = captured.get()
+    text = " ".join(captured.get().split())
     for told in ("21.30 ± 0.52", "69.4 ± 1.2 %", "AUROC 0.947 ± 0.013", "GPa"):
         assert told in text

@@ -72,6 +72,17 @@ def test_a_lone_pair_points_from_one_to_the_other():
     assert not np.any(found[1][0, :, BASIS.radial_functions : 2 * BASIS.radial_functions])
 
 
+def test_each_distinct_product_is_there_once(rng):
+    frames = [described(rng.uniform(size=(5, 3)) @ CELL) for _ in range(20)]
+    # Eight functions alone; of four, products of degrees with themselves 10, and of two degrees 16.
+    expected = {0: 4 * 10, 1: 3 * 16, 2: 3 * 10 + 2 * 16, 3: 3 * 16}
+    for degree in DEGREES:
+        rows = np.concatenate([one[degree].reshape(-1, one[degree].shape[-1]) for one in frames])
+        assert rows.shape[1] == 8 + expected[degree]
+        units = rows / np.linalg.norm(rows, axis=0)
+        assert np.max(np.abs(np.triu(units.T @ units, 1))) < 1.0 - 1e-9
+
+
 def test_products_are_left_out_where_none_are_asked_for(positions):
     alone = described(positions, basis=BASIS.model_copy(update={"product_functions": 0}))
     for degree in DEGREES:

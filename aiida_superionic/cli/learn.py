@@ -85,7 +85,7 @@ def status_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
     heads = ("", "structure", "steps", "train", "F meV/Å", "explored", "accurate", "candidates", "failed", "labelled")
     columns = [Column(head, justify="left" if head == "structure" else "right", no_wrap=True) for head in heads]
-    table = Table(*columns, box=None, padding=(0, 1))
+    table = Table(*columns, box=None, padding=(0, 1, 0, 0))
     for row in rows:
         share = 100.0 * row["accurate"] / row["explored"]
         table.add_row(

@@ -191,7 +191,7 @@ def test_failures_have_names(run_assess, few, computer, tmp_path):
     torn = tmp_path / "torn.npz"
     torn.write_bytes(b"PK")
     for changes, code, said in (
-        ({"code": killed}, _CODES.ERROR_NO_RESULTS, "Killed"),
+        ({"code": killed}, _CODES.ERROR_NO_RESULTS, "it printed nothing"),
         ({"lammps_code": killed}, _CODES.ERROR_NO_DESCRIPTORS, "it says nothing"),
         ({"model": orm.SinglefileData(torn)}, _CODES.ERROR_BAD_INPUT, "holds no model"),
         ({"version": orm.Str("0.0")}, _CODES.ERROR_VERSION, "the input says 0.0"),

@@ -140,7 +140,7 @@ def committee(**changes):
 
 
 def test_a_committee_that_agrees_climbs_the_ladder_without_a_label(loop, known):
-    outputs, node = run_get_node(loop(committee(lower=5.0, upper=6.0), steps=[100, 200]))
+    outputs, node = run_get_node(loop(committee(lower=1e3, upper=2e3), steps=[100, 200]))
     assert node.is_finished_ok, node.exit_message
     rows = outputs["iterations"]["iterations"]
     assert [(row["steps"], row["explored"], row["accurate"]) for row in rows] == [(100, 10, 10), (200, 20, 20)]
@@ -235,10 +235,10 @@ def test_frames_that_all_failed_are_not_labelled(loop):
 
 
 def test_a_run_that_comes_apart_at_once_ends_the_loop(loop, known):
-    outputs, node = run_get_node(loop(temperatures=[60_000.0]))
+    outputs, node = run_get_node(loop(temperatures=[1e7]))
     assert node.exit_status == _CODES.ERROR_EXPLORATION_CAME_APART.status
-    assert node.exit_message.startswith("At 60000 K cell comes apart at once: ")
-    # It was tried for 100, 50, 25, 12 and 6 steps, at last with a frame each.
+    assert node.exit_message.startswith("At 1e+07 K cell comes apart at once: ")
+    # The ions fly an Å in a timestep. It was tried for 100, 50, 25, 12 and 6 steps, at last with a frame each.
     tried = [job.inputs.parameters for job in jobs(node, "LammpsCalculation")]
     assert [round(one["duration"] / 0.002) for one in tried] == [100, 50, 25, 12, 6]
     assert [round(one["sampling_interval"] / 0.002) for one in tried] == [10, 10, 5, 2, 1]

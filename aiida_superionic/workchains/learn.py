@@ -268,7 +268,7 @@ class LearnWorkChain(ExploringWorkChain):
         return process, inputs
 
     def mended(self, name: str, node: orm.ProcessNode) -> bool | ExitCode:
-        """Take labels of some frames where others have none; for explorations see above."""
+        """Take labels of some frames where others have none; mend explorations as the ladder does."""
         if self.ctx.step == "labelling":
             return "dataset" in node.outputs and self.drop(name)
         return super().mended(name, node)

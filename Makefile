@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and every test that needs no service
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft test test-slow bench bench-large bench-constraint lint clean
+.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn test test-slow learning bench bench-large bench-constraint bench-deviation lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -42,12 +42,30 @@ demo-dft: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
 	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/dft.py .demo/dft.html
 
+# make demo-train   a committee that learns from a classical potential, and whether its predicted errors hold
+demo-train: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
+	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
+	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/train.py .demo/train.html
+
+# make demo-learn   a potential learns from a classical one on the fly, and runs beside it; takes some ten minutes
+demo-learn: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
+	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
+	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/learn.py
+
 test: lint $(SUPERIONIC_ENGINES)/lammps/.installed
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
 # make test-slow   the tests that take minutes
 test-slow: $(VENV)/.tools $(SUPERIONIC_ENGINES)/lammps/.installed
 	@$(BIN)/python -m pytest -m slow
+
+# make learning   install DeePMD-kit and NequIP, some gigabytes; their tests are skipped without
+$(SUPERIONIC_ENGINES)/learning/.installed: | $(VENV)/.package
+	@echo "installing DeePMD-kit and NequIP in .engines ..."
+	@$(BIN)/aiida-superionic engines install learning --no-register
+	@touch $@
+
+learning: $(SUPERIONIC_ENGINES)/learning/.installed
 
 # make bench   measure the analysis beside its peers, which have an environment of their own
 $(CURDIR)/.bench/.installed: benchmarks/requirements.txt
@@ -65,6 +83,10 @@ bench-large: $(VENV)/.package
 # make bench-constraint   measure what constraints cost in LAMMPS
 bench-constraint: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/constraint.py $(SUPERIONIC_ENGINES)/lammps/bin/lmp
+
+# make bench-deviation   measure what the deviation of a committee of deep potentials costs along a run
+bench-deviation: $(VENV)/.package $(SUPERIONIC_ENGINES)/learning/.installed
+	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/deviation.py $(SUPERIONIC_ENGINES)/learning/bin
 
 # make lint   style, types, and who may import whom
 lint: $(VENV)/.tools

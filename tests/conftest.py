@@ -29,7 +29,11 @@ hypothesis.settings.load_profile("patient")
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        for fixture, marker in (("lammps_installation", "lammps"), ("cp2k_installation", "cp2k")):
+        for fixture, marker in (
+            ("lammps_installation", "lammps"),
+            ("cp2k_installation", "cp2k"),
+            ("learning_installation", "learning"),
+        ):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)
 
@@ -55,6 +59,20 @@ def cp2k_installation():
 
 
 @pytest.fixture(scope="session")
+def learning_installation():
+    """Return a finder of what ``engines install learning`` brings; without it a test is skipped, but fails in CI."""
+
+    def find_one(name):
+        engine = engines()[name]
+        found = find(engine, default_prefix())
+        if not found:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no {name}: {engine.how_to_install}")
+        return found[0]
+
+    return find_one
+
+
+@pytest.fixture(scope="session")
 def cp2k_executable(cp2k_installation):
     return str(cp2k_installation.executable)
 
@@ -72,7 +90,7 @@ def run_lammps(lammps_executable):
         mpirun = [str(Path(lammps_executable).parent / "mpirun"), "-np", str(ranks)] if ranks else []
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in {**files, "input.in": script}.items():
-            (folder / name).write_text(content)
+            (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
         result = subprocess.run(
             [*mpirun, lammps_executable, "-in", "input.in"],
             cwd=folder,
@@ -171,6 +189,11 @@ def analysis_code(own_code):
 @pytest.fixture
 def conversion_code(own_code):
     return own_code("conversion")
+
+
+@pytest.fixture
+def assessment_code(own_code):
+    return own_code("assessment")
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
 from aiida import orm
 from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
@@ -18,14 +16,13 @@ from ase import Atoms
 from aiida_superionic.analysis.registry import observables
 from aiida_superionic.analysis.results_files import CURVES_FILE, FILES_FOLDER, RESULTS_FILE
 from aiida_superionic.analysis.trajectory import Trajectory, one_frame
-from aiida_superionic.analysis.writers import write_extxyz
 from aiida_superionic.calculations.frames import gaps
 from aiida_superionic.calculations.scripts import define_unusable_trajectory, define_version
+from aiida_superionic.calculations.trajectory_input import take_trajectory
 from aiida_superionic.calculations.usage import MeasuredCalcJob
 from aiida_superionic.data.trajectory import TrajectoryData
 
 JOB_FILE = "analysis.json"
-FRAMES_FILE = "frames.extxyz"
 
 
 def what_dynamics_hold(atoms: Atoms, mobile: Sequence[str], formal_charges: Mapping[str, float]) -> Trajectory:
@@ -129,26 +126,16 @@ class AnalyseCalculation(MeasuredCalcJob):
         return None
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
-        """Write what is to be computed, and link the trajectory in."""
-        trajectory = self.inputs.trajectory
-        at_home = isinstance(trajectory, orm.TrajectoryData)
+        """Write what is to be computed, and bring the trajectory in."""
+        options = self.inputs.metadata.options
+        info = self.measured_run(["--job", options.input_filename])
+        info.provenance_exclude_list, info.remote_symlink_list = [], []
         job = {
-            "trajectory": _written(trajectory, folder) if at_home else trajectory.request(),
+            "trajectory": take_trajectory(self.inputs.trajectory, folder, info),
             "observables": self._observables(),
         }
-        options = self.inputs.metadata.options
         with folder.open(options.input_filename, "w") as handle:
             json.dump(job, handle, indent=1)
-
-        info = self.measured_run(["--job", options.input_filename])
-        if at_home:
-            # They follow from their node; the repository need not hold them once more for every job.
-            info.provenance_exclude_list = [FRAMES_FILE]
-        else:
-            info.remote_symlink_list = [
-                (trajectory.computer.uuid, str(PurePosixPath(trajectory.get_remote_path()) / name), name)
-                for name in trajectory.files
-            ]
         info.retrieve_list.append(RESULTS_FILE)
         info.retrieve_temporary_list = [CURVES_FILE, FILES_FOLDER]
         return info
@@ -165,19 +152,3 @@ class AnalyseCalculation(MeasuredCalcJob):
                 if any(parameter.name == "sites" for parameter in observables()[name].parameters):
                     filled[name]["sites"] = fractional[mobile].ravel().tolist()
         return filled
-
-
-def _written(trajectory: orm.TrajectoryData, folder: Folder) -> dict[str, Any]:
-    """Write frames that are at home, and return how the script reads them."""
-    attributes = trajectory.base.attributes
-    timestep, positions = float(attributes.get("sampling_interval")), trajectory.get_positions()
-    species = tuple(trajectory.symbols)
-    frames = Trajectory(species, positions, trajectory.get_cells(), timestep, np.zeros(len(species)))
-    write_extxyz(Path(folder.get_abs_path(FRAMES_FILE)), frames, frames.kinds, 1)
-    return {
-        "files": {FRAMES_FILE: None},
-        "format": "extxyz",
-        "mobile": attributes.get("mobile", []),
-        "charges": attributes.get("formal_charges", {}),
-        "md_timestep": timestep,
-    }

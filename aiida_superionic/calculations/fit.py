@@ -15,8 +15,14 @@ from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.resumable import ResumableCalcJob
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.learning.script import COMMITTEE_FILE, POTENTIAL_FILE, REPORT_FILE
-from aiida_superionic.potentials.pod import PodBasis
+from aiida_superionic.learning.fit import FitSettings
+from aiida_superionic.learning.script import (
+    COMMITTEE_FILE,
+    FORCE_ERRORS_FILE,
+    MODEL_FILE,
+    POTENTIAL_FILE,
+    REPORT_FILE,
+)
 
 DATASET_FILE = "dataset.extxyz"
 _LEARNED_FROM = ("train", "validation")
@@ -26,7 +32,7 @@ class FitCalculation(ResumableCalcJob):
     """Run ``superionic-fit`` on a dataset: a potential, a committee drawn from its posterior, and its errors."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
-    CACHE_VERSION = 1
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -41,7 +47,7 @@ class FitCalculation(ResumableCalcJob):
         spec.inputs.validator = cls.validate_inputs
 
         spec.input("dataset", valid_type=DatasetData, help="Labelled frames, divided into subsets.")
-        spec.input("settings", valid_type=orm.Dict, default=orm.Dict, help="A PodBasis but for its species.")
+        spec.input("settings", valid_type=orm.Dict, default=orm.Dict, help="A FitSettings but for the species.")
         spec.input("committee", valid_type=orm.Int, default=lambda: orm.Int(0), help="How many potentials are drawn.")
         spec.input("seed", valid_type=orm.Int, default=lambda: orm.Int(1), help="Of the committee.")
         spec.input("lammps_code", valid_type=orm.InstalledCode, help="LAMMPS, on the same computer.")
@@ -50,6 +56,13 @@ class FitCalculation(ResumableCalcJob):
 
         spec.output("potential", valid_type=PotentialData, required=False, help="With the mean of the coefficients.")
         spec.output_namespace("committee", valid_type=PotentialData, required=False, help="Those that were drawn.")
+        spec.output("model", valid_type=orm.SinglefileData, required=False, help="Posterior, and error of its forces.")
+        spec.output(
+            "force_errors",
+            valid_type=orm.ArrayData,
+            required=False,
+            help="Predicted error in eV/Å of the force on each atom, frame after frame of the dataset.",
+        )
         spec.output("report", valid_type=orm.Dict, required=False, help="Errors by subset and species, noise, version.")
         spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
@@ -83,7 +96,7 @@ class FitCalculation(ResumableCalcJob):
         if value["committee"].value < 0 or value["seed"].value < 0:
             return "the size of the committee and the seed are not negative"
         try:
-            PodBasis.model_validate({"species": about["species"], **value["settings"].get_dict()})
+            FitSettings.model_validate({"species": about["species"], **value["settings"].get_dict()})
         except ValidationError as error:
             return str(error)
         return None
@@ -113,7 +126,7 @@ class FitCalculation(ResumableCalcJob):
         info.retrieve_list = [options.output_filename, usage.FILE]
         # They become nodes; their text is not kept beside them.
         committee = [COMMITTEE_FILE.format(number=number) for number in range(size)]
-        info.retrieve_temporary_list = [POTENTIAL_FILE, REPORT_FILE, *committee]
+        info.retrieve_temporary_list = [POTENTIAL_FILE, REPORT_FILE, MODEL_FILE, FORCE_ERRORS_FILE, *committee]
         # The frames follow from their node; the repository need not hold them once more for every job.
         info.provenance_exclude_list = [DATASET_FILE]
         return info

@@ -27,11 +27,12 @@ def batches_of(dataset: Dataset, batch_size: int) -> list[list[int]]:
 
 
 @calcfunction
-def frames_of_trajectory(trajectory: orm.TrajectoryData) -> DatasetData:
-    """Make a dataset without labels of AiiDA's trajectory."""
+def frames_of_trajectory(trajectory: orm.TrajectoryData, temperature: orm.Float | None = None) -> DatasetData:
+    """Make a dataset without labels of AiiDA's trajectory; the temperature of its run in K is not known if absent."""
     species, origin = tuple(trajectory.symbols), f"trajectory {trajectory.uuid}"
+    at = None if temperature is None else temperature.value
     frames = [
-        Frame(species, positions, cell, origin=f"{origin} frame {number}")
+        Frame(species, positions, cell, temperature=at, origin=f"{origin} frame {number}")
         for number, (positions, cell) in enumerate(zip(trajectory.get_positions(), trajectory.get_cells(), strict=True))
     ]
     return DatasetData(Dataset(ordered(frames)))

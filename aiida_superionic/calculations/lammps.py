@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ase.io.lammpsdata import write_lammps_data
 
 from aiida_superionic.analysis.host_ions import HostIons, find_host_ions, framework
 from aiida_superionic.analysis.trajectory import one_frame
+from aiida_superionic.calculations import deviation
 from aiida_superionic.calculations.dynamics import DynamicsCalcJob
 from aiida_superionic.calculations.lammps_script import (
     DATA_FILE,
@@ -31,6 +33,7 @@ from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.constraints.eckart import eckart_frames
 from aiida_superionic.constraints.lammps import LammpsConstraint
 from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.potentials import LammpsPotential, PotentialError
 
 DIGEST_FILE = "trajectory.sha256"
 
@@ -110,6 +113,64 @@ def host_of(atoms: Atoms, mobile: Sequence[str], crystal: Atoms | None = None) -
     return ions[framework(ions)]
 
 
+def lammps_potential(
+    structure: orm.StructureData,
+    potential: PotentialData,
+    code: orm.AbstractCode | None = None,
+    committee: Mapping[str, PotentialData] = MappingProxyType({}),
+    interval: int = 1,
+) -> LammpsPotential:
+    """Return how LAMMPS evaluates a potential for a structure.
+
+    Parameters
+    ----------
+    structure
+        Whose kinds are the types, in the order of :func:`kinds_of`.
+    potential
+        What gives the forces.
+    code
+        That is to run it, to be checked; None where it is not known yet.
+    committee
+        Others of its family by name, whose deviations are written.
+    interval
+        Timesteps between two of these.
+
+    Raises
+    ------
+    aiida_superionic.potentials.PotentialError
+        If the potential does not describe a species of the structure, needs another program than the code's, or has no
+        such committee.
+    """
+    kinds, n_atoms = kinds_of(structure), len(structure.sites)
+    if committee:
+        others = [committee[name].potential for name in sorted(committee)]
+        evaluated = potential.potential.lammps_committee(others, kinds, n_atoms, interval)
+    else:
+        evaluated = potential.potential.lammps(kinds, n_atoms)
+    if code is not None:
+        check_program(evaluated, code)
+    return evaluated
+
+
+def check_program(potential: LammpsPotential, code: orm.AbstractCode) -> None:
+    """Check that a code can run a potential.
+
+    Raises
+    ------
+    aiida_superionic.potentials.PotentialError
+        If the potential needs another program than the code's.
+    """
+    if potential.program is not None and not code.get_executable().name.startswith(potential.program):
+        raise PotentialError(f"the potential is run by {potential.program}, which the code {code.full_label} is not")
+
+
+def write_files(folder: Folder, files: Mapping[str, str | bytes]) -> None:
+    """Write the files of a job, by their names."""
+    for name, content in files.items():
+        with folder.open(name, "wb") as handle:
+            handle.write(content.encode() if isinstance(content, str) else content)
+
+
 class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
     """One stage of molecular dynamics: typed inputs, a generated script, a trajectory that stays."""
 
@@ -132,7 +193,24 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
             required=False,
             help="The same atoms in their crystal, in which polyanions to constrain are found; structure if absent.",
         )
+        spec.input_namespace(
+            "committee",
+            valid_type=PotentialData,
+            required=False,
+            help="Others of the potential's family: how far they all are from one another is written along the run.",
+        )
+        spec.output(
+            "deviation", valid_type=orm.ArrayData, required=False, help="Of the committee, an array a column, by step."
+        )
+        spec.output(
+            "observables", valid_type=orm.Dict, required=False, help="Of the deviation: value, error, unit by name."
+        )
         spec.exit_code(301, "ERROR_LAMMPS", message="LAMMPS stopped: {error}")
+        spec.exit_code(
+            312,
+            "ERROR_DEVIATION",
+            message="The committee disagrees by {value} eV/Å at step {step}, more than {limit} eV/Å.",
+        )
         spec.exit_code(311, "ERROR_CONSTRAINT_VIOLATED", message="The constraint did not hold: {error}")
         spec.exit_code(320, "ERROR_TRAJECTORY_MISSING", message="LAMMPS ended well but left no readable trajectory.")
         spec.exit_code(321, "ERROR_LAST_FRAME_MISSING", message="LAMMPS ended well but left no whole last frame.")
@@ -145,8 +223,9 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
         if ("start" in value) != ("parent_folder" in value):
             return "start and parent_folder are given together or not at all"
         try:
-            ports = ("structure", "potential", "parameters", "seed", "start", "crystal")
+            ports = ("structure", "potential", "parameters", "seed", "start", "crystal", "committee")
             cls.script(**{port: value.get(port) for port in ports})
+            lammps_potential(value["structure"], value["potential"], value.get("code"))
         except ValueError as error:
             return str(error)
         return None
@@ -159,10 +238,13 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
         seed: orm.Int,
         start: orm.Dict | None = None,
         crystal: orm.StructureData | None = None,
+        committee: Mapping[str, PotentialData] | None = None,
         walltime: int | None = None,
     ) -> str:
         """Return the input script that these inputs make."""
         settings = MdSettings.model_validate(parameters.get_dict())
+        if settings.deviation_limit is not None and not committee:
+            raise ValueError("deviation_limit is that of a committee, and none is given")
         check_formal_charges(settings.formal_charges, structure)
         atoms = oriented_atoms(structure)
         whole = crystal.get_ase() if crystal else None
@@ -170,7 +252,7 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
         constraint = constraint_on(atoms, settings, whole)
         return lammps_script(
             settings,
-            potential.potential.lammps(kinds, len(atoms)),
+            lammps_potential(structure, potential, None, committee or {}, settings.deviation_steps),
             kinds,
             seed=seed.value,
             host=host_of(atoms, settings.mobile, whole),
@@ -185,7 +267,11 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
         atoms = oriented_atoms(self.inputs.structure)
         kinds = kinds_of(self.inputs.structure)
         start = Start.model_validate(self.inputs.start.get_dict()) if "start" in self.inputs else None
-        potential = self.inputs.potential.potential.lammps(kinds, len(atoms))
+        settings = MdSettings.model_validate(self.inputs.parameters.get_dict())
+        committee = self.inputs.get("committee", {})
+        potential = lammps_potential(
+            self.inputs.structure, self.inputs.potential, None, committee, settings.deviation_steps
+        )
         script = self.script(
             self.inputs.structure,
             self.inputs.potential,
@@ -193,21 +279,21 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
             self.inputs.seed,
             self.inputs.get("start"),
             self.inputs.get("crystal"),
+            committee,
             options.get("max_wallclock_seconds"),
         )
-        with folder.open(options.input_filename, "w") as handle:
-            handle.write(script)
-        for name, content in potential.files.items():
-            with folder.open(name, "w") as handle:
-                handle.write(content)
+        write_files(folder, {options.input_filename: script, **potential.files})
+        if settings.deviation_limit is not None:
+            write_files(folder, {deviation.CHECK_FILE: deviation.check_file(settings.deviation_limit)})
 
-        info = self.measured_run(["-in", options.input_filename], join_files=False)
+        info = self.measured_run(potential.arguments(options.input_filename), join_files=False)
         # A job that is cut off has no last frame; AiiDA warns of a missing file unless it is a pattern.
         info.retrieve_list.append((f"{FINAL_FILE}*", ".", 0))
+        if potential.deviation_file is not None:
+            info.retrieve_list.append((f"{potential.deviation_file}*", ".", 0))
         # The files of a potential follow from its node; the repository need not hold them once more for every job.
         info.provenance_exclude_list = list(potential.files)
         if start is None:
-            settings = MdSettings.model_validate(self.inputs.parameters.get_dict())
             crystal = self.inputs.crystal.get_ase() if "crystal" in self.inputs else None
             host, constraint = host_of(atoms, settings.mobile, crystal), constraint_on(atoms, settings, crystal)
             with folder.open(DATA_FILE, "w") as handle:
@@ -217,7 +303,10 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
             # checkpoints through a link that bears their name. The parts of the trajectory are copied: the last folder
             # of a run holds all of it, and those before it can be cleaned.
             info.remote_symlink_list = [self.from_parent(start.file, START_FILE)]
-            info.remote_copy_list = [self.from_parent(name, name) for name in start.trajectory]
+            copied = list(start.trajectory)
+            if potential.deviation_file is not None and start.step > 0:
+                copied.append(potential.deviation_file)  # LAMMPS writes on below what is there
+            info.remote_copy_list = [self.from_parent(name, name) for name in copied]
         if self.inputs.parameters.get_dict().get("sampling_interval") is not None:
             parts = " ".join([*(start.trajectory if start else ()), trajectory_file(start)])
             info.append_text = f"sha256sum {parts} > {DIGEST_FILE}\n{info.append_text}"

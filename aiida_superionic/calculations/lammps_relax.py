@@ -9,7 +9,7 @@ from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_superionic.calculations.lammps import data_file, kinds_of, oriented_atoms
+from aiida_superionic.calculations.lammps import data_file, kinds_of, lammps_potential, oriented_atoms, write_files
 from aiida_superionic.calculations.lammps_script import DATA_FILE, FINAL_FILE, relax_script
 from aiida_superionic.calculations.relaxation import RelaxSettings, define_outcome, validate_settings
 from aiida_superionic.calculations.usage import MeasuredCalcJob
@@ -62,7 +62,7 @@ class LammpsRelaxCalculation(MeasuredCalcJob):
         if not {"structure", "potential"} <= set(value):
             return None  # a missing input has its own message
         try:
-            value["potential"].potential.lammps(kinds_of(value["structure"]), len(value["structure"].sites))
+            lammps_potential(value["structure"], value["potential"], value.get("code"))
         except ValueError as error:
             return str(error)
         return None
@@ -72,18 +72,16 @@ class LammpsRelaxCalculation(MeasuredCalcJob):
         options = self.inputs.metadata.options
         settings = RelaxSettings.model_validate(self.inputs.parameters.get_dict())
         atoms, kinds = oriented_atoms(self.inputs.structure), kinds_of(self.inputs.structure)
-        potential = self.inputs.potential.potential.lammps(kinds, len(atoms))
+        potential = lammps_potential(self.inputs.structure, self.inputs.potential)
         walltime = options.get("max_wallclock_seconds")
         files = {
             options.input_filename: relax_script(settings, potential, self.inputs.optimiser.value, walltime),
             DATA_FILE: data_file(atoms, kinds, potential.charges, potential.atom_style),
             **potential.files,
         }
-        for name, content in files.items():
-            with folder.open(name, "w") as handle:
-                handle.write(content)
+        write_files(folder, files)
 
-        info = self.measured_run(["-in", options.input_filename], join_files=False)
+        info = self.measured_run(potential.arguments(options.input_filename), join_files=False)
         # A job that is cut off has no last frame; AiiDA warns of a missing file unless it is a pattern.
         info.retrieve_list.append((f"{FINAL_FILE}*", ".", 0))
         # The files of a potential follow from its node; the repository need not hold them once more for every job.

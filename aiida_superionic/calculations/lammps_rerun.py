@@ -12,12 +12,11 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
 from aiida_superionic.calculations.keeping import KeepingCalcJob
-from aiida_superionic.calculations.lammps import DIGEST_FILE, data_file, kinds_of
+from aiida_superionic.calculations.lammps import DIGEST_FILE, data_file, kinds_of, lammps_potential, write_files
 from aiida_superionic.calculations.lammps_script import DATA_FILE, rerun_script, trajectory_file
 from aiida_superionic.calculations.scripts import define_unusable_trajectory, define_version
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.data.trajectory import TrajectoryData
-from aiida_superionic.potentials import LammpsPotential
 
 CONVERSION_FILE = "conversion.json"
 CONVERSION_OUTPUT = "conversion.out"
@@ -77,20 +76,16 @@ class RerunCalculation(KeepingCalcJob):
                 f" {', '.join(value['trajectory'].kinds)}"
             )
         try:
-            cls._lammps(value["structure"], value["potential"])
+            lammps_potential(value["structure"], value["potential"], value.get("code"))
         except ValueError as error:
             return str(error)
         return None
-
-    @staticmethod
-    def _lammps(structure: orm.StructureData, potential: PotentialData) -> LammpsPotential:
-        return potential.potential.lammps(kinds_of(structure), len(structure.sites))
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the two scripts, the structure and the files of the potential."""
         options = self.inputs.metadata.options
         trajectory = self.inputs.trajectory
-        potential = self._lammps(self.inputs.structure, self.inputs.potential)
+        potential = lammps_potential(self.inputs.structure, self.inputs.potential)
         # Under names of their own: LAMMPS would write its dump through a link that bears its name.
         links = {name: f"source.{name}" for name in trajectory.files}
         conversion = {
@@ -106,9 +101,7 @@ class RerunCalculation(KeepingCalcJob):
             ),
             **potential.files,
         }
-        for name, content in files.items():
-            with folder.open(name, "w") as handle:
-                handle.write(content)
+        write_files(folder, files)
 
         convert = CodeInfo()
         convert.code_uuid = self.inputs.conversion_code.uuid
@@ -117,7 +110,7 @@ class RerunCalculation(KeepingCalcJob):
         convert.join_files = True
         convert.withmpi = False
 
-        info = self.measured_run(["-in", options.input_filename], join_files=False)
+        info = self.measured_run(potential.arguments(options.input_filename), join_files=False)
         info.codes_info.insert(0, convert)
         info.codes_run_mode = CodeRunMode.SERIAL
         described = f"sha256sum {trajectory_file(None)} > {DIGEST_FILE}"

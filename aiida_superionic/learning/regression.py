@@ -68,6 +68,23 @@ class Observations:
         return cls(triangle, count)
 
     @classmethod
+    def joined(cls, parts: Sequence[Observations]) -> Observations:
+        """Condense numbers that were condensed in parts before, one part at least."""
+        return cls(_triangle(np.vstack([part.triangle for part in parts])), sum(part.count for part in parts))
+
+    @property
+    def about_mean(self) -> tuple[Observations, Array]:
+        """The numbers and their rows less the mean of each, where the first column of the rows is ones.
+
+        Returns
+        -------
+        tuple
+            The numbers without the first column, and the means of the other columns and of the numbers, shape (K,).
+        """
+        along = self.triangle[0]
+        return Observations(self.triangle[1:, 1:], self.count - 1), along[1:] / along[0]
+
+    @classmethod
     def beside_offsets(cls, rows: Array, numbers: Array, offsets: Array) -> Observations:
         """Condense numbers that hold, beside what is linear in the weights, any combination of offsets, shape (n, q).
 

@@ -11,6 +11,7 @@ from aiida.parsers import Parser
 
 from aiida_superionic.calculations import usage
 
+_EXCEPTION = re.compile(r"^(?P<told>[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)\b.*)$", re.MULTILINE)
 _DIGEST = re.compile(r"^(?P<digest>[0-9a-f]{64}) [ *](?P<file>\S+)$", re.MULTILINE)
 
 
@@ -87,3 +88,9 @@ def sentence_of(output: str, program: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     told = [line.removeprefix(program) for line in lines if line.startswith(program)]
     return (told or lines or ["it printed nothing"])[-1][:500]
+
+
+def exception_of(output: str) -> str | None:
+    """Return the last exception that a program in Python ended with, or None where it printed none."""
+    told = [match["told"].strip() for match in _EXCEPTION.finditer(output)]
+    return told[-1][:500] if told else None

@@ -6,12 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 
 from aiida_superionic.calculations import usage
 from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.learning.script import COMMITTEE_FILE, POTENTIAL_FILE, PROGRAM, REPORT_FILE
+from aiida_superionic.learning.script import (
+    COMMITTEE_FILE,
+    FORCE_ERRORS_FILE,
+    MODEL_FILE,
+    POTENTIAL_FILE,
+    PROGRAM,
+    REPORT_FILE,
+)
 from aiida_superionic.parsers.files import FilesParser, sentence_of
 from aiida_superionic.potentials import PotentialError
 
@@ -32,12 +40,17 @@ class FitParser(FilesParser):
             potential, *committee = (
                 PotentialData((folder / name).read_text(encoding="utf-8")) for name in (POTENTIAL_FILE, *names)
             )
+            model = orm.SinglefileData(folder / MODEL_FILE)
+            force_errors = orm.ArrayData({"force_errors": np.load(folder / FORCE_ERRORS_FILE, allow_pickle=False)})
+            force_errors.base.attributes.set("units", {"force_errors": "eV/Å"})
         except (OSError, ValueError, KeyError, TypeError, PotentialError):
             return self._without_results()
         if found != given:
             return self.exit_codes.ERROR_VERSION.format(found=found, given=given)
         self.out("potential", potential)
         self.out("committee", {f"member_{number}": member for number, member in enumerate(committee)})
+        self.out("model", model)
+        self.out("force_errors", force_errors)
         self.out("report", orm.Dict(report))
         return None
 

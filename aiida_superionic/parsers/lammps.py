@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 from ase import Atoms
 
+from aiida_superionic.calculations import deviation
 from aiida_superionic.calculations.lammps_script import FINAL_FILE, START_FILE, trajectory_file
 from aiida_superionic.constraints import lammps as constraints
 from aiida_superionic.parsers.dynamics import DynamicsParser
 from aiida_superionic.parsers.lammps_output import LammpsOutput, read_lammps_output, read_last_frame
+from aiida_superionic.potentials.deepmd import DEVIATION_FILE
 
 
 class LammpsParser(DynamicsParser):
@@ -29,6 +32,7 @@ class LammpsParser(DynamicsParser):
         output = read_lammps_output(self.printed())
         if output.version is None:
             return self.did_not_start()
+        self.deviation = deviation.read_deviation(self.text(DEVIATION_FILE))
         self._store(output)
         failure = self._failure(output) or self._store_structure()
         if failure is not None:
@@ -43,6 +47,9 @@ class LammpsParser(DynamicsParser):
     def _failure(self, output: LammpsOutput) -> ExitCode | None:
         codes = self.exit_codes
         total = self.settings.steps("duration")
+        if (passed := self._first_disagreement()) is not None:
+            step, value = passed
+            return codes.ERROR_DEVIATION.format(value=f"{value:.3g}", step=step, limit=self.settings.deviation_limit)
         broken = output.first_non_numeric_step
         if broken is not None or (output.error is not None and "Non-numeric" in output.error):
             return codes.ERROR_NON_NUMERIC.format(when=f"step {broken}" if broken is not None else "an unknown step")
@@ -77,6 +84,23 @@ class LammpsParser(DynamicsParser):
             self.out("thermo", thermo)
         if output.checkpoint is not None:
             self.store_checkpoint(*output.checkpoint)
+        self._store_deviation()
+
+    def _store_deviation(self) -> None:
+        if self.deviation:
+            node = orm.ArrayData(self.deviation)
+            node.base.attributes.set("units", deviation.UNITS)
+            self.out("deviation", node)
+            self.out("observables", orm.Dict(deviation.observables(self.deviation)))
+
+    def _first_disagreement(self) -> tuple[int, float] | None:
+        """Return the first step at which the committee disagrees by more than it may, and by how much."""
+        limit = self.settings.deviation_limit
+        if limit is None or not self.deviation:
+            return None
+        largest = self.deviation[deviation.LARGEST]
+        above = np.flatnonzero(~(largest <= limit))
+        return (int(self.deviation["step"][above[0]]), float(largest[above[0]])) if len(above) else None
 
     def _store_structure(self) -> ExitCode | None:
         symbols = self.node.inputs.structure.get_ase().get_chemical_symbols()

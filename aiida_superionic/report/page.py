@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -83,13 +84,7 @@ def write_report(
     OSError
         If the file cannot be written.
     """
-    html = render_report(title, conditions, points, columns=columns, written=written)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(html, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, render_report(title, conditions, points, columns=columns, written=written))
 
 
 def render_report(
@@ -112,25 +107,10 @@ def render_report(
     coupled = couplings(conditions)
     modes = coupling_plots(coupled)
     shared, own = _shared_and_own([point.provenance for point in points])
-    environment = Environment(
-        loader=PackageLoader("aiida_superionic.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "measurement": lambda scalar: typeset(measurement(scalar)),
-        "percent": percent,
-        "plain": plain,
-        "heading": heading,
-        "unit": unit_label,
-        "state": state_text,
-    }
-    return environment.get_template("report.html").render(
-        title=title,
-        version=__version__,
-        written=(written or datetime.now().astimezone()).strftime("%Y-%m-%d %H:%M %Z").strip(),
+    return page(
+        "report.html",
+        title,
+        written,
         summary=_summary(conditions, points),
         setup=_setup(conditions),
         table=table,
@@ -158,6 +138,56 @@ def render_report(
             for condition in conditions
         ],
     )
+
+
+def page(template: str, title: str, written: datetime | None, **content: Any) -> str:
+    """Return the text of a page.
+
+    Parameters
+    ----------
+    template
+        Name of its template.
+    title
+        Of the page.
+    written
+        The date on it; now where None.
+    content
+        What else the template names.
+    """
+    environment = Environment(
+        loader=PackageLoader("aiida_superionic.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "measurement": lambda scalar: typeset(measurement(scalar)),
+        "typeset": typeset,
+        "percent": percent,
+        "plain": plain,
+        "heading": heading,
+        "unit": unit_label,
+        "state": state_text,
+    }
+    when = (written or datetime.now().astimezone()).strftime("%Y-%m-%d %H:%M %Z").strip()
+    return environment.get_template(template).render(title=title, version=__version__, written=when, **content)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a page; a reader of the file sees the old one or the new one, never a part.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _summary(conditions: Sequence[Condition], points: Sequence[PointResult]) -> str:

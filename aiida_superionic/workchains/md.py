@@ -23,7 +23,10 @@ from aiida_superionic.workchains.protocol import ProtocolError, first_fault, pro
 from aiida_superionic.workchains.stage import StageWorkChain
 
 _SHARED = {"lammps": ("structure", "potential", "seed"), "cp2k": ("structure", "seed")}
-_SET_HERE = {"lammps": ("parent_folder", "start", "crystal"), "cp2k": ("parent_folder", "start", "velocities")}
+_SET_HERE = {
+    "lammps": ("parent_folder", "start", "crystal", "committee"),
+    "cp2k": ("parent_folder", "start", "velocities"),
+}
 _WORKCHAINS = {"lammps": LammpsBaseWorkChain, "cp2k": Cp2kMdBaseWorkChain}
 _CALCULATIONS = {"lammps": LammpsCalculation, "cp2k": Cp2kMdCalculation}
 STAGES = ("equilibration", "constrained_equilibration", "production")
@@ -124,6 +127,12 @@ class MdWorkChain(WorkChain):
         spec.input(
             "potential", valid_type=PotentialData, required=False, help="What gives the forces, where LAMMPS runs."
         )
+        spec.input_namespace(
+            "committee",
+            valid_type=PotentialData,
+            required=False,
+            help="Others of the potential's family: how far they all are from one another is written along the run.",
+        )
         spec.input("seed", valid_type=orm.Int, help="Of the starting velocities.")
         spec.inputs.validator = cls.validate_inputs
         for workchain in _WORKCHAINS.values():
@@ -151,7 +160,9 @@ class MdWorkChain(WorkChain):
         engine = engines.pop()
         if ("potential" in value) != (engine == "lammps"):
             return "potential is missing" if engine == "lammps" else "CP2K takes a level of theory and no potential"
-        shared = {port: value[port] for port in _SHARED[engine] if port in value}
+        if value.get("committee") and engine != "lammps":
+            return "a committee is one of potentials, which CP2K does not take"
+        shared = {port: value[port] for port in (*_SHARED[engine], "committee") if port in value}
         if "crystal" in value:
             # What is constrained is told by the crystal; the structure may be a hot frame, or not be made yet.
             shared["structure"] = value["crystal"]
@@ -175,6 +186,8 @@ class MdWorkChain(WorkChain):
         crystal: orm.StructureData | None = None,
         formal_charges: Mapping[str, float] | None = None,
         ensemble: str = MICROCANONICAL,
+        committee: Sequence[PotentialData] = (),
+        deviation_limit: float | None = None,
         protocol: str = "balanced",
         overrides: dict[str, Any] | None = None,
         options: dict[str, Any] | None = None,
@@ -204,6 +217,10 @@ class MdWorkChain(WorkChain):
             Of species, in elementary charges; the conductivity needs those of the mobile ones.
         ensemble
             Of the production, ``nve`` or ``nvt``.
+        committee
+            Others of the potential's family, whose deviations from it and one another are written along the run.
+        deviation_limit
+            Of the force on any atom in the committee, in eV/Å, above which the run fails.
         protocol
             ``fast``, ``balanced`` or ``precise``.
         overrides
@@ -227,6 +244,9 @@ class MdWorkChain(WorkChain):
             builder.potential, given = potential, {"code": code}
         if crystal is not None:
             builder.crystal = crystal
+        if committee:
+            builder.committee = {f"member_{number}": member for number, member in enumerate(committee, start=1)}
+        limit = {} if deviation_limit is None else {"deviation_limit": deviation_limit}
         stages = stage_settings(
             times,
             temperature,
@@ -238,7 +258,7 @@ class MdWorkChain(WorkChain):
         )
         for stage, settings in stages.items():
             job = builder[stage][engine]
-            job._update(given, parameters=orm.Dict(settings.model_dump(mode="json")))
+            job._update(given, parameters=orm.Dict({**settings.model_dump(mode="json"), **limit}))
             job["metadata"]["options"]._update(options or {})
         return builder
 
@@ -297,6 +317,8 @@ class MdWorkChain(WorkChain):
         inputs = self.exposed_inputs(workchain, stage)
         job = inputs[workchain.ENGINE]
         job.update({port: self.inputs[port] for port in _SHARED[workchain.ENGINE]}, **extra)
+        if self.inputs.get("committee"):
+            job.committee = self.inputs.committee
         inputs.metadata.call_link_label = stage
         job.metadata.label = f"{stage} of {self.inputs.structure.label or self.inputs.structure.pk}"
         return self.submit(workchain, **inputs)

@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from aiida import orm
-from aiida.engine import BaseRestartWorkChain, ProcessHandlerReport, process_handler, while_
+from aiida.engine import ProcessHandlerReport, process_handler, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_superionic.calculations.dynamics import DynamicsCalcJob
 from aiida_superionic.calculations.functions import join_thermo
+from aiida_superionic.workchains.checkpoints import CheckpointWorkChain
 
 _CODES = DynamicsCalcJob.exit_codes
-_RECOVERABLE_FROM = 400
 _LONGEST_SHORTENING = 4.0
 
 
-class StageWorkChain(BaseRestartWorkChain):
+class StageWorkChain(CheckpointWorkChain):
     """One stage of molecular dynamics, continued from its checkpoints and steadied where it is unstable.
 
     A subclass says which calculation runs it, and the namespace of that one's inputs.
     """
 
-    ENGINE: ClassVar[str]
-    """Name of the engine, and of the namespace."""
-
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:
-        """Declare the ports, the outline and the exit codes."""
+        """Declare the outline and the exit code of its own."""
         super().define(spec)
-        spec.expose_inputs(cls._process_class, namespace=cls.ENGINE)
-        spec.expose_outputs(cls._process_class)
-        # A long run is cut by its walltime many times; what makes no progress is stopped by its handler.
-        spec.inputs["max_iterations"].default = lambda: orm.Int(100)
         spec.outline(
             cls.setup,
             while_(cls.should_run_process)(cls.run_process, cls.inspect_process),
             cls.join_attempts,
             cls.results,
         )
-        spec.exit_code(300, "ERROR_UNRECOVERABLE_FAILURE", message="{reason}")
-        spec.exit_code(310, "ERROR_NO_PROGRESS", message="The job ended before its first new checkpoint.")
         spec.exit_code(311, "ERROR_UNSTABLE", message="The dynamics are unstable down to a timestep of {timestep} ps.")
 
     @classmethod
@@ -57,31 +48,11 @@ class StageWorkChain(BaseRestartWorkChain):
     def setup(self) -> None:
         """Take the inputs of the first attempt."""
         super().setup()
-        self.ctx.inputs = self.given()
         self.ctx.thermo = {}
 
-    def given(self) -> Any:
-        """Return the inputs of the first attempt."""
-        return self.exposed_inputs(self._process_class, self.ENGINE)
-
-    @process_handler(priority=200)
-    def stop_on_critical_failure(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
-        """Stop, and say why, where a failure is not one that another attempt can mend."""
-        if node.is_finished_ok or node.exit_status >= _RECOVERABLE_FROM:
-            return None
-        return ProcessHandlerReport(True, self.exit_codes.ERROR_UNRECOVERABLE_FAILURE.format(reason=node.exit_message))
-
-    @process_handler(priority=100, exit_codes=[_CODES.ERROR_OUT_OF_WALLTIME, _CODES.ERROR_INTERRUPTED])
-    def continue_from_checkpoint(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
-        """Go on from the last checkpoint of a job that was cut off, if it made progress."""
-        begun = self.ctx.inputs.start["step"] if "start" in self.ctx.inputs else 0
-        if "checkpoint" not in node.outputs or node.outputs.checkpoint["step"] <= begun:
-            return ProcessHandlerReport(True, self.exit_codes.ERROR_NO_PROGRESS)
-        self.report(f"{node.process_label}<{node.pk}> goes on from step {node.outputs.checkpoint['step']}")
+    def keep(self, node: orm.CalcJobNode) -> None:
+        """Keep the thermodynamic output of an attempt that another carries on."""
         self.ctx.thermo[f"attempt_{self.ctx.iteration:03d}"] = node.outputs.thermo
-        self.ctx.inputs.parent_folder = node.outputs.remote_folder
-        self.ctx.inputs.start = node.outputs.checkpoint
-        return ProcessHandlerReport(True)
 
     @process_handler(priority=90, exit_codes=[_CODES.ERROR_UNSTABLE, _CODES.ERROR_NON_NUMERIC])
     def halve_timestep(self, node: orm.CalcJobNode) -> ProcessHandlerReport:

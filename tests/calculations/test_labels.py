@@ -71,6 +71,9 @@ def test_trajectories_and_structures_become_datasets(aiida_profile, rng):
     origins = [frame.origin for frame in frames.dataset.frames]
     assert origins == [f"trajectory {trajectory.uuid} frame {k}" for k in range(3)]
     np.testing.assert_array_equal([frame.positions for frame in frames.dataset.frames], positions)
+    assert frames.base.attributes.get("temperatures") is None
+    hot = frames_of_trajectory(trajectory, orm.Float(750.0))
+    assert hot.base.attributes.get("temperatures") == {"lowest": 750.0, "highest": 750.0}
     taken = take_batch(frames, orm.List([2, 0]))
     np.testing.assert_array_equal(taken["trajectory"].get_positions(), positions[[2, 0]])
     # Structures keep fourteen decimals.

@@ -1,5 +1,7 @@
 """The LAMMPS job: what it writes, what it refuses, and when its results may stand for another's."""
 
+from dataclasses import replace
+
 import pytest
 from aiida import orm
 from aiida.common.folders import Folder
@@ -9,6 +11,9 @@ from aiida.manage.caching import enable_caching
 from aiida.manage.manager import get_manager
 
 from aiida_superionic.calculations.lammps import LammpsCalculation, host_of, kinds_of
+from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.potentials.deepmd import Deepmd
+from aiida_superionic.potentials.registry import FAMILIES
 
 
 @pytest.fixture
@@ -55,6 +60,27 @@ def test_a_continued_run_links_the_checkpoint_and_copies_the_trajectory(prepare,
     assert "sha256sum trajectory.0.bin trajectory.1.bin" in info.append_text
     assert "trajectory.sha256" in info.retrieve_list
     assert "write_restart start.restart" not in (tmp_path / "input.in").read_text()
+
+
+def test_a_model_that_is_no_text_is_written_byte_for_byte(prepare, md_inputs, tmp_path):
+    model = bytes(range(256))
+    deep = Deepmd.of(model, ["Ag", "I"], description="none", source="a test")
+    info = prepare({**md_inputs(), "potential": PotentialData(deep.text(), deep.contents)})
+    assert (tmp_path / "model.pb").read_bytes() == model
+    assert info.provenance_exclude_list == ["model.pb"]
+
+
+def test_a_potential_of_another_program_is_refused(prepare, md_inputs, monkeypatch):
+    class Driven(Deepmd):
+        def lammps(self, species, n_atoms):
+            return replace(super().lammps(species, n_atoms), program="true" if n_atoms == 32 else "driver")
+
+    monkeypatch.setitem(FAMILIES, "deepmd", Driven)
+    deep = Deepmd.of(b"", ["Ag", "I"], description="none", source="a test")
+    potential = PotentialData(deep.text(), deep.contents)
+    prepare({**md_inputs(), "potential": potential})
+    with pytest.raises(ValueError, match=r"the potential is run by driver, which the code never-run@.* is not"):
+        prepare({**md_inputs(repeats=(1, 1, 1)), "potential": potential})
 
 
 def test_the_walltime_reaches_the_timer(prepare, md_inputs, tmp_path):

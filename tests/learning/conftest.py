@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aiida import orm
 
+from aiida_superionic.analysis.trajectory import CENTRE, Trajectory
 from aiida_superionic.calculations.lammps import data_file
 from aiida_superionic.datasets import Dataset, Frame
 from aiida_superionic.learning.fit import fit_pod
@@ -13,7 +15,9 @@ from aiida_superionic.potentials import parse_potential, potentials
 from aiida_superionic.potentials.pod import PodBasis
 from aiida_superionic.structures import materials
 from aiida_superionic.structures.supercell import make_supercell
+from aiida_superionic.units import PRESSURE_UNITS
 
+_PRESSURES = ("pxx", "pyy", "pzz", "pxy", "pxz", "pyz")
 _SPACING = 100
 _FRAMES = 80
 
@@ -26,6 +30,9 @@ def teacher_frames(run_lammps, tmp_path_factory):
     teacher = parse_potential(potentials()["vashishta-rahman"]).lammps(["Ag", "I"], len(atoms))
     script = ["units metal", "atom_style charge", "read_data structure.data", *teacher.commands]
     script += ["timestep 0.002", "velocity all create 600 1 mom yes dist gaussian", "variable energy equal pe"]
+    script += ["compute virial all pressure NULL virial"]
+    script += [f"variable {name} equal c_virial[{k}]" for k, name in enumerate(_PRESSURES, start=1)]
+    printed = " ".join(f"${{{name}}}" for name in ("energy", *_PRESSURES))
     for temperature in (300, 750, 1200):
         script += [
             f"fix ensemble all langevin {temperature} {temperature} 0.1 7",
@@ -36,7 +43,7 @@ def teacher_frames(run_lammps, tmp_path_factory):
             f"fix ensemble all nvt temp {temperature} {temperature} 0.1",
             f"dump frames all custom {_SPACING} {temperature}.dump id xu yu zu fx fy fz",
             'dump_modify frames sort id first no format float "%.17g"',
-            f'fix energies all print {_SPACING} "${{energy}}" file {temperature}.energies title "" screen no',
+            f'fix energies all print {_SPACING} "{printed}" file {temperature}.energies title "" screen no',
             f"run {_FRAMES * _SPACING}",
             "undump frames",
             "unfix energies",
@@ -47,8 +54,8 @@ def teacher_frames(run_lammps, tmp_path_factory):
     species = tuple(atoms.get_chemical_symbols())
     return {
         temperature: [
-            Frame(species, rows[:, 1:4], np.array(atoms.cell), energy, rows[:, 4:], temperature=temperature)
-            for rows, energy in zip(
+            Frame(species, rows[:, 1:4], np.array(atoms.cell), energy, rows[:, 4:], _stress(*bars), temperature)
+            for rows, (energy, *bars) in zip(
                 _dumped(folder / f"{temperature}.dump", len(atoms))[-_FRAMES:],
                 np.loadtxt(folder / f"{temperature}.energies")[-_FRAMES:],
                 strict=True,
@@ -56,6 +63,10 @@ def teacher_frames(run_lammps, tmp_path_factory):
         ]
         for temperature in (300, 750, 1200)
     }
+
+
+def _stress(xx, yy, zz, xy, xz, yz):
+    return -PRESSURE_UNITS["bar"] * np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
 
 
 def _dumped(path, n_atoms):
@@ -103,3 +114,28 @@ def fit(divided, small_basis, lammps_executable, tmp_path_factory):
 @pytest.fixture
 def fit_code(own_code):
     return own_code("fit")
+
+
+@pytest.fixture(scope="session")
+def iodide_centres():
+    """Return 100 real frames of α-AgI with the Wannier centres that CP2K gave them, 10 fs apart."""
+    with np.load(Path(__file__).parents[1] / "fixtures" / "cp2k" / "agi32_xtb_750K.npz") as arrays:
+        positions, cell = arrays["positions"].astype(np.float64), arrays["cell"]
+    species = ("Ag",) * 16 + ("I",) * 16 + (CENTRE,) * 144
+    return Trajectory(species, positions, cell, 0.01, np.ones(len(species)), mobile=("Ag",))
+
+
+@pytest.fixture
+def changed_lammps(lammps_installation, computer, tmp_path):
+    """Return a maker of a LAMMPS whose output, or whose folder, is changed by a command of the shell."""
+
+    def make(name, command):
+        script = tmp_path / name
+        script.write_text(f'#!/bin/sh\n"{lammps_installation.executable}" "$@" {command}\n')
+        script.chmod(0o755)
+        path = f"export PATH={lammps_installation.executable.parent}:$PATH"
+        return orm.InstalledCode(
+            label=name, computer=computer, filepath_executable=str(script), prepend_text=path, with_mpi=False
+        ).store()
+
+    return make

@@ -1,5 +1,6 @@
 """The job that learns a potential, through the real script and the real LAMMPS."""
 
+import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
@@ -7,6 +8,7 @@ from aiida.engine import run_get_node
 from aiida_superionic.calculations.fit import FitCalculation
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.engines.registration import code_version
+from aiida_superionic.learning.model_file import read_model
 
 _CODES = FitCalculation.exit_codes
 
@@ -35,7 +37,14 @@ def test_a_potential_a_committee_and_their_errors(run_fit, fit):
     assert results["potential"].potential == fit.model.potential
     members = [results["committee"][f"member_{number}"].potential for number in range(2)]
     assert members == list(fit.model.committee(2, seed=9))
+    with results["model"].as_path() as path:
+        model, error = read_model(path)
+    assert model.potential == fit.model.potential
     report = results["report"].get_dict()
+    # AiiDA keeps 14 digits.
+    assert report["force_error"] == pytest.approx({"floor": error.floor, "factor": error.factor}, rel=1e-13)
+    errors = results["force_errors"].get_array("force_errors")
+    np.testing.assert_allclose(errors, np.concatenate(fit.force_errors), rtol=1e-6)
     # A search for the most probable error ends where rounding hides the slope, which differs between processes.
     assert report["force_error"] == pytest.approx({"floor": fit.error.floor, "factor": fit.error.factor}, rel=1e-6)
     assert results["usage"]["cpu_seconds"] > 0.0

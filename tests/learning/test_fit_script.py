@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from console import python
 
 from aiida_superionic.datasets.extxyz import write_extxyz
 from aiida_superionic.learning import script
-from aiida_superionic.learning.errors import errors_of
+from aiida_superionic.learning.script import errors_of
 from aiida_superionic.potentials import parse_potential
 
 
@@ -35,8 +36,9 @@ def test_a_fit_from_the_command_line(dataset_file, settings_file, lammps_executa
     assert process.returncode == 0, process.stderr
     # Nothing is left of where LAMMPS ran.
     assert {path.name for path in tmp_path.iterdir()} == {"settings.json", "out"}
-    written = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
-    assert set(written) == {"potential.yaml", "committee_0.yaml", "committee_1.yaml", "report.json"}
+    texts = {"potential.yaml", "committee_0.yaml", "committee_1.yaml", "report.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*texts, "model.npz", "force_errors.npy"}
+    written = {name: (tmp_path / "out" / name).read_text() for name in texts}
     assert parse_potential(written["potential.yaml"]) == fit.model.potential
     assert tuple(parse_potential(written[f"committee_{i}.yaml"]) for i in range(2)) == fit.model.committee(2, seed=9)
     report = json.loads(written["report.json"])
@@ -52,7 +54,7 @@ def test_errors_by_hand(fit, divided):
     forces = np.array([one.forces for one in fit.predictions[:12]])  # the first frames are those of 300 K to learn from
     assert [frame.subset for frame in divided.frames[:12]] == ["train"] * 12
     few = divided.take(range(12))
-    only = errors_of(type(fit)(fit.model, fit.error, fit.predictions[:12]), few)
+    only = errors_of(replace(fit, predictions=fit.predictions[:12]), few)
     assert set(only) == {"train"}
     mistakes = forces - np.array([frame.forces for frame in few.frames])
     silver = [kind == "Ag" for kind in few.frames[0].species]

@@ -148,3 +148,15 @@ def test_what_cannot_be_learned_from_is_refused(rng):
         learned((rows, np.zeros(5)))
     with pytest.raises(RegressionError, match="5 energies where there are 5 compositions"):
         Observations.beside_offsets(rows, rng.normal(size=5), np.eye(5))
+
+
+def test_parts_and_means_are_those_of_all_numbers(rng):
+    rows, numbers = rng.normal(size=(40, 3)) + 2.0, rng.normal(size=40) - 5.0
+    with_ones = np.column_stack((np.ones(40), rows))
+    parts = [Observations.of([(with_ones[part], numbers[part])]) for part in (slice(0, 3), slice(3, 25), slice(25, 40))]
+    left, means = Observations.joined(parts).about_mean
+    table = np.column_stack((rows, numbers))
+    np.testing.assert_allclose(means, table.mean(axis=0), rtol=1e-12)
+    centred = table - table.mean(axis=0)
+    np.testing.assert_allclose(left.triangle.T @ left.triangle, centred.T @ centred, rtol=1e-10)
+    assert left.count == 39

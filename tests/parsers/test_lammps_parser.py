@@ -140,3 +140,20 @@ def test_no_beginning_of_an_output_is_a_success(parse, job_fixtures, tmp_path, r
         _, parsing = parse(tmp_path)
         expected = _CODES.ERROR_INTERRUPTED if cut >= ends[0] - 1 else _CODES.ERROR_ENGINE_DID_NOT_START
         assert parsing.exit_status == expected.status
+
+
+def test_a_committee_that_disagrees(parse, job_fixtures, tmp_path):
+    folder = tmp_path / "left"
+    shutil.copytree(job_fixtures / "complete_nvt", folder)
+    rows = [f"{step:12d} 1e-2 1e-3 5e-3 {largest} 0.01 0.05\n" for step, largest in ((0, 0.1), (20, 0.7), (40, 0.3))]
+    (folder / "model_devi.out").write_text("# step and so on\n" + "".join(rows))
+    outputs, parsing = parse(folder, deviation_limit=0.5)
+    assert parsing.exit_status == _CODES.ERROR_DEVIATION.status
+    assert parsing.exit_message == "The committee disagrees by 0.7 eV/Å at step 20, more than 0.5 eV/Å."
+    np.testing.assert_array_equal(outputs["deviation"].get_array("largest_force_deviation"), [0.1, 0.7, 0.3])
+    assert outputs["deviation"].base.attributes.get("units")["largest_force_deviation"] == "eV/Å"
+    assert outputs["observables"]["committee_force_deviation_largest"]["value"] == 0.7
+    for limit in (None, 0.75):
+        outputs, parsing = parse(folder, deviation_limit=limit)
+        assert parsing.is_finished_ok
+        assert "deviation" in outputs

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aiida_superionic.analysis.correlation import autocorrelation, lag_times
+from aiida_superionic.analysis.harmonics import solid_harmonics
 from aiida_superionic.analysis.polyanions import find_tetrahedra
 from aiida_superionic.analysis.registry import observable
 from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
@@ -35,12 +36,8 @@ def tetrahedral_rotor_functions(bonds: Array) -> Array:
         Shape (..., 7); the first is the one of the source.
     """
     unit = bonds / np.linalg.norm(bonds, axis=-1, keepdims=True)
-    squares = unit**2
-    axial = 3.0 * np.sqrt(5.0) / 40.0 * np.sum(unit * (5.0 * squares - 3.0), axis=-2)
-    product = 3.0 * np.sqrt(3.0) / 4.0 * np.sum(np.prod(unit, axis=-1), axis=-1)
-    difference = np.roll(squares, -1, axis=-1) - np.roll(squares, -2, axis=-1)
-    planar = 3.0 * np.sqrt(3.0) / 8.0 * np.sum(unit * difference, axis=-2)
-    return np.concatenate((axial, product[..., None], planar), axis=-1)
+    # The squares of the seven sums over the bonds of a regular tetrahedron sum to 80/9.
+    return np.asarray(3.0 * np.sqrt(5.0) / 20.0 * solid_harmonics(unit, 3).sum(axis=-2))
 
 
 def rotor_functions_of_frames(bonds: Array) -> Array:

@@ -1,0 +1,236 @@
+"""A linear potential learns α-AgI from a classical one on the fly, and runs beside its teacher.
+
+Run by ``make demo-learn``, which sets AIIDA_PATH to a folder of its own: ``verdi run examples/learn.py``. LAMMPS is the
+only engine. What has been computed is taken from the graph when it is repeated.
+"""
+
+import asyncio
+import time
+
+import numpy as np
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+from aiida.manage import get_manager
+from aiida.manage.caching import enable_caching
+from rich.console import Console
+from rich.table import Table
+
+from aiida_superionic.analysis.results import Scalar
+from aiida_superionic.calculations.convert import ConvertCalculation
+from aiida_superionic.calculations.datasets import select_frames, split_dataset
+from aiida_superionic.calculations.evaluate import EvaluateCalculation
+from aiida_superionic.calculations.functions import make_structure
+from aiida_superionic.calculations.labels import frames_of_trajectory
+from aiida_superionic.calculations.learning import rows_of
+from aiida_superionic.campaigns.collect import curves_of
+from aiida_superionic.campaigns.results import FINISHED, PointResult, conditions
+from aiida_superionic.cli.learn import status_table, time_of
+from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.engines.catalogue import engines
+from aiida_superionic.engines.registration import COMPUTER, code_version
+from aiida_superionic.potentials import potentials
+from aiida_superionic.structures import materials
+from aiida_superionic.workchains.learn import LearnWorkChain
+from aiida_superionic.workchains.md import MdWorkChain
+from aiida_superionic.workchains.transport import TransportWorkChain
+
+MATERIAL, SUPERCELL, TEACHER, TEMPERATURE, SEED = "alpha-AgI", (3, 3, 3), "vashishta-rahman", 750.0, 1
+BASIS = {
+    "learn_stress": False,
+    "cutoff": 5.5,
+    "bessel_degree": 3,
+    "inverse_degree": 6,
+    "two_body_functions": 6,
+    "three_body_functions": 4,
+    "three_body_angular_degree": 3,
+}
+FRAMES = {"train": 16, "validation": 4}
+EXPLORATION = {
+    "timestep": 0.002,
+    "sampling_steps": 40,
+    "steps": [5000],
+    "learning": {"mode": "on_the_fly", "trigger": {"threshold": 3.0}, "segment_steps": 2000},
+}
+EXPLORED_AT = [750.0, 900.0]
+TIMES = {"timestep": 0.002, "sampling_interval": 0.01, "equilibration": 10.0}
+OBSERVABLES = {"radial_distribution": {}, "diffusion": {}, "friction": {}, "cage_residence": {}, "temperature": {}}
+COMPARED = ("diffusion_coefficient_Ag", "friction_coefficient_Ag", "cage_residence_time_Ag", "temperature")
+SEEDS, PRODUCTION = (11, 12, 13, 14), 80.0
+TESTED = 25
+CONSOLE = Console(markup=False)
+
+
+def code(name):
+    """Return the code of an engine."""
+    try:
+        return orm.load_code(f"{name}@{COMPUTER}")
+    except NotExistent:
+        how = f"{engines()[name].how_to_install}, and then aiida-superionic setup"
+        raise SystemExit(f"no code {name}@{COMPUTER} is registered: {how}") from None
+
+
+def finished(*builders):
+    """Run things beside each other in this process, which needs no daemon, and return their nodes."""
+    runner = get_manager().create_runner(communicator=None, poll_interval=0.2)
+    nodes = [runner.submit(builder) for builder in builders]
+
+    async def wait():
+        while not all(node.is_terminated for node in nodes):
+            await asyncio.sleep(0.2)
+
+    runner.loop.run_until_complete(wait())
+    for node in nodes:
+        if not node.is_finished_ok:
+            raise SystemExit(f"{node.process_label} {node.pk} failed: {node.exit_message}")
+    return nodes
+
+
+def builder_of(process, **inputs):
+    """Return a builder with some inputs."""
+    builder = process.get_builder()
+    for name, value in inputs.items():
+        setattr(builder, name, value)
+    return builder
+
+
+def beginning(structure, potential):
+    """Return what follows the potential for 20 ps, with a frame each."""
+    return MdWorkChain.get_builder_from_protocol(
+        code("lammps"),
+        structure,
+        potential,
+        temperature=TEMPERATURE,
+        mobile=list(materials()[MATERIAL].mobile),
+        seed=SEED,
+        overrides={"timestep": 0.002, "equilibration": 10.0, "production": 20.0, "sampling_interval": 1.0},
+    )
+
+
+def frames_of(trajectory, every, count):
+    """Return so many frames of a trajectory, evenly spaced among one of so many."""
+    builder = builder_of(ConvertCalculation, code=code("conversion"), trajectory=trajectory, every=orm.Int(every))
+    home = frames_of_trajectory(finished(builder)[0].outputs.frames)
+    return select_frames(home, orm.Str("uniform"), orm.Int(count))
+
+
+def labels(potential, frames):
+    """Return what labels frames by a potential."""
+    return builder_of(EvaluateCalculation, code=code("lammps"), potential=potential, dataset=frames)
+
+
+def transport(structure, potential, seed):
+    """Return what follows a potential and measures what it gives."""
+    return TransportWorkChain.get_builder_from_protocol(
+        code("lammps"),
+        code("analysis"),
+        structure,
+        potential,
+        temperature=TEMPERATURE,
+        mobile=list(materials()[MATERIAL].mobile),
+        seed=seed,
+        observables=OBSERVABLES,
+        version=code_version(code("analysis")),
+        overrides={**TIMES, "production": PRODUCTION},
+    )
+
+
+def averaged(name, runs):
+    """Return the averages over the replicas of one potential."""
+    points = [
+        PointResult(
+            label=name,
+            specification={"potential": name, "seed": seed},
+            uuid=run.uuid,
+            pk=run.pk,
+            state=FINISHED,
+            message="",
+            observables=run.outputs.observables.get_dict(),
+            curves=curves_of(run.outputs.curves),
+            provenance={},
+        )
+        for seed, run in zip(SEEDS, runs, strict=True)
+    ]
+    return conditions(points)[0]
+
+
+def force_errors(truth, other):
+    """Return the root mean square difference of forces in meV/Å, of all atoms and by species."""
+    pairs = list(zip(truth.dataset.frames, other.dataset.frames, strict=True))
+    species = np.concatenate([one.species for one, _ in pairs])
+    differences = 1e3 * np.concatenate([two.forces - one.forces for one, two in pairs])
+    of_kinds = {kind: differences[species == kind] for kind in sorted(set(species))}
+    return {name: np.sqrt(np.mean(of**2)) for name, of in {"all": differences, **of_kinds}.items()}
+
+
+def distances(teacher, student):
+    """Return for each g(r) the mean of its absolute difference between two conditions, up to 7 Å."""
+    found = {}
+    for name, curve in teacher.curves.items():
+        if name.startswith("g_") or name.startswith("radial_distribution"):
+            near = curve.x <= 7.0
+            other = np.interp(curve.x[near], student.curves[name].x, student.curves[name].y)
+            found[name] = float(np.mean(np.abs(curve.y[near] - other)))
+    return found
+
+
+def ratio(student, teacher):
+    """Return the ratio of two numbers with its error."""
+    value = student.value / teacher.value
+    return Scalar(value, value * np.hypot(student.error / student.value, teacher.error / teacher.value), "")
+
+
+def main():
+    """Learn on the fly, then compare."""
+    begun = time.monotonic()
+    for engine in ("lammps", "analysis", "conversion", "fit", "assessment"):
+        code(engine)
+    # The jobs are short: they are looked after more often than long ones would be.
+    orm.load_computer(COMPUTER).set_minimum_job_poll_interval(0.5)
+    teacher = PotentialData(potentials()[TEACHER])
+    with enable_caching():
+        structure = make_structure(orm.Str(MATERIAL), orm.List(list(SUPERCELL)), orm.Int(SEED))
+        (first,) = finished(beginning(structure, teacher))
+        (labelled,) = finished(labels(teacher, frames_of(first.outputs.trajectory, 1, sum(FRAMES.values()))))
+        dataset = split_dataset(labelled.outputs.dataset, orm.Dict(FRAMES), orm.Int(SEED))
+        (loop,) = finished(
+            LearnWorkChain.get_builder_from_protocol(
+                code("lammps"),
+                dataset,
+                {"hot": first.outputs.structure},
+                teacher,
+                temperatures=EXPLORED_AT,
+                mobile=list(materials()[MATERIAL].mobile),
+                seed=SEED,
+                fit_code=code("fit"),
+                assessment_code=code("assessment"),
+                version=code_version(code("fit")),
+                basis=BASIS,
+                protocol="fast",
+                overrides=EXPLORATION,
+            )
+        )
+        CONSOLE.print(status_table(rows_of(loop)))
+        CONSOLE.print(time_of(loop))
+        student = loop.outputs.potential
+        runs = finished(*(transport(structure, potential, seed) for potential in (teacher, student) for seed in SEEDS))
+        held_out = frames_of(runs[0].outputs.trajectory, 300, TESTED)
+        told = [node.outputs.dataset for node in finished(labels(teacher, held_out), labels(student, held_out))]
+    of_teacher, of_student = averaged("teacher", runs[: len(SEEDS)]), averaged("student", runs[len(SEEDS) :])
+    errors = force_errors(*told)
+    CONSOLE.print(
+        f"force error on {TESTED} frames of the teacher: " + ", ".join(f"{k} {v:.1f} meV/Å" for k, v in errors.items())
+    )
+    for name, value in distances(of_teacher, of_student).items():
+        CONSOLE.print(f"mean |difference| of {name} to 7 Å: {value:.3f}")
+    table = Table("", "unit", "teacher", "student", "student / teacher", box=None)
+    for name in COMPARED:
+        one, two = of_teacher.observables[name], of_student.observables[name]
+        shown = [f"{scalar.value:.3g} ± {scalar.error:.1g}" for scalar in (one, two)]
+        quotient = ratio(two, one)
+        table.add_row(name, one.unit, *shown, f"{quotient.value:.3f} ± {quotient.error:.3f}")
+    CONSOLE.print(table)
+    CONSOLE.print(f"{time.monotonic() - begun:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Print what the graph holds of a learning loop: ``loop_state.py PK``."""
+
+import json
+import sys
+
+from aiida import load_profile, orm
+
+load_profile()
+node = orm.load_node(int(sys.argv[1]))
+jobs = [job for job in node.called_descendants if isinstance(job, orm.CalcJobNode)]
+labels = [job for job in jobs if job.process_label == "EvaluateCalculation"]
+print(
+    json.dumps(
+        {
+            "ended": node.is_terminated,
+            "exit_status": node.exit_status,
+            "message": node.exit_message,
+            "labelled": [job.inputs.dataset.base.attributes.get("sha256") for job in labels],
+            "failed": sum(job.is_failed for job in jobs),
+            "dataset": node.outputs.dataset.base.attributes.get("sha256") if "dataset" in node.outputs else None,
+            "iterations": len(node.outputs.iterations["iterations"]) if "iterations" in node.outputs else None,
+        }
+    )
+)

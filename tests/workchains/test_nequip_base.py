@@ -1,0 +1,89 @@
+"""The training of one network, carried through failures."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+from springs import TINY_NETWORK, springs
+
+from aiida_superionic.calculations.nequip import NequipCalculation
+from aiida_superionic.data.dataset import DatasetData
+from aiida_superionic.datasets import Dataset
+from aiida_superionic.engines.registration import ensure_code
+from aiida_superionic.learning.nequip import CHECKPOINTS_FOLDER, FOLDER, LAST_CHECKPOINT
+from aiida_superionic.workchains.nequip import NequipBaseWorkChain
+from aiida_superionic.workchains.protocol import ProtocolError
+
+_CODES = NequipCalculation.exit_codes
+
+
+@pytest.fixture
+def builder(computer, learning_installation):
+    """Return a maker of the inputs of a training of the smallest network."""
+    codes = [ensure_code(learning_installation(name), computer)[0] for name in ("nequip-train", "nequip-compile")]
+
+    def make(dataset=None, **settings):
+        return NequipBaseWorkChain.get_builder_from_protocol(
+            *codes, DatasetData(dataset or springs()), seed=3, overrides={**TINY_NETWORK, **settings}
+        )
+
+    return make
+
+
+def _kill_training(folder, killed):
+    """Kill the first training below a folder that has written a checkpoint."""
+    deadline = time.monotonic() + 120.0
+    while time.monotonic() < deadline and not killed:
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                here = Path(os.readlink(process / "cwd"))
+                training = b"nequip-train" in (process / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if (
+                training
+                and here.is_relative_to(folder)
+                and (here / FOLDER / CHECKPOINTS_FOLDER / LAST_CHECKPOINT).exists()
+            ):
+                os.kill(int(process.name), signal.SIGKILL)
+                killed.append(int(process.name))
+                return
+        time.sleep(0.02)
+
+
+def test_a_killed_training_goes_on_from_its_last_epoch(builder, computer):
+    killed = []
+    folder = Path(computer.get_workdir()).resolve()
+    killer = threading.Thread(target=_kill_training, args=(folder, killed), daemon=True)
+    killer.start()
+    node = run_get_node(builder(epochs=40))[1]
+    killer.join()
+    assert killed
+    assert node.is_finished_ok, node.exit_message
+    first, last = (job for job in node.called if isinstance(job, orm.CalcJobNode))
+    assert (first.exit_status, last.exit_status) == (_CODES.ERROR_INTERRUPTED.status, 0)
+    assert last.inputs.start["step"] == first.outputs.checkpoint["step"] < 159
+    unbroken = run_get_node(builder(epochs=40))[1]
+    for name in ("learning_curve_forces_validation", "learning_curve_energy_train"):
+        for part in ("x", "y"):
+            one, two = (run.outputs.curves.get_array(f"{name}__{part}") for run in (node, unbroken))
+            # The order of the frames, the optimiser and the mean of the weights go on as if nothing had been.
+            np.testing.assert_allclose(one, two, rtol=1e-6, err_msg=name)
+    assert node.outputs.report["best"] == pytest.approx(unbroken.outputs.report["best"])
+
+
+def test_what_cannot_be_trained_is_refused_before_it_runs(builder):
+    dataset = springs()
+    for changed, settings, message in (
+        (Dataset(tuple(frame.unlabelled for frame in dataset.frames)), {}, "not labelled"),
+        (dataset.subset("train"), {}, "no frame is in the subset validation"),
+        (dataset, {"cutoff": -1.0}, "cutoff: Input should be greater than 0"),
+    ):
+        with pytest.raises((ValueError, ProtocolError), match=message):
+            run_get_node(builder(changed, **settings))

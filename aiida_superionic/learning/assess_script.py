@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def _run(arguments: Sequence[str]) -> int:
         if kept:
             (output / KEPT_FILE).write_text(write_extxyz(Dataset(tuple(frames[k].unlabelled for k in kept))))
         with (output / ASSESSMENT_FILE).open("wb") as file:
-            np.savez(file, **measures)
+            np.savez(file, **dict[str, Any](measures))
     except OSError as problem:
         raise ParameterError(f"the results cannot be written to {output}: {problem.strerror}") from problem
     for name, values in measures.items():

@@ -79,7 +79,8 @@ class ExploringWorkChain(StepsWorkChain):
     @property
     def rung(self) -> Rung:
         """Where the ladder has been climbed to."""
-        return self.settings.exploration.rungs[self.ctx.rung]
+        rung: Rung = self.settings.exploration.rungs[self.ctx.rung]
+        return rung
 
     def stand_at_the_foot(self) -> None:
         """Begin the ladder."""

@@ -124,7 +124,8 @@ def cmd_results(file: Path, format_: str, all_: bool) -> None:
         click.echo(table.json_text(rows), nl=False)
     else:
         console = _console()
-        console.print(table.quantity_table(found) if all_ else table.terminal_table(rows))
+        for results in table.quantity_tables(found) if all_ else (table.terminal_table(rows),):
+            console.print(results)
         if coupled := couplings(found):
             console.print(coupling_table(coupled))
         console.print(table.temperature_table(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from aiida_superionic.report.formatting import heading, measurement, percent, pl
 from aiida_superionic.report.literature import Reference, literature, references
 
 TEMPERATURE = "temperature"
+_MOST_BESIDE = 4
+"""Conditions beside each other on a line of a terminal of 80 columns: with more, words are broken."""
 _TRANSPORT = {
     "diffusion_coefficient",
     "conductivity",
@@ -177,19 +179,24 @@ def _terminal_cell(cell: Cell) -> Text:
     return text
 
 
-def quantity_table(conditions: Sequence[Condition]) -> Table:
-    """Return every quantity for the terminal, one to a line, with a column for each condition."""
+def quantity_tables(conditions: Sequence[Condition]) -> Iterator[Table]:
+    """Yield every quantity for the terminal, one to a line, with a column for each of a few conditions."""
     shared, own = split_labels(conditions)
-    terminal = Table(title=Text(f"Every quantity: {shared}" if shared else "Every quantity"))
-    terminal.caption = "mean ± standard error; below: published (deviation of ours)"
-    terminal.add_column("quantity", overflow="fold")
-    for label in own:
-        terminal.add_column(Text(label or "value"), justify="right", overflow="fold")
     unit_of = units(conditions)
-    table = rows(conditions, quantities(conditions))
-    for index, name in enumerate(quantities(conditions)):
-        terminal.add_row(column_title(name, unit_of[name]), *(_terminal_cell(row.cells[index]) for row in table))
-    return terminal
+    names = quantities(conditions)
+    table = rows(conditions, names)
+    for start in range(0, max(len(conditions), 1), _MOST_BESIDE):
+        stop = start + _MOST_BESIDE
+        terminal = Table(title=Text(f"Every quantity: {shared}" if shared else "Every quantity"))
+        terminal.add_column("quantity", overflow="fold")
+        for label in own[start:stop]:
+            terminal.add_column(Text(label or "value"), justify="right", overflow="fold")
+        for index, name in enumerate(names):
+            cells = (_terminal_cell(row.cells[index]) for row in table[start:stop])
+            terminal.add_row(column_title(name, unit_of[name]), *cells)
+        if stop >= len(conditions):
+            terminal.caption = "mean ± standard error; below: published (deviation of ours)"
+        yield terminal
 
 
 def temperature_table(conditions: Sequence[Condition]) -> Table:

@@ -14,7 +14,7 @@ from aiida_superionic.report.table import (
     headline_quantities,
     json_text,
     quantities,
-    quantity_table,
+    quantity_tables,
     rows,
     split_labels,
     temperature_table,
@@ -154,10 +154,20 @@ def test_markup_in_a_label_is_shown_as_it_stands(make_point: Callable[..., Point
 
 def test_every_quantity_stands_on_a_line_of_its_own_under_each_condition(scan: list[PointResult]) -> None:
     found = conditions(scan)
-    table = quantity_table(found)
+    [table] = quantity_tables(found)
     assert table.row_count == len(quantities(found))
     assert len(table.columns) == 1 + len(found)
     assert "Temperature, K" in shown(table, width=300)
+
+
+def test_many_conditions_stand_in_tables_below_each_other(make_point: Callable[..., PointResult]) -> None:
+    found = conditions([make_point(1, temperature=100.0 * number) for number in range(1, 7)])
+    tables = list(quantity_tables(found))
+    assert [len(table.columns) - 1 for table in tables] == [4, 2]
+    assert [[column.header.plain for column in table.columns[1:]] for table in tables] == [
+        ["100 K", "200 K", "300 K", "400 K"],
+        ["500 K", "600 K"],
+    ]
 
 
 def test_without_published_numbers_transport_comes_first(make_point: Callable[..., PointResult]) -> None:

@@ -29,6 +29,7 @@ from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.engines.catalogue import engines
 from aiida_superionic.engines.registration import COMPUTER, code_version
 from aiida_superionic.potentials import potentials
+from aiida_superionic.report.formatting import heading, measurement, unit_label
 from aiida_superionic.structures import materials
 from aiida_superionic.workchains.learn import LearnWorkChain
 from aiida_superionic.workchains.md import MdWorkChain
@@ -57,6 +58,8 @@ OBSERVABLES = {"radial_distribution": {}, "diffusion": {}, "friction": {}, "cage
 COMPARED = ("diffusion_coefficient_Ag", "friction_coefficient_Ag", "cage_residence_time_Ag", "temperature")
 SEEDS, PRODUCTION = (11, 12, 13, 14), 80.0
 TESTED = 25
+FARTHEST = 7.0
+"""Å, to which g(r) is compared: less than half of the cell."""
 CONSOLE = Console(markup=False)
 
 
@@ -163,11 +166,11 @@ def force_errors(truth, other):
 
 
 def distances(teacher, student):
-    """Return for each g(r) the mean of its absolute difference between two conditions, up to 7 Å."""
+    """Return for each g(r) the mean of its absolute difference between two conditions."""
     found = {}
     for name, curve in teacher.curves.items():
-        if name.startswith("g_") or name.startswith("radial_distribution"):
-            near = curve.x <= 7.0
+        if name.startswith("radial_distribution"):
+            near = curve.x <= FARTHEST
             other = np.interp(curve.x[near], student.curves[name].x, student.curves[name].y)
             found[name] = float(np.mean(np.abs(curve.y[near] - other)))
     return found
@@ -218,16 +221,15 @@ def main():
     of_teacher, of_student = averaged("teacher", runs[: len(SEEDS)]), averaged("student", runs[len(SEEDS) :])
     errors = force_errors(*told)
     CONSOLE.print(
-        f"force error on {TESTED} frames of the teacher: " + ", ".join(f"{k} {v:.1f} meV/Å" for k, v in errors.items())
+        f"error of forces on {TESTED} frames of the teacher, meV/Å: "
+        + ", ".join(f"{kind} {error:.1f}" for kind, error in errors.items())
     )
     for name, value in distances(of_teacher, of_student).items():
-        CONSOLE.print(f"mean |difference| of {name} to 7 Å: {value:.3f}")
-    table = Table("", "unit", "teacher", "student", "student / teacher", box=None)
+        CONSOLE.print(f"{heading(name)}: mean absolute difference up to {FARTHEST:g} Å {value:.3f}")
+    table = Table("", "unit", "teacher", "student", "ratio", box=None, padding=(0, 2, 0, 0))
     for name in COMPARED:
         one, two = of_teacher.observables[name], of_student.observables[name]
-        shown = [f"{scalar.value:.3g} ± {scalar.error:.1g}" for scalar in (one, two)]
-        quotient = ratio(two, one)
-        table.add_row(name, one.unit, *shown, f"{quotient.value:.3f} ± {quotient.error:.3f}")
+        table.add_row(heading(name), unit_label(one.unit), *map(measurement, (one, two, ratio(two, one))))
     CONSOLE.print(table)
     CONSOLE.print(f"{time.monotonic() - begun:.0f} s")
 

@@ -212,25 +212,3 @@ def test_what_has_no_deep_potentials_says_so(potential, lammps_code, md_inputs):
     node = run_get_node(LammpsCalculation, code=lammps_code, **{**md_inputs(), "potential": potential})[1]
     assert node.exit_status == LammpsCalculation.exit_codes.ERROR_LAMMPS.status
     assert "deepmd" in node.exit_message
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_a_longer_training_reaches_what_a_network_can(make_code, teacher_frames, label):
-    rng = np.random.default_rng(4)
-    names = np.repeat(["train", "validation", "test"], (66, 7, 7))
-    frames = [
-        replace(frame, subset=str(name))
-        for of_temperature in teacher_frames.values()
-        for frame, name in zip(of_temperature, rng.permutation(names), strict=True)
-    ]
-    dataset = DatasetData(Dataset(tuple(frames), "Vashishta-Rahman"))
-    builder = DeepmdBaseWorkChain.get_builder_from_protocol(make_code("deepmd"), dataset, protocol="balanced")
-    node = run_get_node(builder)[1]
-    assert node.is_finished_ok, node.exit_message
-    unseen = [frame for frame in frames if frame.subset == "test"]
-    said = label(node.outputs.potential, unseen)
-    error = np.sqrt(np.mean([(one.forces - frame.forces) ** 2 for one, frame in zip(said, unseen, strict=True)]))
-    print(f"forces of frames of 300, 750 and 1200 K: {1e3 * error:.1f} meV/Å")
-    # What NequIP reaches on as many frames of this teacher in six minutes.
-    assert error < 0.039

@@ -8,11 +8,11 @@ from aiida.engine import run_get_node
 from scipy.stats import special_ortho_group
 
 from aiida_superionic.calculations import evaluate
-from aiida_superionic.calculations.evaluate import EvaluateCalculation
+from aiida_superionic.calculations.evaluate import EvaluateCalculation, level_of_theory_of
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.datasets import Dataset, Frame
-from aiida_superionic.potentials import potentials
+from aiida_superionic.potentials import parse_potential, potentials
 
 _CODES = EvaluateCalculation.exit_codes
 _TEACHER = potentials()["vashishta-rahman"]
@@ -66,11 +66,13 @@ def test_the_teacher_labels_its_own_frames_as_it_did(run_evaluation, divided):
 
 def test_other_parameters_are_another_level_of_theory(run_evaluation, teacher_frames):
     other = _TEACHER.replace("coefficient: 114.48", "coefficient: 114.47")
-    levels = {
-        run_evaluation(teacher_frames[300][:1], text).outputs.dataset.dataset.level_of_theory
-        for text in (_TEACHER, other, _TEACHER + "\n# said by a person\n")
-    }
-    assert len(levels) == 2
+    levels = [
+        level_of_theory_of(parse_potential(text)) for text in (_TEACHER, other, _TEACHER + "# said by a person\n")
+    ]
+    assert levels[0] != levels[1]
+    assert levels[0] == levels[2]
+    node = run_evaluation(teacher_frames[300][:1])
+    assert node.outputs.dataset.base.attributes.get("level_of_theory") == levels[0]
 
 
 def test_forces_and_stress_are_the_slopes_of_the_energy(labelled, teacher_frames, fit, rng):

@@ -153,7 +153,13 @@ def test_the_command_shows_the_numbers_and_writes_the_page(trained, tmp_path):
     assert "cannot be written" in told
 
 
-def test_a_job_that_was_killed_is_run_again(builder, few, fit_code, computer, tmp_path):
+@pytest.fixture(scope="module")
+def handful(few):
+    """Return seventeen frames, of each subset some."""
+    return few.take(range(0, len(few.frames), 6))
+
+
+def test_a_job_that_was_killed_is_run_again(builder, handful, fit_code, computer, tmp_path):
     """As when its node goes down: nothing is left to read, once."""
     script = tmp_path / "superionic-fit"
     mark = tmp_path / "went_down"
@@ -162,7 +168,7 @@ def test_a_job_that_was_killed_is_run_again(builder, few, fit_code, computer, tm
     )
     script.chmod(0o755)
     flaky = orm.InstalledCode(label="flaky", computer=computer, filepath_executable=str(script)).store()
-    made = builder(few, committee=0)
+    made = builder(handful, committee=0)
     made.fit.code = flaky
     results, node = run_get_node(made)
     assert node.is_finished_ok, node.exit_message
@@ -173,12 +179,12 @@ def test_a_job_that_was_killed_is_run_again(builder, few, fit_code, computer, tm
     assert not any(name.startswith("committee") for name in node.outputs.observables.get_dict())
 
 
-def test_what_fails_is_named(builder, few, changed_lammps):
+def test_what_fails_is_named(builder, few, handful, changed_lammps):
     made = builder(few.take([0, 24]), committee=0)
     _, node = run_get_node(made)
     assert node.exit_status == TrainWorkChain.exit_codes.ERROR_TRAINING_FAILED.status
     assert "there must be more energies" in node.exit_message
-    made = builder(few, committee=0)
+    made = builder(handful, committee=0)
     made.evaluate.code = changed_lammps("lmp", "> /dev/null; echo 'ERROR: no licence'")
     _, node = run_get_node(made)
     assert node.exit_status == TrainWorkChain.exit_codes.ERROR_EVALUATION_FAILED.status

@@ -243,10 +243,9 @@ def test_each_fault_is_refused_with_its_line_and_what_would_be_right(load, old, 
 
 
 def test_an_observable_of_charges_is_refused_for_a_material_without(load, monkeypatch):
-    bare = materials()["alpha-AgI"].model_copy(update={"formal_charges": {"I": -1}})
+    bare = (agi := materials()["alpha-AgI"]).model_copy(update={"formal_charges": {"I": -1}})
     monkeypatch.setattr(observable_request, "materials", lambda: {"alpha-AgI": bare})
-    whole = make_supercell(materials()["alpha-AgI"], (2, 2, 2), 1)
-    monkeypatch.setattr(observable_request, "make_supercell", lambda *_, **__: whole)
+    monkeypatch.setattr(observable_request, "make_supercell", lambda *_, **__: make_supercell(agi, (2, 2, 2), 1))
     observable_request._trajectory_of.cache_clear()
     try:
         with pytest.raises(CampaignFileError, match="line 16: conductivity needs formal charges of the mobile species"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -242,4 +242,6 @@ def _calibrated(posterior: Posterior, means: Array, described: Sequence[Array], 
     deviations = np.array([deviation for _, deviation in predicted])
     mistakes = np.array([moment for moment, _ in predicted]) - true
     error = calibrate(mistakes, np.broadcast_to(deviations[..., np.newaxis], mistakes.shape))
+    # Where all frames are alike, the posterior tells nothing of them; elsewhere it is all that tells.
+    error = replace(error, factor=max(error.factor, 1.0))
     return MomentModel(posterior, means, error, float(np.max(deviations)))

@@ -66,6 +66,14 @@ def electrons(iodide_centres):
     return fit_electrons(iodide_centres, EnvironmentBasis(product_functions=2))
 
 
+def test_errors_grow_where_nothing_is_known(noisy):
+    # Frames that are alike calibrate the noise alone; far away the weights are off by more.
+    assert noisy.moments["I"][1].error.factor >= 1.0
+    later, _ = planted(5, 0.02, seed=6)
+    strange = replace(later, positions=later.positions * 0.5, cell=later.cell * 0.5)
+    assert noisy.predict(strange)["I"].errors[1].mean() > 1.2 * noisy.predict(later)["I"].errors[1].mean()
+
+
 def test_real_centres_are_met(electrons, iodide_centres):
     errors = errors_of_electrons(electrons, iodide_centres)
     assert {name: of_part["frames"] for name, of_part in errors["I"].items()} == {

@@ -163,6 +163,7 @@ def test_a_committee_that_agrees_climbs_the_ladder_without_a_label(loop, known):
     assert told.output == f"Error: {job.pk} is no learning loop: it is a FitCalculation\n"
 
 
+@pytest.mark.slow
 def test_a_committee_that_never_agrees_is_told_and_keeps_its_labels(loop, known):
     settings = committee(lower=1e-6)
     outputs, node = run_get_node(loop(settings, steps=[200], replicas=2, max_iterations=2))
@@ -234,6 +235,7 @@ def test_frames_that_all_failed_are_not_labelled(loop):
     assert not jobs(node, "EvaluateCalculation")
 
 
+@pytest.mark.slow
 def test_a_run_that_comes_apart_at_once_ends_the_loop(loop, known):
     outputs, node = run_get_node(loop(temperatures=[1e7]))
     assert node.exit_status == _CODES.ERROR_EXPLORATION_CAME_APART.status

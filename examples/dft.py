@@ -23,7 +23,7 @@ from aiida_superionic.engines.catalogue import engines
 from aiida_superionic.engines.registration import COMPUTER, code_version
 from aiida_superionic.potentials import potentials
 from aiida_superionic.report.page import write_report
-from aiida_superionic.report.table import quantity_table
+from aiida_superionic.report.table import quantity_tables
 from aiida_superionic.structures import materials
 from aiida_superionic.workchains.dft import level_of_theory
 from aiida_superionic.workchains.md import MdWorkChain
@@ -107,6 +107,8 @@ def study(protocol, production, every, batch_size, tolerance, observables):
             "electrons": level,
             "frames": n_frames,
             "between frames, ps": centres.outputs.trajectory.base.attributes.get("sampling_interval"),
+            # What is left of C_2 there is missing in the time.
+            "C_2 integrated to, ps": observables.get("tetrahedral_rotor", {}).get("longest_lag"),
             "seed": SEED,
         },
         uuid=analysis.uuid,
@@ -136,7 +138,8 @@ def main(page):
             study("balanced", 20.0, 440, 5, 0.01, OF_EVERY_FRAME),
         ]
     found = conditions(points)
-    Console().print(quantity_table(found))
+    for table in quantity_tables(found):
+        Console().print(table)
     write_report(page, "agi-centres", found, points)
     print(f"report: {page}")
 

@@ -107,8 +107,8 @@ def study(protocol, production, every, batch_size, tolerance, observables):
             "electrons": level,
             "frames": n_frames,
             "between frames, ps": centres.outputs.trajectory.base.attributes.get("sampling_interval"),
-            # What is left of C_2 there is missing in the time.
-            "C_2 integrated to, ps": observables.get("tetrahedral_rotor", {}).get("longest_lag"),
+            # What is left of C_2 there is missing in its time.
+            "rotor correlation integrated to, ps": observables.get("tetrahedral_rotor", {}).get("longest_lag"),
             "seed": SEED,
         },
         uuid=analysis.uuid,

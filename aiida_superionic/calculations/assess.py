@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_superionic.calculations import usage
-from aiida_superionic.calculations.resumable import ResumableCalcJob
+from aiida_superionic.calculations.scripts import define_unusable_trajectory, define_version
 from aiida_superionic.calculations.trajectory_input import take_trajectory
+from aiida_superionic.calculations.usage import MeasuredCalcJob
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.learning.assess_script import ASSESSMENT_FILE, KEPT_FILE
@@ -23,7 +23,7 @@ _DATASET_FILE = "dataset.extxyz"
 _TRAJECTORY_FILE = "trajectory.json"
 
 
-class AssessCalculation(ResumableCalcJob):
+class AssessCalculation(MeasuredCalcJob):
     """Run ``superionic-assess`` on the frames of a trajectory, where it lies, or of a dataset.
 
     Frames that are unlike what was learned from can be kept: they come home as a dataset without labels.
@@ -40,7 +40,6 @@ class AssessCalculation(ResumableCalcJob):
         options["parser_name"].default = "superionic.assess"
         options["output_filename"].default = "assess.out"
         options["withmpi"].default = False
-        options["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
         spec.inputs.validator = cls.validate_inputs
 
         spec.input("model", valid_type=orm.SinglefileData, help="What superionic.fit puts out as model.")
@@ -53,29 +52,16 @@ class AssessCalculation(ResumableCalcJob):
         spec.input("keep", valid_type=orm.Str, required=False, help=f"Frames are kept by this: {', '.join(UNITS)}.")
         spec.input("above", valid_type=orm.Float, required=False, help="Those where it is at least so much.")
         spec.input("lammps_code", valid_type=orm.InstalledCode, help="LAMMPS, on the same computer.")
-        # AiiDA's hash of a code is its path: without this, results of an older script would pass for a new one's.
-        spec.input("version", valid_type=orm.Str, help="Version of the script that the code runs.")
 
         spec.output("assessment", valid_type=orm.ArrayData, required=False, help="Each measure of each frame.")
         spec.output("frames", valid_type=DatasetData, required=False, help="Those that were kept, if there are any.")
-        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
         spec.exit_code(
             300, "ERROR_NO_RESULTS", message="The script left no readable results: {error}", invalidates_cache=True
         )
         spec.exit_code(301, "ERROR_BAD_INPUT", message="The script refused its input: {error}")
-        spec.exit_code(
-            302,
-            "ERROR_TRAJECTORY_UNUSABLE",
-            message="The trajectory is missing, changed or damaged: {error}",
-            invalidates_cache=True,
-        )
-        spec.exit_code(
-            303,
-            "ERROR_VERSION",
-            message="The script is version {found} and the input says {given}; register the code again.",
-            invalidates_cache=True,
-        )
+        define_unusable_trajectory(spec)
+        define_version(spec, 303)
         spec.exit_code(
             304, "ERROR_NO_DESCRIPTORS", message="LAMMPS gave no descriptors: {error}", invalidates_cache=True
         )
@@ -101,35 +87,25 @@ class AssessCalculation(ResumableCalcJob):
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the model, and the frames or where they are read."""
-        options, lammps = self.inputs.metadata.options, self.inputs.lammps_code
+        lammps = self.inputs.lammps_code
         with self.inputs.model.open(mode="rb") as model, folder.open(MODEL_FILE, "wb") as handle:
             handle.write(model.read())
-        info = CalcInfo()
+        frames = ["--dataset", _DATASET_FILE] if "dataset" in self.inputs else ["--trajectory", _TRAJECTORY_FILE]
+        arguments = [MODEL_FILE, *frames, "--lammps", str(lammps.filepath_executable)]
+        arguments += ["--committee", str(self.inputs.committee.value), "--seed", str(self.inputs.seed.value)]
+        if "keep" in self.inputs:
+            arguments += ["--keep", self.inputs.keep.value, "--above", repr(self.inputs.above.value)]
+        info = self.measured_run(arguments)
+        info.prepend_text = f"{lammps.prepend_text}\n{info.prepend_text}"
         # Model and frames follow from their nodes; the repository need not hold them once more for every job.
         info.provenance_exclude_list, info.remote_symlink_list = [MODEL_FILE], []
         if "dataset" in self.inputs:
             with folder.open(_DATASET_FILE, "w", encoding="utf-8") as handle:
                 handle.write(self.inputs.dataset.text)
             info.provenance_exclude_list.append(_DATASET_FILE)
-            frames = ["--dataset", _DATASET_FILE]
         else:
             with folder.open(_TRAJECTORY_FILE, "w") as handle:
                 json.dump(take_trajectory(self.inputs.trajectory, folder, info), handle, indent=1)
-            frames = ["--trajectory", _TRAJECTORY_FILE]
-
-        code = CodeInfo()
-        code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = [MODEL_FILE, *frames, "--lammps", str(lammps.filepath_executable)]
-        code.cmdline_params += ["--committee", str(self.inputs.committee.value), "--seed", str(self.inputs.seed.value)]
-        if "keep" in self.inputs:
-            code.cmdline_params += ["--keep", self.inputs.keep.value, "--above", repr(self.inputs.above.value)]
-        code.stdout_name = options.output_filename
-        code.join_files = True
-
-        info.codes_info = [code]
-        info.prepend_text = f"{lammps.prepend_text}\n{usage.PREPEND}"
-        info.append_text = usage.APPEND
-        info.retrieve_list = [options.output_filename, usage.FILE]
         # They become nodes. AiiDA warns of a missing file unless it is a pattern.
         info.retrieve_temporary_list = [(f"{name}*", ".", 0) for name in (ASSESSMENT_FILE, KEPT_FILE)]
         return info

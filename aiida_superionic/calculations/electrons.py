@@ -6,17 +6,17 @@ import json
 from typing import Any
 
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 from pydantic import ValidationError
 
-from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.calculations.keeping import KeepingCalcJob
 from aiida_superionic.calculations.lammps import DIGEST_FILE
-from aiida_superionic.calculations.resumable import ResumableCalcJob
+from aiida_superionic.calculations.scripts import define_version
 from aiida_superionic.calculations.trajectory_input import take_trajectory
+from aiida_superionic.calculations.usage import MeasuredCalcJob
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.learning.electrons_script import MODEL_FILE, REPORT_FILE
 from aiida_superionic.learning.environments import EnvironmentBasis
@@ -25,7 +25,7 @@ CENTRES_FILE = "centres.extxyz"
 CENTRES_REPORT_FILE = f"{CENTRES_FILE}.json"
 
 
-class ElectronsFitCalculation(ResumableCalcJob):
+class ElectronsFitCalculation(MeasuredCalcJob):
     """Run ``superionic-electrons fit`` on ions and their centres: a model of the centres, and how far it is off."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
@@ -109,13 +109,9 @@ def _define(spec: CalcJobProcessSpec, parser: str, trajectory: str) -> None:
     options["input_filename"].default = "electrons.json"
     options["output_filename"].default = "electrons.out"
     options["withmpi"].default = False
-    options["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
     spec.input(
         "trajectory", valid_type=(TrajectoryData, orm.TrajectoryData), validator=_validate_trajectory, help=trajectory
     )
-    # AiiDA's hash of a code is its path: without this, results of an older script would pass for a new one's.
-    spec.input("version", valid_type=orm.Str, help="Version of the script that the code runs.")
-    spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
     spec.exit_code(
         300, "ERROR_NO_RESULTS", message="The script left no readable results: {error}", invalidates_cache=True
     )
@@ -126,12 +122,7 @@ def _define(spec: CalcJobProcessSpec, parser: str, trajectory: str) -> None:
         message="The trajectory is missing, changed, damaged or without centres: {error}",
         invalidates_cache=True,
     )
-    spec.exit_code(
-        303,
-        "ERROR_VERSION",
-        message="The script is version {found} and the input says {given}; register the code again.",
-        invalidates_cache=True,
-    )
+    define_version(spec, 303)
 
 
 def _validate_trajectory(value: TrajectoryData | orm.TrajectoryData, _: Any) -> str | None:
@@ -140,23 +131,12 @@ def _validate_trajectory(value: TrajectoryData | orm.TrajectoryData, _: Any) -> 
     return None
 
 
-def _prepared(job: ResumableCalcJob, folder: Folder, command: str, asked: dict[str, Any]) -> CalcInfo:
+def _prepared(job: MeasuredCalcJob, folder: Folder, command: str, asked: dict[str, Any]) -> CalcInfo:
     """Write what is asked for, and bring the trajectory in."""
-    info = CalcInfo()
-    info.provenance_exclude_list, info.remote_symlink_list = [], []
     options = job.inputs.metadata.options
+    info = job.measured_run([command, "--job", options.input_filename])
+    info.provenance_exclude_list, info.remote_symlink_list = [], []
     content = {"trajectory": take_trajectory(job.inputs.trajectory, folder, info, "source."), **asked}
     with folder.open(options.input_filename, "w") as handle:
         json.dump(content, handle, indent=1)
-
-    code = CodeInfo()
-    code.code_uuid = job.inputs.code.uuid
-    code.cmdline_params = [command, "--job", options.input_filename]
-    code.stdout_name = options.output_filename
-    code.join_files = True
-
-    info.codes_info = [code]
-    info.prepend_text = usage.PREPEND
-    info.append_text = usage.APPEND
-    info.retrieve_list = [options.output_filename, usage.FILE]
     return info

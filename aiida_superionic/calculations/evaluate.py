@@ -6,15 +6,14 @@ import hashlib
 from typing import Any
 
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.labels import batches_of
 from aiida_superionic.calculations.lammps import check_program, write_files
 from aiida_superionic.calculations.lammps_script import FORCES_FILE, evaluation_script, system_files
-from aiida_superionic.calculations.resumable import ResumableCalcJob
+from aiida_superionic.calculations.usage import MeasuredCalcJob
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.datasets import Dataset
@@ -31,7 +30,7 @@ def level_of_theory_of(potential: Potential) -> str:
     return f"potential {potential.family}: {potential.description} ({digest[:12]})"
 
 
-class EvaluateCalculation(ResumableCalcJob):
+class EvaluateCalculation(MeasuredCalcJob):
     """Label the frames of a dataset with the energy, forces and stress of a potential in LAMMPS.
 
     It is the teacher that labels without DFT, and tells how far a learned potential is from its labels.
@@ -47,7 +46,6 @@ class EvaluateCalculation(ResumableCalcJob):
         options["parser_name"].default = "superionic.evaluate"
         options["input_filename"].default = "input.in"
         options["output_filename"].default = "lammps.out"
-        options["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
         spec.inputs.validator = cls.validate_inputs
 
         spec.input("code", valid_type=orm.AbstractCode, help="LAMMPS.")
@@ -55,7 +53,6 @@ class EvaluateCalculation(ResumableCalcJob):
         spec.input("potential", valid_type=PotentialData, help="What gives the labels.")
 
         spec.output("dataset", valid_type=DatasetData, required=False, help="The same frames in the same order.")
-        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
         spec.exit_code(
             300, "ERROR_ENGINE_DID_NOT_START", message="LAMMPS wrote nothing: {error}", invalidates_cache=True
@@ -102,16 +99,7 @@ class EvaluateCalculation(ResumableCalcJob):
         repeated = list(files)
         write_files(folder, {options.input_filename: evaluation_script(systems), **files})
 
-        code = CodeInfo()
-        code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = evaluated.arguments(options.input_filename)
-        code.stdout_name = options.output_filename
-
-        info = CalcInfo()
-        info.codes_info = [code]
-        info.prepend_text = usage.PREPEND
-        info.append_text = usage.APPEND
-        info.retrieve_list = [options.output_filename, usage.FILE]
+        info = self.measured_run(evaluated.arguments(options.input_filename), join_files=False)
         # They become a node; their text is not kept beside it. AiiDA warns of a missing file unless it is a pattern.
         info.retrieve_temporary_list = [(f"{FORCES_FILE}*", ".", 0)]
         info.provenance_exclude_list = repeated

@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 from pydantic import ValidationError
 
-from aiida_superionic.calculations import usage
-from aiida_superionic.calculations.resumable import ResumableCalcJob
+from aiida_superionic.calculations.scripts import define_version
+from aiida_superionic.calculations.usage import MeasuredCalcJob
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.learning.fit import FitSettings
@@ -28,7 +28,7 @@ DATASET_FILE = "dataset.extxyz"
 _LEARNED_FROM = ("train", "validation")
 
 
-class FitCalculation(ResumableCalcJob):
+class FitCalculation(MeasuredCalcJob):
     """Run ``superionic-fit`` on a dataset: a potential, a committee drawn from its posterior, and its errors."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
@@ -43,7 +43,6 @@ class FitCalculation(ResumableCalcJob):
         options["input_filename"].default = "settings.json"
         options["output_filename"].default = "fit.out"
         options["withmpi"].default = False
-        options["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
         spec.inputs.validator = cls.validate_inputs
 
         spec.input("dataset", valid_type=DatasetData, help="Labelled frames, divided into subsets.")
@@ -51,8 +50,6 @@ class FitCalculation(ResumableCalcJob):
         spec.input("committee", valid_type=orm.Int, default=lambda: orm.Int(0), help="How many potentials are drawn.")
         spec.input("seed", valid_type=orm.Int, default=lambda: orm.Int(1), help="Of the committee.")
         spec.input("lammps_code", valid_type=orm.InstalledCode, help="LAMMPS, on the same computer.")
-        # AiiDA's hash of a code is its path: without this, a fit of an older script would pass for a new one's.
-        spec.input("version", valid_type=orm.Str, help="Version of the script that the code runs.")
 
         spec.output("potential", valid_type=PotentialData, required=False, help="With the mean of the coefficients.")
         spec.output_namespace("committee", valid_type=PotentialData, required=False, help="Those that were drawn.")
@@ -64,19 +61,13 @@ class FitCalculation(ResumableCalcJob):
             help="Predicted error in eV/Å of the force on each atom, frame after frame of the dataset.",
         )
         spec.output("report", valid_type=orm.Dict, required=False, help="Errors by subset and species, noise, version.")
-        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
         spec.exit_code(
             300, "ERROR_NO_RESULTS", message="The script left no readable results: {error}", invalidates_cache=True
         )
         spec.exit_code(301, "ERROR_BAD_INPUT", message="The script refused its input: {error}")
         spec.exit_code(302, "ERROR_NOT_LEARNED", message="Nothing can be learned from the frames: {error}")
-        spec.exit_code(
-            303,
-            "ERROR_VERSION",
-            message="The script is version {found} and the input says {given}; register the code again.",
-            invalidates_cache=True,
-        )
+        define_version(spec, 303)
         spec.exit_code(
             304, "ERROR_NO_DESCRIPTORS", message="LAMMPS gave no descriptors: {error}", invalidates_cache=True
         )
@@ -111,19 +102,9 @@ class FitCalculation(ResumableCalcJob):
             json.dump(self.inputs.settings.get_dict(), handle, indent=1)
 
         size, seed = self.inputs.committee.value, self.inputs.seed.value
-        code = CodeInfo()
-        code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = [DATASET_FILE, "--settings", options.input_filename]
-        code.cmdline_params += ["--lammps", str(lammps.filepath_executable)]
-        code.cmdline_params += ["--committee", str(size), "--seed", str(seed)]
-        code.stdout_name = options.output_filename
-        code.join_files = True
-
-        info = CalcInfo()
-        info.codes_info = [code]
-        info.prepend_text = f"{lammps.prepend_text}\n{usage.PREPEND}"
-        info.append_text = usage.APPEND
-        info.retrieve_list = [options.output_filename, usage.FILE]
+        arguments = [DATASET_FILE, "--settings", options.input_filename, "--lammps", str(lammps.filepath_executable)]
+        info = self.measured_run([*arguments, "--committee", str(size), "--seed", str(seed)])
+        info.prepend_text = f"{lammps.prepend_text}\n{info.prepend_text}"
         # They become nodes; their text is not kept beside them.
         committee = [COMMITTEE_FILE.format(number=number) for number in range(size)]
         info.retrieve_temporary_list = [POTENTIAL_FILE, REPORT_FILE, MODEL_FILE, FORCE_ERRORS_FILE, *committee]

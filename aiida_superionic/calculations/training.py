@@ -31,7 +31,6 @@ class TrainingCalcJob(KeepingCalcJob):
         super().define(spec)
         options = spec.inputs["metadata"]["options"]
         options["withmpi"].default = False
-        options["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
         spec.inputs.validator = cls.validate_inputs
 
         spec.input("dataset", valid_type=DatasetData, help="Labelled frames, divided into subsets.")
@@ -44,7 +43,6 @@ class TrainingCalcJob(KeepingCalcJob):
         spec.output("report", valid_type=orm.Dict, required=False, help="Version, settings, errors at the end.")
         spec.output("curves", valid_type=orm.ArrayData, required=False, help="Learning curves: arrays x, y of each.")
         spec.output("checkpoint", valid_type=orm.Dict, required=False, help="The last checkpoint written.")
-        spec.output("usage", valid_type=orm.Dict, required=False, help="CPU seconds, start and end of the job.")
 
         spec.exit_code(
             300, "ERROR_ENGINE_DID_NOT_START", message="The engine did not start: {error}", invalidates_cache=True

@@ -11,13 +11,12 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 
-from aiida_superionic.calculations import usage
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.datasets import DatasetError
 from aiida_superionic.datasets.extxyz import read_extxyz
 from aiida_superionic.learning.assess_script import ASSESSMENT_FILE, KEPT_FILE, PROGRAM
 from aiida_superionic.learning.assessment import UNITS
-from aiida_superionic.parsers.files import FilesParser, sentence_of
+from aiida_superionic.parsers.files import FilesParser, failure_of
 
 _ENDED = re.compile(rf"^\d+ frames assessed, (\d+) kept by {PROGRAM} (\S+)$", re.MULTILINE)
 
@@ -27,16 +26,13 @@ class AssessParser(FilesParser):
 
     def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
         """Store what the script found and return the exit code that says how the job ended."""
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
-        told = self.text(self.node.get_option("output_filename"))
+        self.store_usage()
+        told = self.printed()
         ended = _ENDED.search(told)
         if ended is None:
-            return self._without_results(sentence_of(told, f"{PROGRAM}: "))
-        given = self.node.inputs.version.value
-        if ended[2] != given:
-            return self.exit_codes.ERROR_VERSION.format(found=ended[2], given=given)
+            return self._without_results(told)
+        if failure := self.wrong_version(ended[2]):
+            return failure
         folder = Path(retrieved_temporary_folder or "")
         try:
             with np.load(folder / ASSESSMENT_FILE, allow_pickle=False) as arrays:
@@ -50,8 +46,7 @@ class AssessParser(FilesParser):
         self.out("assessment", assessment)
         return None
 
-    def _without_results(self, sentence: str) -> ExitCode:
-        subject, _, error = sentence.partition(": ")
+    def _without_results(self, told: str) -> ExitCode:
         codes = {
             "input": self.exit_codes.ERROR_BAD_INPUT,
             "dataset": self.exit_codes.ERROR_BAD_INPUT,
@@ -59,6 +54,4 @@ class AssessParser(FilesParser):
             "trajectory": self.exit_codes.ERROR_TRAJECTORY_UNUSABLE,
             "lammps": self.exit_codes.ERROR_NO_DESCRIPTORS,
         }
-        if subject in codes:
-            return codes[subject].format(error=error)
-        return self.exit_codes.ERROR_NO_RESULTS.format(error=sentence)
+        return failure_of(told, PROGRAM, codes, self.exit_codes.ERROR_NO_RESULTS)

@@ -9,12 +9,11 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode
 
-from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.electrons import CENTRES_FILE, CENTRES_REPORT_FILE
 from aiida_superionic.calculations.lammps import DIGEST_FILE
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.learning.electrons_script import MODEL_FILE, PROGRAM, REPORT_FILE
-from aiida_superionic.parsers.files import FilesParser, read_digests, sentence_of
+from aiida_superionic.parsers.files import FilesParser, failure_of, read_digests
 
 
 class _ElectronsParser(FilesParser):
@@ -22,19 +21,15 @@ class _ElectronsParser(FilesParser):
 
     def report(self, folder: str | None, name: str) -> dict[str, Any] | ExitCode:
         """Return the report of a job that ended well, else the exit code that says how it ended."""
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
+        self.store_usage()
         try:
             report: dict[str, Any] = json.loads((Path(folder or "") / name).read_text(encoding="utf-8"))
-            found, given = report["version"], self.node.inputs.version.value
+            found = report["version"]
         except (OSError, ValueError, KeyError, TypeError):
             return self._without_results()
-        return report if found == given else self.exit_codes.ERROR_VERSION.format(found=found, given=given)
+        return self.wrong_version(found) or report
 
     def _without_results(self) -> ExitCode:
-        sentence = sentence_of(self.text(self.node.get_option("output_filename")), f"{PROGRAM}: ")
-        subject, _, error = sentence.partition(": ")
         names = {
             "input": "ERROR_BAD_INPUT",
             "trajectory": "ERROR_TRAJECTORY_UNUSABLE",
@@ -42,9 +37,8 @@ class _ElectronsParser(FilesParser):
             "model": "ERROR_BAD_MODEL",
         }
         # Each job has only one of the last two.
-        if names.get(subject) in self.exit_codes:
-            return self.exit_codes[names[subject]].format(error=error)
-        return self.exit_codes.ERROR_NO_RESULTS.format(error=sentence)
+        codes = {subject: self.exit_codes[name] for subject, name in names.items() if name in self.exit_codes}
+        return failure_of(self.printed(), PROGRAM, codes, self.exit_codes.ERROR_NO_RESULTS)
 
 
 class ElectronsFitParser(_ElectronsParser):

@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from aiida import orm
 from aiida.engine import ExitCode
 
 from aiida_superionic.analysis.trajectory import Array
-from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.evaluate import EvaluateCalculation, level_of_theory_of
 from aiida_superionic.calculations.lammps_script import FORCES_FILE, LABEL_LINE
 from aiida_superionic.data.dataset import DatasetData
@@ -38,15 +36,11 @@ class EvaluateParser(FilesParser):
     def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
         """Store the labelled frames and return the exit code that says how the job ended."""
         codes = self.exit_codes
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
-        text = self.text(self.node.get_option("output_filename"))
+        self.store_usage()
+        text = self.printed()
         output = read_lammps_output(text)
         if output.version is None:
-            told = text + self.text(self.node.get_option("scheduler_stderr"))
-            first = next((line.strip() for line in told.splitlines() if line.strip()), "its output is empty")
-            return codes.ERROR_ENGINE_DID_NOT_START.format(error=first[:200])
+            return self.did_not_start()
         dataset = self.node.inputs.dataset.dataset
         order = list(chain.from_iterable(EvaluateCalculation.batches(dataset)))
         labels = _LABEL.findall(text)

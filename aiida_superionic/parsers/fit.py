@@ -10,7 +10,6 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 
-from aiida_superionic.calculations import usage
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.learning.script import (
     COMMITTEE_FILE,
@@ -20,7 +19,7 @@ from aiida_superionic.learning.script import (
     PROGRAM,
     REPORT_FILE,
 )
-from aiida_superionic.parsers.files import FilesParser, sentence_of
+from aiida_superionic.parsers.files import FilesParser, failure_of
 from aiida_superionic.potentials import PotentialError
 
 
@@ -29,14 +28,12 @@ class FitParser(FilesParser):
 
     def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
         """Store what was learned and return the exit code that says how the job ended."""
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
+        self.store_usage()
         folder = Path(retrieved_temporary_folder or "")
         names = [COMMITTEE_FILE.format(number=number) for number in range(self.node.inputs.committee.value)]
         try:
             report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
-            found, given = report["version"], self.node.inputs.version.value
+            found = report["version"]
             potential, *committee = (
                 PotentialData((folder / name).read_text(encoding="utf-8")) for name in (POTENTIAL_FILE, *names)
             )
@@ -45,8 +42,8 @@ class FitParser(FilesParser):
             force_errors.base.attributes.set("units", {"force_errors": "eV/Å"})
         except (OSError, ValueError, KeyError, TypeError, PotentialError):
             return self._without_results()
-        if found != given:
-            return self.exit_codes.ERROR_VERSION.format(found=found, given=given)
+        if failure := self.wrong_version(found):
+            return failure
         self.out("potential", potential)
         self.out("committee", {f"member_{number}": member for number, member in enumerate(committee)})
         self.out("model", model)
@@ -55,14 +52,10 @@ class FitParser(FilesParser):
         return None
 
     def _without_results(self) -> ExitCode:
-        sentence = sentence_of(self.text(self.node.get_option("output_filename")), f"{PROGRAM}: ")
-        subject, _, error = sentence.partition(": ")
         codes = {
             "input": self.exit_codes.ERROR_BAD_INPUT,
             "dataset": self.exit_codes.ERROR_BAD_INPUT,
             "regression": self.exit_codes.ERROR_NOT_LEARNED,
             "lammps": self.exit_codes.ERROR_NO_DESCRIPTORS,
         }
-        if subject in codes:
-            return codes[subject].format(error=error)
-        return self.exit_codes.ERROR_NO_RESULTS.format(error=sentence)
+        return failure_of(self.printed(), PROGRAM, codes, self.exit_codes.ERROR_NO_RESULTS)

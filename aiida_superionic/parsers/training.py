@@ -12,7 +12,6 @@ from aiida import orm
 from aiida.engine import ExitCode
 
 from aiida_superionic.analysis.results import Curve
-from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.curves import curves_node
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.parsers.files import FilesParser
@@ -77,9 +76,7 @@ class TrainingParser(FilesParser):
     def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
         """Store what the job left and return the exit code that says how it ended."""
         folder = Path(retrieved_temporary_folder or "")
-        cost = usage.parse_usage(self.text(usage.FILE))
-        if cost is not None:
-            self.out("usage", orm.Dict(cost))
+        self.store_usage()
         output = self.read(folder)
         if output.curves:
             self.out("curves", curves_node(output.curves))

@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 
 from aiida import orm
-from aiida.common.exceptions import NotExistent
-from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
 from rich.console import Console
 
@@ -18,14 +16,15 @@ from aiida_superionic.calculations.functions import make_structure
 from aiida_superionic.campaigns.collect import curves_of, surfaces_of
 from aiida_superionic.campaigns.results import FINISHED, PointResult, conditions
 from aiida_superionic.campaigns.spec import UNCONSTRAINED
+from aiida_superionic.cli.errors import tells_user_errors
 from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.engines.catalogue import engines
-from aiida_superionic.engines.registration import COMPUTER, code_version
+from aiida_superionic.engines.registration import code_version, registered_code
 from aiida_superionic.potentials import potentials
 from aiida_superionic.report.page import write_report
 from aiida_superionic.report.table import quantity_tables
 from aiida_superionic.structures import materials
 from aiida_superionic.workchains.dft import level_of_theory
+from aiida_superionic.workchains.foreground import run_together
 from aiida_superionic.workchains.md import MdWorkChain
 from aiida_superionic.workchains.wannier import WannierWorkChain
 
@@ -34,29 +33,12 @@ CENTRES_PER_ION = {"Ag": 5, "I": 4}
 OF_EVERY_FRAME = {"dipoles": {}, "radial_distribution": {}, "coordination": {}}
 
 
-def code(name):
-    """Return the code of an engine."""
-    try:
-        return orm.load_code(f"{name}@{COMPUTER}")
-    except NotExistent:
-        how = f"{engines()[name].how_to_install}, and then aiida-superionic setup"
-        raise SystemExit(f"no code {name}@{COMPUTER} is registered: {how}") from None
-
-
-def finished(builder):
-    """Run something in this process, and return its node."""
-    node = run_get_node(builder)[1]
-    if not node.is_finished_ok:
-        raise SystemExit(f"{node.process_label} {node.pk} failed: {node.exit_message}")
-    return node
-
-
 def dynamics(production):
     """Run the classical dynamics, equilibrated as `make demo` does it, for a production time in ps."""
     crystal = materials()[MATERIAL]
-    return finished(
+    return run_together(
         MdWorkChain.get_builder_from_protocol(
-            code("lammps"),
+            registered_code("lammps"),
             make_structure(orm.Str(MATERIAL), orm.List(list(SUPERCELL)), orm.Int(SEED)),
             PotentialData(potentials()[POTENTIAL]),
             temperature=TEMPERATURE,
@@ -65,26 +47,26 @@ def dynamics(production):
             seed=SEED,
             overrides={"production": production},
         )
-    )
+    )[0]
 
 
 def analysed(trajectory, observables):
     """Compute observables of ions and centres."""
     builder = AnalyseCalculation.get_builder()
-    builder.code, builder.trajectory = code("analysis"), trajectory
+    builder.code, builder.trajectory = registered_code("analysis"), trajectory
     builder.version, builder.observables = orm.Str(code_version(builder.code)), orm.Dict(observables)
-    return finished(builder)
+    return run_together(builder)[0]
 
 
 def study(protocol, production, every, batch_size, tolerance, observables):
     """Return what the centres tell that one level of theory gives to one of so many frames."""
     trajectory = dynamics(production).outputs.trajectory
-    centres = finished(
+    (centres,) = run_together(
         WannierWorkChain.get_builder_from_protocol(
-            code("cp2k"),
+            registered_code("cp2k"),
             trajectory,
             CENTRES_PER_ION,
-            conversion_code=code("conversion"),
+            conversion_code=registered_code("conversion"),
             every=every,
             protocol=protocol,
             localisation={"EPS_LOCALIZATION": tolerance},
@@ -126,10 +108,11 @@ def study(protocol, production, every, batch_size, tolerance, observables):
     )
 
 
+@tells_user_errors
 def main(page):
     """Look at the electrons often with a cheap level of theory, and now and then with a good one."""
     for engine in ("cp2k", "lammps", "analysis", "conversion"):
-        code(engine)
+        registered_code(engine)
     with enable_caching():
         points = [
             # Frames 10 fs apart: how fast the four centres of an iodide turn.

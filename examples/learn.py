@@ -4,13 +4,10 @@ Run by ``make demo-learn``, which sets AIIDA_PATH to a folder of its own: ``verd
 only engine. What has been computed is taken from the graph when it is repeated.
 """
 
-import asyncio
 import time
 
 import numpy as np
 from aiida import orm
-from aiida.common.exceptions import NotExistent
-from aiida.manage import get_manager
 from aiida.manage.caching import enable_caching
 from rich.console import Console
 from rich.table import Table
@@ -24,13 +21,14 @@ from aiida_superionic.calculations.labels import frames_of_trajectory
 from aiida_superionic.calculations.learning import rows_of
 from aiida_superionic.campaigns.collect import curves_of
 from aiida_superionic.campaigns.results import FINISHED, PointResult, conditions
+from aiida_superionic.cli.errors import tells_user_errors
 from aiida_superionic.cli.learn import status_table, time_of
 from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.engines.catalogue import engines
-from aiida_superionic.engines.registration import COMPUTER, code_version
+from aiida_superionic.engines.registration import COMPUTER, code_version, registered_code
 from aiida_superionic.potentials import potentials
 from aiida_superionic.report.formatting import heading, measurement, unit_label
 from aiida_superionic.structures import materials
+from aiida_superionic.workchains.foreground import run_together
 from aiida_superionic.workchains.learn import LearnWorkChain
 from aiida_superionic.workchains.md import MdWorkChain
 from aiida_superionic.workchains.transport import TransportWorkChain
@@ -63,31 +61,6 @@ FARTHEST = 7.0
 CONSOLE = Console(markup=False)
 
 
-def code(name):
-    """Return the code of an engine."""
-    try:
-        return orm.load_code(f"{name}@{COMPUTER}")
-    except NotExistent:
-        how = f"{engines()[name].how_to_install}, and then aiida-superionic setup"
-        raise SystemExit(f"no code {name}@{COMPUTER} is registered: {how}") from None
-
-
-def finished(*builders):
-    """Run things beside each other in this process, which needs no daemon, and return their nodes."""
-    runner = get_manager().create_runner(communicator=None, poll_interval=0.2)
-    nodes = [runner.submit(builder) for builder in builders]
-
-    async def wait():
-        while not all(node.is_terminated for node in nodes):
-            await asyncio.sleep(0.2)
-
-    runner.loop.run_until_complete(wait())
-    for node in nodes:
-        if not node.is_finished_ok:
-            raise SystemExit(f"{node.process_label} {node.pk} failed: {node.exit_message}")
-    return nodes
-
-
 def builder_of(process, **inputs):
     """Return a builder with some inputs."""
     builder = process.get_builder()
@@ -99,7 +72,7 @@ def builder_of(process, **inputs):
 def beginning(structure, potential):
     """Return what follows the potential for 20 ps, with a frame each."""
     return MdWorkChain.get_builder_from_protocol(
-        code("lammps"),
+        registered_code("lammps"),
         structure,
         potential,
         temperature=TEMPERATURE,
@@ -111,28 +84,30 @@ def beginning(structure, potential):
 
 def frames_of(trajectory, every, count):
     """Return so many frames of a trajectory, evenly spaced among one of so many."""
-    builder = builder_of(ConvertCalculation, code=code("conversion"), trajectory=trajectory, every=orm.Int(every))
-    home = frames_of_trajectory(finished(builder)[0].outputs.frames)
+    builder = builder_of(
+        ConvertCalculation, code=registered_code("conversion"), trajectory=trajectory, every=orm.Int(every)
+    )
+    home = frames_of_trajectory(run_together(builder)[0].outputs.frames)
     return select_frames(home, orm.Str("uniform"), orm.Int(count))
 
 
 def labels(potential, frames):
     """Return what labels frames by a potential."""
-    return builder_of(EvaluateCalculation, code=code("lammps"), potential=potential, dataset=frames)
+    return builder_of(EvaluateCalculation, code=registered_code("lammps"), potential=potential, dataset=frames)
 
 
 def transport(structure, potential, seed):
     """Return what follows a potential and measures what it gives."""
     return TransportWorkChain.get_builder_from_protocol(
-        code("lammps"),
-        code("analysis"),
+        registered_code("lammps"),
+        registered_code("analysis"),
         structure,
         potential,
         temperature=TEMPERATURE,
         mobile=list(materials()[MATERIAL].mobile),
         seed=seed,
         observables=OBSERVABLES,
-        version=code_version(code("analysis")),
+        version=code_version(registered_code("analysis")),
         overrides={**TIMES, "production": PRODUCTION},
     )
 
@@ -182,31 +157,32 @@ def ratio(student, teacher):
     return Scalar(value, value * np.hypot(student.error / student.value, teacher.error / teacher.value), "")
 
 
+@tells_user_errors
 def main():
     """Learn on the fly, then compare."""
     begun = time.monotonic()
     for engine in ("lammps", "analysis", "conversion", "fit", "assessment"):
-        code(engine)
+        registered_code(engine)
     # The jobs are short: they are looked after more often than long ones would be.
     orm.load_computer(COMPUTER).set_minimum_job_poll_interval(0.5)
     teacher = PotentialData(potentials()[TEACHER])
     with enable_caching():
         structure = make_structure(orm.Str(MATERIAL), orm.List(list(SUPERCELL)), orm.Int(SEED))
-        (first,) = finished(beginning(structure, teacher))
-        (labelled,) = finished(labels(teacher, frames_of(first.outputs.trajectory, 1, sum(FRAMES.values()))))
+        (first,) = run_together(beginning(structure, teacher))
+        (labelled,) = run_together(labels(teacher, frames_of(first.outputs.trajectory, 1, sum(FRAMES.values()))))
         dataset = split_dataset(labelled.outputs.dataset, orm.Dict(FRAMES), orm.Int(SEED))
-        (loop,) = finished(
+        (loop,) = run_together(
             LearnWorkChain.get_builder_from_protocol(
-                code("lammps"),
+                registered_code("lammps"),
                 dataset,
                 {"hot": first.outputs.structure},
                 teacher,
                 temperatures=EXPLORED_AT,
                 mobile=list(materials()[MATERIAL].mobile),
                 seed=SEED,
-                fit_code=code("fit"),
-                assessment_code=code("assessment"),
-                version=code_version(code("fit")),
+                fit_code=registered_code("fit"),
+                assessment_code=registered_code("assessment"),
+                version=code_version(registered_code("fit")),
                 basis=BASIS,
                 protocol="fast",
                 overrides=EXPLORATION,
@@ -215,9 +191,11 @@ def main():
         CONSOLE.print(status_table(rows_of(loop)))
         CONSOLE.print(time_of(loop))
         student = loop.outputs.potential
-        runs = finished(*(transport(structure, potential, seed) for potential in (teacher, student) for seed in SEEDS))
+        runs = run_together(
+            *(transport(structure, potential, seed) for potential in (teacher, student) for seed in SEEDS)
+        )
         held_out = frames_of(runs[0].outputs.trajectory, 300, TESTED)
-        told = [node.outputs.dataset for node in finished(labels(teacher, held_out), labels(student, held_out))]
+        told = [node.outputs.dataset for node in run_together(labels(teacher, held_out), labels(student, held_out))]
     of_teacher, of_student = averaged("teacher", runs[: len(SEEDS)]), averaged("student", runs[len(SEEDS) :])
     errors = force_errors(*told)
     CONSOLE.print(

@@ -5,13 +5,10 @@ LAMMPS is the only engine: a classical potential labels the frames. What has bee
 it is repeated.
 """
 
-import asyncio
 import sys
 from pathlib import Path
 
 from aiida import orm
-from aiida.common.exceptions import NotExistent
-from aiida.manage import get_manager
 from aiida.manage.caching import enable_caching
 from rich.console import Console
 
@@ -20,12 +17,13 @@ from aiida_superionic.calculations.datasets import merge_datasets, split_dataset
 from aiida_superionic.calculations.evaluate import EvaluateCalculation
 from aiida_superionic.calculations.functions import make_structure
 from aiida_superionic.calculations.labels import frames_of_trajectory
+from aiida_superionic.cli.errors import tells_user_errors
 from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.engines.catalogue import engines
-from aiida_superionic.engines.registration import COMPUTER, code_version
+from aiida_superionic.engines.registration import COMPUTER, code_version, registered_code
 from aiida_superionic.potentials import potentials
 from aiida_superionic.report.training import read_training, training_tables, write_training_report
 from aiida_superionic.structures import materials
+from aiida_superionic.workchains.foreground import run_together
 from aiida_superionic.workchains.md import MdWorkChain
 from aiida_superionic.workchains.train import TrainWorkChain
 
@@ -41,35 +39,10 @@ APART, TIMESTEP = 0.2, 0.002
 CONSOLE = Console(markup=False)
 
 
-def code(name):
-    """Return the code of an engine."""
-    try:
-        return orm.load_code(f"{name}@{COMPUTER}")
-    except NotExistent:
-        how = f"{engines()[name].how_to_install}, and then aiida-superionic setup"
-        raise SystemExit(f"no code {name}@{COMPUTER} is registered: {how}") from None
-
-
-def finished(*builders):
-    """Run things beside each other in this process, which needs no daemon, and return their nodes."""
-    runner = get_manager().create_runner(communicator=None, poll_interval=0.2)
-    nodes = [runner.submit(builder) for builder in builders]
-
-    async def wait():
-        while not all(node.is_terminated for node in nodes):
-            await asyncio.sleep(0.2)
-
-    runner.loop.run_until_complete(wait())
-    for node in nodes:
-        if not node.is_finished_ok:
-            raise SystemExit(f"{node.process_label} {node.pk} failed: {node.exit_message}")
-    return nodes
-
-
 def dynamics(structure, teacher, temperature):
     """Return what visits the frames of one temperature."""
     return MdWorkChain.get_builder_from_protocol(
-        code("lammps"),
+        registered_code("lammps"),
         structure,
         teacher,
         temperature=temperature,
@@ -96,33 +69,38 @@ def builder_of(process, **inputs):
 def labelled(temperature, run, teacher):
     """Return the frames of a run, labelled and divided."""
     trajectory = run.outputs.trajectory
-    (converted,) = finished(builder_of(ConvertCalculation, code=code("conversion"), trajectory=trajectory))
+    (converted,) = run_together(
+        builder_of(ConvertCalculation, code=registered_code("conversion"), trajectory=trajectory)
+    )
     frames = frames_of_trajectory(converted.outputs.frames, orm.Float(temperature))
-    (evaluated,) = finished(builder_of(EvaluateCalculation, code=code("lammps"), dataset=frames, potential=teacher))
+    (evaluated,) = run_together(
+        builder_of(EvaluateCalculation, code=registered_code("lammps"), dataset=frames, potential=teacher)
+    )
     return split_dataset(evaluated.outputs.dataset, orm.Dict(SIZES[temperature]), orm.Int(SEED))
 
 
+@tells_user_errors
 def main():
     """Make the dataset, train, and tell how far off it is."""
     page = Path(sys.argv[1] if len(sys.argv) > 1 else "train.html").absolute()
     for engine in ("lammps", "conversion", "fit"):
-        code(engine)
+        registered_code(engine)
     # The jobs are short: they are looked after more often than long ones would be.
     orm.load_computer(COMPUTER).set_minimum_job_poll_interval(0.5)
     teacher = PotentialData(potentials()[TEACHER])
     with enable_caching():
         structure = make_structure(orm.Str(MATERIAL), orm.List(list(SUPERCELL)), orm.Int(SEED))
-        runs = finished(*(dynamics(structure, teacher, temperature) for temperature in SIZES))
+        runs = run_together(*(dynamics(structure, teacher, temperature) for temperature in SIZES))
         parts = [labelled(temperature, run, teacher) for temperature, run in zip(SIZES, runs, strict=True)]
         dataset = merge_datasets(**{f"part_{number}": part for number, part in enumerate(parts)})
-        (training,) = finished(
+        (training,) = run_together(
             TrainWorkChain.get_builder_from_protocol(
                 "pod",
-                code("fit"),
-                code("lammps"),
+                registered_code("fit"),
+                registered_code("lammps"),
                 dataset,
                 seed=SEED,
-                version=code_version(code("fit")),
+                version=code_version(registered_code("fit")),
                 protocol="fast",
             )
         )

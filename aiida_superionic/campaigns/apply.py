@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiida import orm
-from aiida.common.exceptions import InvalidOperation, NotExistent
+from aiida.common.exceptions import InvalidOperation
 from aiida.engine import ProcessBuilder, submit
 from aiida.engine.daemon.client import DaemonException
 
@@ -28,7 +28,7 @@ from aiida_superionic.campaigns.spec import Campaign
 from aiida_superionic.data.campaign import CampaignGroup
 from aiida_superionic.data.point import PointData
 from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.engines.registration import COMPUTER, code_version
+from aiida_superionic.engines.registration import code_version, registered_code
 from aiida_superionic.errors import SuperionicError
 from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
@@ -63,7 +63,9 @@ def apply(
     Raises
     ------
     ApplyError
-        If there is something to run and the daemon does not run or does not answer, or a code is not registered.
+        If there is something to run and the daemon does not run or does not answer.
+    EngineError
+        If a code is not registered.
     """
     specifications = expand(campaign)
     with submission_lock():
@@ -75,7 +77,7 @@ def apply(
             if not daemon_lives():
                 raise ApplyError("the daemon is not running; start it with: verdi daemon start")
             engines = {specification.engine for specification in specifications}
-            codes = {name: _code(name) for name in (*sorted(engines), "analysis")}
+            codes = {name: registered_code(name) for name in (*sorted(engines), "analysis")}
             try:
                 await_broker()
                 revived = revive(statuses)
@@ -106,13 +108,6 @@ def _group(name: str, statuses: Sequence[PointStatus]) -> CampaignGroup:
         chunk = {"id": {"in": absent[start : start + IDS_PER_QUERY]}}
         group.add_nodes(orm.QueryBuilder().append(PointData, filters=chunk).all(flat=True))
     return group
-
-
-def _code(name: str) -> orm.AbstractCode:
-    try:
-        return orm.load_code(f"{name}@{COMPUTER}")
-    except NotExistent:
-        raise ApplyError(f"no code {name}@{COMPUTER} is registered; run: aiida-superionic setup") from None
 
 
 def _submit_all(

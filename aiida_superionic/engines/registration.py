@@ -11,6 +11,7 @@ from aiida.common.exceptions import NotExistent
 from aiida.manage.configuration import create_profile, get_config, load_profile
 from aiida.plugins import BrokerFactory
 
+from aiida_superionic.engines.catalogue import EngineError, engines
 from aiida_superionic.engines.installation import Installation
 
 COMPUTER = "superionic-local"
@@ -137,6 +138,23 @@ def ensure_code(installation: Installation, computer: orm.Computer) -> tuple[orm
     ).store()
     _note(code, installation)
     return code, True
+
+
+def registered_code(name: str) -> orm.InstalledCode:
+    """Return the code of an engine on this machine.
+
+    Raises
+    ------
+    EngineError
+        If it was not registered.
+    """
+    try:
+        return orm.load_code(f"{name}@{COMPUTER}")
+    except NotExistent:
+        raise EngineError(
+            f"no code {name}@{COMPUTER} is registered; run: {engines()[name].how_to_install}, and then"
+            " aiida-superionic setup"
+        ) from None
 
 
 def _note(code: orm.InstalledCode, installation: Installation) -> None:

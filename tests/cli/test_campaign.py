@@ -48,7 +48,10 @@ def test_apply_without_codes_stores_nothing(invoke, campaign_file, stored, monke
     monkeypatch.setattr(module, "daemon_lives", lambda: True)
     before = stored()
     result = invoke("campaign", "apply", campaign_file(), status=2)
-    assert result.stderr == "Error: no code lammps@superionic-local is registered; run: aiida-superionic setup\n"
+    assert result.stderr == (
+        "Error: no code lammps@superionic-local is registered; run: aiida-superionic engines install lammps, and then"
+        " aiida-superionic setup\n"
+    )
     assert stored() == before
 
 

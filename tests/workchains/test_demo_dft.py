@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from aiida_superionic.campaigns.results import conditions
+from aiida_superionic.cli.errors import UserError
 from aiida_superionic.report.page import write_report
 
 DEMO = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "dft.py"))
 
 
 def test_without_cp2k_it_says_how_to_install_it_before_anything_runs(aiida_profile_clean, tmp_path):
-    with pytest.raises(SystemExit, match=r"cp2k@superionic-local .*apt-get install cp2k"):
+    with pytest.raises(UserError, match=r"cp2k@superionic-local .*apt-get install cp2k"):
         DEMO["main"](tmp_path / "page.html")
 
 

@@ -1,0 +1,40 @@
+"""Processes that run together in the process that starts them, without a daemon."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiida import orm
+from aiida.engine import ProcessBuilder
+from aiida.manage import get_manager
+
+from aiida_superionic.errors import SuperionicError
+
+_LOOK_EVERY = 0.2  # s
+
+
+class FailedProcessError(SuperionicError):
+    """A process that did not end well."""
+
+
+def run_together(*builders: ProcessBuilder) -> list[orm.ProcessNode]:
+    """Run processes beside each other, and return their nodes when all have ended.
+
+    Raises
+    ------
+    FailedProcessError
+        If one of them did not end well.
+    """
+    runner = get_manager().create_runner(communicator=None, poll_interval=_LOOK_EVERY)
+    nodes = [runner.submit(builder) for builder in builders]
+
+    async def wait() -> None:
+        while not all(node.is_terminated for node in nodes):
+            await asyncio.sleep(_LOOK_EVERY)
+
+    runner.loop.run_until_complete(wait())
+    for node in nodes:
+        if not node.is_finished_ok:
+            reason = node.exit_message or node.process_state.value
+            raise FailedProcessError(f"{node.process_label} {node.pk} failed: {reason}")
+    return nodes

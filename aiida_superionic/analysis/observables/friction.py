@@ -37,7 +37,7 @@ _FEWEST_LAGS = 40
 def friction(
     trajectory: Trajectory,
     *,
-    longest_lag: float = 4.0,
+    longest_lag: float = 6.0,
     fit_start: float = 2.0,
     fit_end: float = 10.0,
     held: int = 0,

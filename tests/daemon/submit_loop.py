@@ -28,7 +28,7 @@ rng = np.random.default_rng(1)
 frames = [
     Frame(
         tuple(atoms.get_chemical_symbols()),
-        atoms.positions + rng.normal(scale=0.15, size=(len(atoms), 3)),
+        atoms.positions + rng.normal(scale=0.08, size=(len(atoms), 3)),
         atoms.cell.array,
         subset="validation" if number % 4 == 3 else "train",
     )
@@ -56,9 +56,9 @@ builder = LearnWorkChain.get_builder_from_protocol(
     protocol="fast",
     overrides={
         "timestep": 0.002,
-        "steps": [1500],
-        "max_iterations": 6,
-        "learning": {"mode": "on_the_fly", "segment_steps": 500, "trigger": {"threshold": 2.0}},
+        "steps": [600],
+        "max_iterations": 4,
+        "learning": {"mode": "on_the_fly", "segment_steps": 200, "trigger": {"threshold": 2.0}},
     },
 )
 print(submit(builder).pk)

@@ -21,16 +21,9 @@ def submitted(laboratory):
     return int(laboratory.run("python", str(laboratory.scripts / "submit_loop.py"))[0].split()[-1])
 
 
-def state(laboratory, pk):
-    return json.loads(laboratory.run("python", str(laboratory.scripts / "loop_state.py"), str(pk))[0])
-
-
 def ended(laboratory, pk):
     """Return what the graph holds of a loop when it has ended."""
-    deadline = time.monotonic() + _PATIENCE
-    while not (found := state(laboratory, pk))["ended"]:
-        assert time.monotonic() < deadline, "the loop does not end"
-        time.sleep(2.0)
+    found = json.loads(laboratory.run("python", str(laboratory.scripts / "loop_state.py"), str(pk))[0])
     assert found["iterations"] is not None, found["message"]
     return found
 
@@ -56,7 +49,7 @@ def test_a_loop_that_is_killed_at_every_stage_computes_no_label_twice(laboratory
         wait_for_job(laboratory, file)
         assert laboratory.kill("daemon", "worker") == 1
     # The second training, which takes the labels.
-    wait_for_job(laboratory, DATASET_FILE)
+    laboratory.wait_for("superionic-fit")
     assert laboratory.kill("superionic-fit") > 0
     found = ended(laboratory, pk)
     assert found["failed"] == 1

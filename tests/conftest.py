@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from aiida import orm
 from aiida.common import LinkType
+from aiida.manage.manager import Manager
 from aiida.plugins import CalculationFactory, ParserFactory
 
 from aiida_superionic.calculations.settings import MdSettings
@@ -36,6 +37,15 @@ def pytest_collection_modifyitems(items):
         ):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def polled_runner():
+    """Let processes ask now and then whether others have ended: in a profile for tests AiiDA asks without a pause."""
+    create = Manager.create_runner
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Manager, "create_runner", lambda self, **given: create(self, **{"poll_interval": 0.1, **given}))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -145,9 +155,9 @@ def potential_node(aiida_profile):
 
 @pytest.fixture
 def computer(aiida_profile):
-    """Return this machine as our own computer, polled as fast as it answers."""
+    """Return this machine as our own computer, polled often, but not so that engines lack the core."""
     computer, _ = ensure_computer(slots=2)
-    computer.set_minimum_job_poll_interval(0.05)
+    computer.set_minimum_job_poll_interval(0.2)
     return computer
 
 

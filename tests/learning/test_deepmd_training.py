@@ -31,7 +31,7 @@ _CUT_OFF = TrainingCalcJob.exit_codes.ERROR_OUT_OF_WALLTIME.status
 @pytest.fixture(scope="module")
 def make_code(aiida_profile, learning_installation):
     computer, _ = ensure_computer(slots=2)
-    computer.set_minimum_job_poll_interval(0.05)
+    computer.set_minimum_job_poll_interval(0.2)
     return lambda name: ensure_code(learning_installation(name), computer)[0]
 
 

@@ -25,7 +25,7 @@ _CODES = LammpsCalculation.exit_codes
 def code_of(aiida_profile, lammps_installation, learning_installation):
     """Return a finder of codes by their name."""
     computer, _ = ensure_computer(slots=2)
-    computer.set_minimum_job_poll_interval(0.05)
+    computer.set_minimum_job_poll_interval(0.2)
 
     def code(name):
         found = lammps_installation if name == "lammps" else learning_installation(name)

@@ -232,7 +232,12 @@ def mode_table(modes):
         f"MSD of Li after {LAG:g} ps, Å²": lambda run: at_the_end(run, "mean_squared_displacement_Li"),
         f"MSD of B after {LAG:g} ps, Å²": lambda run: at_the_end(run, "mean_squared_displacement_B"),
     }
-    table = Table("", *(Column(mode, justify="right") for mode in modes), box=None, padding=(0, 2, 0, 0))
+    table = Table(
+        Column(no_wrap=True),
+        *(Column(mode, justify="right", no_wrap=True) for mode in modes),
+        box=None,
+        padding=(0, 2, 0, 0),
+    )
     for name, number in rows.items():
         table.add_row(name, *(measurement(number(run)) for run in modes.values()))
     return table

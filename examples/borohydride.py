@@ -78,7 +78,7 @@ OBSERVABLES = {
     "temperature": {},
 }
 TESTED = 20
-CONSOLE = Console(markup=False)
+CONSOLE = Console(markup=False, width=100)
 BEGUN = time.monotonic()
 
 

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and the tests that need LAMMPS at most
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn test test-engines test-slow learning bench bench-large bench-constraint bench-deviation lint clean
+.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride test test-engines test-slow learning bench bench-large bench-constraint bench-deviation lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -51,6 +51,12 @@ demo-train: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 demo-learn: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
 	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/learn.py
+
+# make demo-borohydride   a potential of LiBH4 learns from CP2K, and runs with its anions turning and held; needs CP2K, takes long
+demo-borohydride: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
+	@command -v cp2k.psmp || command -v cp2k.ssmp || { echo "no CP2K on PATH; as root: apt-get install cp2k" >&2; exit 1; }
+	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
+	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/borohydride.py
 
 test: lint $(SUPERIONIC_ENGINES)/lammps/.installed
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not cp2k and not learning"

@@ -142,7 +142,7 @@ def single_point(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def batch(parameters: Mapping[str, Any], n_frames: int) -> dict[str, Any]:
     """Return the parameters of a level of theory as those of a REFTRAJ batch; of a batch, for another number of frames.
 
-    Each frame's self-consistent field starts from that of the frame before.
+    Each frame's self-consistent field starts from those of the frames before, unless the parameters say otherwise.
     """
     reference = {
         "EVAL_ENERGY_FORCES": True,
@@ -156,6 +156,18 @@ def batch(parameters: Mapping[str, Any], n_frames: int) -> dict[str, Any]:
     # CP2K wants a timestep and makes no use of it here.
     dynamics = {"ENSEMBLE": "REFTRAJ", "STEPS": n_frames, "TIMESTEP": 0.5, "REFTRAJ": reference}
     return _run(parameters, {"GLOBAL": {"RUN_TYPE": "MD", "PRINT_LEVEL": "LOW"}, "MOTION": {"MD": dynamics}})
+
+
+def of_unlike_frames(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a level of theory for batches of frames that need not be like one another.
+
+    What CP2K extrapolates from the frames before is far off there. DFT finds the way from it; the charges of GFN1-xTB
+    may run away to a state that converges, far below the true one, so that each frame begins afresh.
+    """
+    joined = deepcopy(dict(parameters))
+    if "XTB" in _section(parameters, "FORCE_EVAL", "DFT", "QS"):
+        joined["FORCE_EVAL"]["DFT"]["QS"].setdefault("EXTRAPOLATION", "USE_GUESS")
+    return joined
 
 
 def with_centres(parameters: Mapping[str, Any], localisation: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from aiida.engine import ExitCode, calcfunction
 
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.datasets import Dataset, DatasetError
+from aiida_superionic.datasets.displacement import displace
 from aiida_superionic.datasets.division import merge, split
 from aiida_superionic.datasets.extxyz import Declared, read_extxyz
 from aiida_superionic.datasets.selection import select
@@ -45,6 +46,12 @@ def select_frames(dataset: DatasetData, method: orm.Str, n_frames: orm.Int) -> D
 def split_dataset(dataset: DatasetData, sizes: orm.Dict, seed: orm.Int) -> DatasetData | ExitCode:
     """Draw the frames into subsets of some sizes: ``train``, ``validation`` and ``test``."""
     return _made(lambda: split(dataset.dataset, sizes.get_dict(), seed.value))
+
+
+@calcfunction
+def displace_frames(dataset: DatasetData, deviations: orm.Dict, seed: orm.Int) -> DatasetData | ExitCode:
+    """Displace atoms at random, by species with the standard deviation of each component in Å."""
+    return _made(lambda: displace(dataset.dataset, deviations.get_dict(), seed.value))
 
 
 @calcfunction

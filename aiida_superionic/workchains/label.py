@@ -8,7 +8,7 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_superionic.calculations.cp2k_input import batch
+from aiida_superionic.calculations.cp2k_input import batch, of_unlike_frames
 from aiida_superionic.calculations.frames import named
 from aiida_superionic.calculations.labels import batches_of, label_dataset, take_batch
 from aiida_superionic.data.dataset import DatasetData
@@ -94,7 +94,7 @@ class LabelWorkChain(WorkChain):
             self.ctx.batches[name] = numbers
             taken = take_batch(self.inputs.dataset, orm.List(numbers))
             inputs = self.exposed_inputs(Cp2kBaseWorkChain)
-            parameters = orm.Dict(batch(inputs.cp2k.parameters.get_dict(), len(numbers)))
+            parameters = orm.Dict(batch(of_unlike_frames(inputs.cp2k.parameters.get_dict()), len(numbers)))
             inputs.cp2k.update(taken, parameters=parameters)
             inputs.metadata.call_link_label = name
             self.to_context(**{name: self.submit(Cp2kBaseWorkChain, **inputs)})

@@ -338,7 +338,7 @@ class LearnWorkChain(ExploringWorkChain):
             f"iteration {self.ctx.iteration}, {rung.structure}: of {row['explored']} frames {row['accurate']} accurate,"
             f" {row['candidates']} candidates, {row['failed']} failed; {row['labelled']} to be labelled"
         )
-        if self.committee and not self._is_known() and not row["labelled"]:
+        if self.committee and not row["converged"] and not row["labelled"]:
             counts = {key: row[key] for key in ("explored", "accurate", "failed")}
             return self.ended(self.exit_codes.ERROR_NO_CANDIDATES.format(**counts))
         if self.committee and self._is_known():
@@ -365,8 +365,13 @@ class LearnWorkChain(ExploringWorkChain):
 
     def climb(self) -> None:
         """Say where each walker goes on, and take the next rung where this one is known."""
-        if self.committee:
-            is_done, self.ctx.walkers = self._is_known(), {}
+        if self.committee and self._is_known():
+            is_done = True
+        elif self.committee and self.has_chosen():
+            is_done, self.ctx.walkers = False, {}
+        elif self.committee:
+            # A run was cut where it came apart, and all is known until there: what comes next is not.
+            is_done = self.go_on({}, {})
         else:
             triggered = self.ctx.chosen["row"]["triggered"]
             structures = {name: self.ctx.chosen[f"structure_{name}"] for name in triggered}

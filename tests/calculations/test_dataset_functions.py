@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from aiida import orm
 
-from aiida_superionic.calculations.datasets import import_dataset, merge_datasets, select_frames, split_dataset
+from aiida_superionic.calculations.datasets import (
+    displace_frames,
+    import_dataset,
+    merge_datasets,
+    select_frames,
+    split_dataset,
+)
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.datasets import Dataset, Frame
 from aiida_superionic.datasets.extxyz import write_extxyz
@@ -48,6 +54,9 @@ def test_each_step_makes_a_dataset_that_knows_where_it_comes_from(make_node):
     assert divided.creator.inputs.dataset == chosen
     assert chosen.creator.inputs.method.value == "uniform"
     assert merged.creator.inputs.dataset_1 == second
+    displaced = displace_frames(divided, orm.Dict({"Ag": 0.1, "I": 0.1}), orm.Int(5))
+    assert energies(displaced) == [None] * 4
+    assert displaced.creator.inputs.dataset == divided
 
 
 @pytest.mark.parametrize(

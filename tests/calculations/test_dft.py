@@ -2,6 +2,7 @@
 
 import pytest
 
+from aiida_superionic.calculations.cp2k_input import of_unlike_frames
 from aiida_superionic.calculations.dft import scf_remedies
 from aiida_superionic.workchains.dft import level_of_theory
 from aiida_superionic.workchains.protocol import ProtocolError, protocols
@@ -66,3 +67,13 @@ def test_remedies_keep_the_level_of_theory():
 def test_what_is_refused(protocol, overrides, told):
     with pytest.raises(ProtocolError, match=told):
         level_of_theory(protocol, overrides)
+
+
+def test_frames_that_are_unlike_begin_afresh_where_charges_may_run_away():
+    xtb, pbe = level_of_theory("xtb").parameters, level_of_theory().parameters
+    of_xtb = of_unlike_frames(xtb)["FORCE_EVAL"]["DFT"]["QS"]
+    assert of_xtb == {**xtb["FORCE_EVAL"]["DFT"]["QS"], "EXTRAPOLATION": "USE_GUESS"}
+    assert "EXTRAPOLATION" not in xtb["FORCE_EVAL"]["DFT"]["QS"]
+    assert of_unlike_frames(pbe) == pbe
+    xtb["FORCE_EVAL"]["DFT"]["QS"]["EXTRAPOLATION"] = "ASPC"
+    assert of_unlike_frames(xtb) == xtb

@@ -1,6 +1,7 @@
 """The learning loop with the real engines: α-AgI of 32 ions, taught by the classical force field."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -176,6 +177,27 @@ def test_a_committee_that_never_agrees_is_told_and_keeps_its_labels(loop, known)
     assert [frame.subset for frame in new] == (["train"] * 3 + ["validation"]) * 3
     assert {frame.origin.split(", ")[2] for frame in new} == {"walker_000", "walker_001"}
     assert outputs["report"]["errors"]["train"]["frames"] == 4 + 9
+
+
+@pytest.mark.slow
+def test_a_run_that_came_apart_goes_on_where_all_is_known_until_there(loop, known, changed_lammps):
+    hot = changed_lammps("comes-apart", "")
+    path = Path(hot.filepath_executable)
+    # The first run, and only that, is so hot that it loses its atoms.
+    once = f"if [ ! -e {path}.ran ]; then touch {path}.ran; sed -i 's/750.0/1e7/g' *.in; fi"
+    path.write_text(path.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n{once}\n"))
+    settings = committee(lower=1e3, upper=2e3)
+    outputs, node = run_get_node(loop(settings, steps=[200], codes={"explore": hot}))
+    assert node.is_finished_ok, node.exit_message
+    tried = [round(job.inputs.parameters["duration"] / 0.002) for job in jobs(node, "LammpsCalculation")]
+    assert tried == [200, 100, 100]
+    last = max(jobs(node, "LammpsCalculation"), key=lambda job: job.pk)
+    assert "start" in last.inputs
+    rows = outputs["iterations"]["iterations"]
+    assert [(row["steps"], row["explored"], row["accurate"]) for row in rows] == [(200, 10, 10), (200, 10, 10)]
+    # Nothing was learned in between.
+    assert len(jobs(node, "FitCalculation")) == 1
+    assert outputs["dataset"].uuid == known.uuid
 
 
 @pytest.mark.slow

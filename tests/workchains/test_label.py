@@ -9,6 +9,9 @@ from ase.build import bulk
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.gaussians import GaussianError
 from aiida_superionic.datasets import Dataset, Frame
+from aiida_superionic.datasets.displacement import displace
+from aiida_superionic.structures import materials
+from aiida_superionic.structures.supercell import make_supercell
 from aiida_superionic.workchains.label import LabelWorkChain
 from aiida_superionic.workchains.protocol import ProtocolError
 
@@ -81,6 +84,16 @@ def test_labels_are_of_their_own_frames(label):
     made = label(frames, batch_size=2, overrides={"scf_tolerance": 1e-8}).outputs.dataset.dataset.frames
     slope = (made[1].energy - made[2].energy) / (2 * _ANGSTROM)
     assert -slope == pytest.approx(made[0].forces[3, 1], abs=1e-3)
+
+
+@pytest.mark.slow
+def test_an_unlike_frame_before_it_does_not_change_the_state_of_a_frame(label):
+    """From the electrons of the first of these, the charges of the second run away to a state some 200 eV below."""
+    crystals = [make_supercell(materials()["hexagonal-LiBH4"], (2, 2, 1), seed) for seed in (1, 2)]
+    frames = tuple(Frame(tuple(atoms.symbols), atoms.positions, atoms.cell.array) for atoms in crystals)
+    displaced = displace(Dataset(frames), {"Li": 0.25, "B": 0.06, "H": 0.06}, 1).frames
+    first, second = label(displaced).outputs.dataset.dataset.frames
+    assert abs(second.energy - first.energy) < 2.0
 
 
 def test_what_could_not_be_labelled_is_left_out_by_name(label, monkeypatch):

@@ -36,8 +36,8 @@ def choose_frames(
         A :class:`LearnSettings`.
     step
         Of the loop: its ``iteration``; the ``structure`` that is explored and the ``steps`` of the rung; ``walkers``,
-        by name the temperature of each in K; and ``labelled``, how many frames the loop labelled so far. What else it
-        holds goes into the row.
+        by name the temperature of each in K; ``went_whole``, whether all of them came to the end of the rung; and
+        ``labelled``, how many frames the loop labelled so far. What else it holds goes into the row.
     seed
         Of the draw, where frames are drawn.
     assessed
@@ -59,10 +59,10 @@ def choose_frames(
         for name, frames in ((name, assessed.get(f"frames_{name}")) for name in sorted(about["walkers"]))
     }
     if isinstance(learning, CommitteeLearning):
-        row, frames, outputs = _candidates(learning, walkers, about["labelled"], seed.value)
+        row, frames, outputs = _candidates(learning, walkers, about, seed.value)
     else:
         row, frames, outputs = _triggers(learning, walkers)
-    shown = {key: value for key, value in about.items() if key not in {"walkers", "labelled"}}
+    shown = {key: value for key, value in about.items() if key not in {"walkers", "went_whole", "labelled"}}
     outputs["row"] = orm.Dict({**shown, **row, "labelled": len(frames)})
     if frames:
         outputs["frames"] = DatasetData(Dataset(ordered(frames)))
@@ -151,9 +151,12 @@ class _Walker:
 
 
 def _candidates(
-    learning: CommitteeLearning, walkers: Mapping[str, _Walker], labelled: int, seed: int
+    learning: CommitteeLearning, walkers: Mapping[str, _Walker], about: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, Any], Sequence[Frame], dict[str, orm.Data]]:
     frames = learning.trust.sort(np.concatenate([walker.values[_BEGIN:] for walker in walkers.values()]))
+    row = {**_counts(frames), "discarded": 0, "converged": learning.convergence.reached(frames)}
+    if row["converged"] and about["went_whole"]:
+        return row, [], {}
     candidates = [
         walker.frame(int(number) + _BEGIN, "train")
         for walker in walkers.values()
@@ -161,9 +164,9 @@ def _candidates(
     ]
     chosen = [candidates[number] for number in learning.choice.choose(candidates, seed)] if candidates else []
     for place in range(len(chosen)):
-        if (labelled + place + 1) % learning.validation_every == 0:
+        if (about["labelled"] + place + 1) % learning.validation_every == 0:
             chosen[place] = replace(chosen[place], subset="validation")
-    return {**_counts(frames), "discarded": 0, "converged": learning.convergence.reached(frames)}, chosen, {}
+    return row, chosen, {}
 
 
 def _triggers(

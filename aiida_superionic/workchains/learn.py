@@ -328,6 +328,7 @@ class LearnWorkChain(ExploringWorkChain):
             "trained_on": report["errors"]["train"]["frames"],
             "force_error": _of_potential(report["errors"]["validation"]["forces"]["all"]),
             "labelled": self.ctx.labelled,
+            "went_whole": self.went_whole(),
             "walkers": {name: walkers[name] for name in self.explored},
         }
         seed = derived_seed(self.inputs.seed.value, CHOICE, self.ctx.iteration)
@@ -341,8 +342,6 @@ class LearnWorkChain(ExploringWorkChain):
         if self.committee and not row["converged"] and not row["labelled"]:
             counts = {key: row[key] for key in ("explored", "accurate", "failed")}
             return self.ended(self.exit_codes.ERROR_NO_CANDIDATES.format(**counts))
-        if self.committee and self._is_known():
-            self.ctx.chosen = {"row": row}
         return None
 
     def _is_known(self) -> bool:

@@ -35,8 +35,9 @@ def assessed(measure, above, **values):
     return found
 
 
-def choose(learning, found, labelled=0, seed=1):
+def choose(learning, found, labelled=0, seed=1, went_whole=True):
     step = {"iteration": 3, "structure": "cell", "steps": 100, "labelled": labelled, "trained_on": 7}
+    step["went_whole"] = went_whole
     step["walkers"] = {"walker_000": 300.0, "walker_001": 600.0}
     settings = orm.Dict({"exploration": _EXPLORATION, "learning": learning})
     return choose_frames(settings, orm.Dict(step), orm.Int(seed), **found)
@@ -82,6 +83,16 @@ def test_a_rung_is_known_where_all_agree(aiida_profile):
     made = choose({"mode": "committee"}, found)
     assert made["row"]["converged"]
     assert "frames" not in made
+
+
+def test_where_enough_is_known_nothing_is_labelled_unless_a_run_was_cut(explored):
+    learning = {"mode": "committee", "convergence": {"accurate_share": 0.3}}
+    made = choose(learning, explored)
+    assert (made["row"]["converged"], made["row"]["candidates"], made["row"]["labelled"]) == (True, 3, 0)
+    assert "frames" not in made
+    made = choose(learning, explored, went_whole=False)
+    assert (made["row"]["converged"], made["row"]["labelled"]) == (True, 3)
+    assert heights(made["frames"]) == [2, 1, 2]
 
 
 def test_on_the_fly_the_first_strange_frame_of_each_run_is_taken(aiida_profile):

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
-# make test   lint and the tests that need LAMMPS at most
+# make test   lint and the tests that need no daemon and no engine but LAMMPS
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride test test-engines test-slow learning bench bench-large bench-constraint bench-deviation lint clean
+.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride test test-all test-slow learning bench bench-large bench-constraint bench-deviation lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -59,10 +59,10 @@ demo-borohydride: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/borohydride.py
 
 test: lint $(SUPERIONIC_ENGINES)/lammps/.installed
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not cp2k and not learning"
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not daemon and not cp2k and not learning"
 
-# make test-engines   these, and those of CP2K, DeePMD-kit and NequIP where they are
-test-engines: lint $(SUPERIONIC_ENGINES)/lammps/.installed
+# make test-all   these, those of the daemon, and those of CP2K, DeePMD-kit and NequIP where they are
+test-all: lint $(SUPERIONIC_ENGINES)/lammps/.installed
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
 # make test-slow   the tests that take minutes

@@ -13,7 +13,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_superionic.calculations.centres import first_structure, join_centres
 from aiida_superionic.calculations.convert import ConvertCalculation
-from aiida_superionic.calculations.cp2k_input import batch, with_centres, with_cubes
+from aiida_superionic.calculations.cp2k_input import batch, of_unlike_frames, with_centres, with_cubes
 from aiida_superionic.calculations.cubes import CubeSettings
 from aiida_superionic.calculations.frames import named, take_frames
 from aiida_superionic.data.trajectory import TrajectoryData
@@ -187,7 +187,7 @@ class WannierWorkChain(WorkChain):
         inputs = self.exposed_inputs(Cp2kBaseWorkChain)
         inputs.cp2k.trajectory, inputs.cp2k.structure = taken, first_structure(taken)
         inputs.cp2k.centres_per_ion = self.inputs.centres_per_ion
-        inputs.cp2k.parameters = orm.Dict(batch(parameters, len(indices)))
+        inputs.cp2k.parameters = orm.Dict(batch(of_unlike_frames(parameters), len(indices)))
         inputs.metadata.call_link_label = name
         self.to_context(**{name: self.submit(Cp2kBaseWorkChain, **inputs)})
 

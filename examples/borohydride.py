@@ -28,7 +28,7 @@ from aiida_superionic.learning.errors import UNITS, label_errors
 from aiida_superionic.report.formatting import measurement
 from aiida_superionic.structures import materials
 from aiida_superionic.workchains.dft import level_of_theory
-from aiida_superionic.workchains.foreground import run_together
+from aiida_superionic.workchains.foreground import builder_of, run_together
 from aiida_superionic.workchains.label import LabelWorkChain
 from aiida_superionic.workchains.learn import LearnWorkChain
 from aiida_superionic.workchains.md import MdWorkChain
@@ -78,14 +78,6 @@ OBSERVABLES = {
 TESTED = 20
 CONSOLE = Console(markup=False, width=100)
 BEGUN = time.monotonic()
-
-
-def builder_of(process, **inputs):
-    """Return a builder with some inputs."""
-    builder = process.get_builder()
-    for name, value in inputs.items():
-        setattr(builder, name, value)
-    return builder
 
 
 def crystal(seed, squeezed=1.0):

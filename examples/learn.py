@@ -28,7 +28,7 @@ from aiida_superionic.engines.registration import COMPUTER, code_version, regist
 from aiida_superionic.potentials import potentials
 from aiida_superionic.report.formatting import heading, measurement, unit_label
 from aiida_superionic.structures import materials
-from aiida_superionic.workchains.foreground import run_together
+from aiida_superionic.workchains.foreground import builder_of, run_together
 from aiida_superionic.workchains.learn import LearnWorkChain
 from aiida_superionic.workchains.md import MdWorkChain
 from aiida_superionic.workchains.transport import TransportWorkChain
@@ -59,14 +59,6 @@ TESTED = 25
 FARTHEST = 7.0
 """Å, to which g(r) is compared: less than half of the cell."""
 CONSOLE = Console(markup=False)
-
-
-def builder_of(process, **inputs):
-    """Return a builder with some inputs."""
-    builder = process.get_builder()
-    for name, value in inputs.items():
-        setattr(builder, name, value)
-    return builder
 
 
 def beginning(structure, potential):

@@ -23,7 +23,7 @@ from aiida_superionic.engines.registration import COMPUTER, code_version, regist
 from aiida_superionic.potentials import potentials
 from aiida_superionic.report.training import read_training, training_tables, write_training_report
 from aiida_superionic.structures import materials
-from aiida_superionic.workchains.foreground import run_together
+from aiida_superionic.workchains.foreground import builder_of, run_together
 from aiida_superionic.workchains.md import MdWorkChain
 from aiida_superionic.workchains.train import TrainWorkChain
 
@@ -56,14 +56,6 @@ def dynamics(structure, teacher, temperature):
             "sampling_interval": APART,
         },
     )
-
-
-def builder_of(process, **inputs):
-    """Return a builder with some inputs."""
-    builder = process.get_builder()
-    for name, value in inputs.items():
-        setattr(builder, name, value)
-    return builder
 
 
 def labelled(temperature, run, teacher):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from aiida import orm
-from aiida.engine import ProcessBuilder
+from aiida.engine import Process, ProcessBuilder
 from aiida.manage import get_manager
 
 from aiida_superionic.errors import SuperionicError
@@ -15,6 +16,14 @@ _LOOK_EVERY = 0.2  # s
 
 class FailedProcessError(SuperionicError):
     """A process that did not end well."""
+
+
+def builder_of(process: type[Process], **inputs: Any) -> ProcessBuilder:
+    """Return a builder of a process with some inputs."""
+    builder = process.get_builder()
+    for name, value in inputs.items():
+        setattr(builder, name, value)
+    return builder
 
 
 def run_together(*builders: ProcessBuilder) -> list[orm.ProcessNode]:

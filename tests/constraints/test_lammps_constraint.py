@@ -79,6 +79,9 @@ def assert_held(mode, thermo, run, trajectory):
     assert turns.max() < 1e-10
     for tilt in tilts(run, trajectory)[len(turns) // 10 :].T:
         assert 0.2 < np.std(tilt) < 10.0
+        rate, error = slope(tilt)
+        if mode == "RTC":
+            assert abs(rate) < 5.0 * error
         # Where neighbours move, a bond leans otherwise, by less than it trembles; a body that turns goes far.
         first, second = np.array_split(tilt, 2)
         assert abs(second.mean() - first.mean()) < np.std(tilt)

@@ -14,6 +14,9 @@ _ANGSTROM = constants.angstrom
 BOLTZMANN: float = constants.Boltzmann / _EV
 """k_B in eV/K."""
 
+REDUCED_PLANCK: float = constants.hbar / (_EV * _PS)
+"""ħ in eV ps."""
+
 KINETIC_ENERGY: float = _AMU * (_ANGSTROM / _PS) ** 2 / _EV
 """eV per amu Å²/ps²: m v² in internal units times this is an energy in eV."""
 

@@ -25,8 +25,8 @@ def report(done: int, total: int) -> None:
 
 
 @contextmanager
-def shown(title: str) -> Iterator[None]:
-    """Show a title while something runs, and on a terminal the frames that its present pass has done.
+def shown(title: str, unit: str = "frame") -> Iterator[None]:
+    """Show a title while something runs, and on a terminal how many of its units are done.
 
     An observable may make several passes. In a batch job the title alone is printed, as a line.
     """
@@ -40,7 +40,7 @@ def shown(title: str) -> Iterator[None]:
         nonlocal last
         if time.monotonic() - last >= _INTERVAL:
             last = time.monotonic()
-            print(f"\r{title}, frame {done} of {total}\033[K", end="", file=sys.stderr, flush=True)
+            print(f"\r{title}, {unit} {done} of {total}\033[K", end="", file=sys.stderr, flush=True)
 
     print(title, end="", file=sys.stderr, flush=True)
     token = _listener.set(show)

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 import aiida_superionic
 from aiida_superionic.analysis.results import Curve, Result, Scalar, Surface
-from aiida_superionic.analysis.trajectory import Trajectory
 
 RESULTS_FILE = "results.json"
 CURVES_FILE = "curves.npz"
@@ -31,7 +30,7 @@ _T = TypeVar("_T", str, NDArray[Any])
 
 def write_results(
     folder: Path,
-    trajectory: Trajectory,
+    run: Mapping[str, object],
     results: Mapping[str, Result],
     parameters: Mapping[str, Mapping[str, object]],
     failures: Mapping[str, str],
@@ -43,8 +42,8 @@ def write_results(
     ----------
     folder
         Made where it does not exist.
-    trajectory
-        What the results are of.
+    run
+        What is known of the run as a whole, by names of their own.
     results
         By name of the observable. Every number in them is finite or None.
     parameters
@@ -61,8 +60,7 @@ def write_results(
         "version": aiida_superionic.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "n_frames": trajectory.n_frames,
-        "timestep": trajectory.timestep,
+        **run,
         "observables": {name: asdict(scalar) for name, scalar in scalars.items()},
         "curves": {name: _of_type(curve, str) for name, curve in curves.items()},
         "files": sorted(files),

@@ -124,11 +124,12 @@ def execute(job: Job) -> int:
             told = failures if isinstance(error, NotConverged) else refusals
             told[name] = str(error)
             complain(PROGRAM, f"{name}: {error}")
+    run = {"n_frames": trajectory.n_frames, "timestep": trajectory.timestep}
     try:
-        write_results(job.output, trajectory, results, parameters, failures, refusals)
+        write_results(job.output, run, results, parameters, failures, refusals)
     except OSError as error:
         raise ParameterError(f"the results cannot be written to {job.output}: {error.strerror}") from error
-    _print_table(results)
+    print_table(results)
     written = [RESULTS_FILE, CURVES_FILE, *(f"{FILES_FOLDER}/{name}" for one in results.values() for name in one.files)]
     print(f"{', '.join(written[:-1])} and {written[-1]} written to {job.output}")
     return BAD_INPUT if refusals else NOT_CONVERGED if failures else 0
@@ -219,7 +220,8 @@ def _print_list() -> None:
             print(f"    {parameter.name} = {parameter.default}")
 
 
-def _print_table(results: Mapping[str, Result]) -> None:
+def print_table(results: Mapping[str, Result]) -> None:
+    """Print the scalars, a line each."""
     for result in results.values():
         for name, scalar in result.scalars.items():
             if scalar.value is not None:

@@ -15,6 +15,7 @@ from typing import Any
 import aiida_superionic
 from aiida_superionic.analysis.command_line import Parser, exit_status, exit_with_status_of, read_job
 from aiida_superionic.analysis.registry import ParameterError
+from aiida_superionic.analysis.settings_file import checked, read_settings
 from aiida_superionic.analysis.trajectory import CENTRE
 from aiida_superionic.analysis.trajectory_request import TrajectoryRequest, add_trajectory_options
 from aiida_superionic.analysis.writers import WRITERS
@@ -25,7 +26,6 @@ from aiida_superionic.learning.electrons_file import read_electrons, write_elect
 from aiida_superionic.learning.environments import EnvironmentBasis
 from aiida_superionic.learning.model_file import ModelFileError
 from aiida_superionic.learning.regression import RegressionError
-from aiida_superionic.learning.settings_file import checked, read_settings
 
 PROGRAM = "superionic-electrons"
 NOT_LEARNED = 4

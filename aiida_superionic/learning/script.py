@@ -19,6 +19,7 @@ import numpy as np
 import aiida_superionic
 from aiida_superionic.analysis.command_line import Parser, exit_status, exit_with_status_of
 from aiida_superionic.analysis.registry import ParameterError
+from aiida_superionic.analysis.settings_file import checked, read_settings
 from aiida_superionic.datasets import Dataset, DatasetError
 from aiida_superionic.datasets.extxyz import read_extxyz
 from aiida_superionic.learning.descriptors import DescriptorError
@@ -27,7 +28,6 @@ from aiida_superionic.learning.fit import Fit, FitSettings, fit_pod
 from aiida_superionic.learning.model_file import write_model
 from aiida_superionic.learning.regression import RegressionError
 from aiida_superionic.learning.reliability import share_within
-from aiida_superionic.learning.settings_file import checked, read_settings
 
 PROGRAM = "superionic-fit"
 BAD_DATASET = 3

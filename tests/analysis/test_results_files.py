@@ -6,7 +6,6 @@ import numpy as np
 
 from aiida_superionic.analysis import results_files
 from aiida_superionic.analysis.results import Result, Surface
-from aiida_superionic.analysis.trajectory import Trajectory
 
 
 def test_surfaces_lie_among_the_curves_and_those_with_undefined_numbers_are_left_out(tmp_path):
@@ -18,8 +17,7 @@ def test_surfaces_lie_among_the_curves_and_those_with_undefined_numbers_are_left
     damaged = Result(surfaces={"b": Surface(x, y, bad, *axes), "c": Surface(x, y, z, *axes, bad)})
     cleaned, undefined = results_files.without_undefined_numbers(damaged)
     assert (cleaned.surfaces, undefined) == ({}, ["b", "c"])
-    trajectory = Trajectory(("I",), np.zeros((2, 1, 3)), np.eye(3), 0.1, np.ones(1))
-    results_files.write_results(tmp_path, trajectory, {"some": result}, {}, {}, {})
+    results_files.write_results(tmp_path, {"n_frames": 3}, {"some": result}, {}, {}, {})
     labels = json.loads((tmp_path / "results.json").read_text())["curves"]
     expected = dict(zip(("x_label", "x_unit", "y_label", "y_unit", "z_label", "z_unit"), axes, strict=True))
     assert labels == {"map": expected, "bare": expected}

@@ -1,4 +1,4 @@
-"""Settings of the console scripts that learn: read from a file, and checked."""
+"""Settings of the console scripts: read from a file, and checked."""
 
 from __future__ import annotations
 

@@ -1,0 +1,99 @@
+"""Diffusion of ions: mean squared displacements of segments of a run, and the slope of a weighted line through them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
+from aiida_superionic.lattice import Array
+from aiida_superionic.lattice.motion import IonTrajectory
+from aiida_superionic.units import BOLTZMANN, DIFFUSION_IN_CM2_PER_S, KINETIC_ENERGY
+
+RESOLVED = 2.0
+"""Errors above zero from which on a diffusion coefficient is a value and not a bound."""
+_FEWEST_SEGMENTS = 10
+_PATH_POINTS = 3000
+
+
+def diffusion_of(trajectory: IonTrajectory, species: str, ion_mass: float, segment: float, fit_start: float) -> Result:
+    """Return the diffusion coefficient of ions, from segments of their trajectories.
+
+    Each ion's run is cut into segments. D is a sixth of the slope of a straight line through the mean squared
+    displacement over segments, fitted from ``fit_start`` to the segments' end with the inverse squared standard errors
+    as weights. That is linear in the displacements: each segment gives a D of its own, and the error is that of their
+    mean. The line need not pass the origin: what an ion rattles within its cage adds to the displacement and not to D.
+
+    Parameters
+    ----------
+    trajectory
+        Of the ions, evenly sampled.
+    species
+        That names the results.
+    ion_mass
+        In amu.
+    segment
+        Length of a segment in ps.
+    fit_start
+        In ps.
+
+    Returns
+    -------
+    Result
+        Scalars ``diffusion_coefficient_X`` in cm²/s and ``kinetic_temperature_X`` in K, which the time-local form does
+        not fix; curves ``mean_squared_displacement_X`` and the first ion's path, ``path_X_x`` and so on.
+
+    Raises
+    ------
+    NotConverged
+        If the run has fewer than ten segments, or the segment fewer than three times in the window of the fit.
+    """
+    interval = float(trajectory.times[1] - trajectory.times[0])
+    lags = round(segment / interval)
+    count = len(trajectory.times) // max(lags, 1)
+    times = interval * np.arange(1, lags + 1)
+    window = times >= fit_start - 1e-9
+    if count * trajectory.positions.shape[1] < _FEWEST_SEGMENTS:
+        raise NotConverged(f"the run holds fewer than {_FEWEST_SEGMENTS} segments of {segment:g} ps")
+    if np.count_nonzero(window) < 3:
+        raise NotConverged(f"a segment of {segment:g} ps has fewer than three times after {fit_start:g} ps")
+    squares = _squared_displacements(trajectory.positions, lags)
+    mean = squares.mean(axis=0)
+    error = squares.std(axis=0, ddof=1) / np.sqrt(len(squares))
+    design = np.stack([np.ones(np.count_nonzero(window)), times[window]], axis=1)
+    weights = 1.0 / np.maximum(error[window], 1e-12) ** 2
+    slopes = squares[:, window] @ np.linalg.solve(design.T @ (weights[:, None] * design), design.T * weights)[1]
+    value = float(slopes.mean()) / 6.0 * DIFFUSION_IN_CM2_PER_S
+    uncertainty = float(slopes.std(ddof=1)) / np.sqrt(len(slopes)) / 6.0 * DIFFUSION_IN_CM2_PER_S
+    resolved = value > RESOLVED * uncertainty
+    scalar = (
+        Scalar(value, uncertainty, "cm^2/s")
+        if resolved
+        else Scalar(None, uncertainty, "cm^2/s", upper_bound=max(value, 0.0) + RESOLVED * uncertainty, estimate=value)
+    )
+    curves = {
+        f"mean_squared_displacement_{species}": Curve(times, mean, "t", "ps", "⟨|ΔR|²⟩", "Å^2", error),
+        **_path(trajectory, species),
+    }
+    temperature = _kinetic_temperature(trajectory.velocities, ion_mass)
+    return Result({f"diffusion_coefficient_{species}": scalar, f"kinetic_temperature_{species}": temperature}, curves)
+
+
+def _squared_displacements(positions: Array, lags: int) -> Array:
+    """Return |R(t₀ + t) − R(t₀)|² of segments that follow each other, shape (segments, lags)."""
+    count = (len(positions) - 1) // lags
+    starts = np.arange(count) * lags
+    moved = positions[starts[:, None] + np.arange(1, lags + 1)] - positions[starts][:, None]
+    return np.asarray(np.sum(moved**2, axis=3).transpose(2, 0, 1).reshape(-1, lags))
+
+
+def _kinetic_temperature(velocities: Array, ion_mass: float) -> Scalar:
+    """Return ⟨M v²⟩/(3 k_B) in K, with the standard error of ten blocks."""
+    blocks = [np.mean(block**2) for block in np.array_split(velocities, 10)]
+    unit = ion_mass * KINETIC_ENERGY / BOLTZMANN
+    return Scalar(float(np.mean(blocks)) * unit, float(np.std(blocks, ddof=1) / np.sqrt(10)) * unit, "K")
+
+
+def _path(trajectory: IonTrajectory, species: str) -> dict[str, Curve]:
+    every = max(1, len(trajectory.times) // _PATH_POINTS)
+    times, places = trajectory.times[::every], trajectory.positions[::every, 0]
+    return {f"path_{species}_{axis}": Curve(times, places[:, c], "t", "ps", axis, "Å") for c, axis in enumerate("xyz")}

@@ -1,0 +1,333 @@
+"""Numerical experiments on the time-local model, each beside the full equations or exact sums."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+
+import numpy as np
+
+from aiida_superionic.analysis.results import Curve, Result, Scalar
+from aiida_superionic.lattice import Array, LatticeError
+from aiida_superionic.lattice.crystal import Crystal
+from aiida_superionic.lattice.interactions import PairInteraction
+from aiida_superionic.lattice.modes import modes_of, static_recoil
+from aiida_superionic.lattice.motion import (
+    IonTrajectory,
+    Model,
+    Progress,
+    corners,
+    fixed_atoms,
+    simulate_full,
+    simulate_time_local,
+)
+from aiida_superionic.lattice.thermal_motion import Statistics, ThermalMotion
+from aiida_superionic.units import BOLTZMANN, REDUCED_PLANCK
+
+_NEWTON_STEPS = 60
+_PATH = {"Γ": (0.0, 0.0, 0.0), "X": (0.5, 0.0, 0.0), "M": (0.5, 0.5, 0.0), "R": (0.5, 0.5, 0.5)}
+_WALK = ("Γ", "X", "M", "Γ", "R")
+_BINS = 60
+
+
+def crystal_properties(
+    crystal: Crystal, cells: tuple[int, int, int], temperatures: list[float], seed: int, statistics: Statistics
+) -> Result:
+    """Return what the bath is: dispersion, recoil kernel, sound, loss, and how displacements and speeds are spread.
+
+    Curves are the dispersion of each branch in meV along Γ X M Γ R of a cubic cell, the diagonal of the recoil kernel
+    over its value at time zero, and for each temperature in K the densities of the length of the displacement and of
+    the speed of all atoms of one seeded state, beside those of Maxwell and Boltzmann with the variance of equation 24.
+    """
+    points = [np.array(_PATH[name]) for name in _WALK]
+    legs = [np.linspace(a, b, 100, endpoint=False) for a, b in pairwise(points)]
+    path = np.concatenate([*legs, points[-1][None]])
+    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
+    energies = crystal.frequencies(path) * REDUCED_PLANCK * 1e3
+    curves = {
+        f"dispersion_{branch}": Curve(lengths, energies[:, branch], "path Γ X M Γ R", "2π/a", "energy", "meV")
+        for branch in range(energies.shape[1])
+    }
+    times = np.linspace(0.0, 2.0, 201)
+    recoil = _endless_recoil(crystal, times)
+    curves["recoil_kernel"] = Curve(times, recoil / recoil[0], "t", "ps", "W(t)/W(0)", "1")
+    modes = modes_of(crystal, cells)
+    for temperature in temperatures:
+        energy = BOLTZMANN * temperature
+        thermal = ThermalMotion(modes, energy, seed, statistics)
+        states = {
+            "displacement": (thermal.displacements(0.0), modes.covariance(0.0, energy), "Å"),
+            "speed": (thermal.velocities(0.0), modes.velocity_covariance(0.0, energy), "Å/ps"),
+        }
+        for name, (field, covariance, unit) in states.items():
+            sizes = np.linalg.norm(field.reshape(-1, 3, modes.n_cells)[0], axis=0)
+            variance = float(np.trace(covariance[0, :3, :3])) / 3.0
+            edges = np.linspace(0.0, 4.5 * np.sqrt(variance), _BINS + 1)
+            counts, _ = np.histogram(sizes, edges)
+            middles, width = 0.5 * (edges[1:] + edges[:-1]), edges[1]
+            density = counts / (len(sizes) * width)
+            expected = np.sqrt(2.0 / np.pi) * middles**2 * np.exp(-(middles**2) / (2.0 * variance)) / variance**1.5
+            error = np.sqrt(np.maximum(expected / (len(sizes) * width), 1e-300))
+            tag = f"{name}_{temperature:.6g}K".replace(".", "p")
+            curves[tag] = Curve(middles, density, name, unit, "density", f"1/({unit})", error)
+            curves[f"{tag}_expected"] = Curve(middles, expected, name, unit, "density", f"1/({unit})")
+    axis = crystal.lattice[0] / np.linalg.norm(crystal.lattice[0])
+    speeds = crystal.speeds_of_sound(axis[None])[0]
+    loss = crystal.loss_matrix()
+    scalars = {
+        "speed_of_sound_longitudinal": Scalar(float(speeds[2]), None, "Å/ps"),
+        "speed_of_sound_transverse": Scalar(float(speeds[0]), None, "Å/ps"),
+        "highest_energy": Scalar(float(energies.max()), None, "meV"),
+        "static_recoil": Scalar(float(np.trace(static_recoil(crystal, 1)[1, 1, 1, :3, :3])) / 3e3, None, "Å^2/meV"),
+        "loss": Scalar(float(np.trace(loss)) / 3e3, None, "Å^2 ps/meV"),
+        "recoil_after_0p2_ps": Scalar(float(np.abs(recoil[20:] / recoil[0]).max()), None, "1"),
+    }
+    return Result(scalars, curves)
+
+
+def _endless_recoil(crystal: Crystal, times: Array, cells: int = 40) -> Array:
+    """Return the mean diagonal of W(t) of an endless crystal.
+
+    What a finite one misses falls as one over its size: two sizes remove it. Their boundaries turn the sign of
+    displacements, so that no momentum is zero.
+    """
+    small, large = (modes_of(crystal, (n, n, n), twist=0.5).recoil(times)[:, :3, :3] for n in (cells, 2 * cells))
+    return np.asarray(np.trace(2.0 * large - small, axis1=1, axis2=2) / 3.0)
+
+
+def reflection(
+    model: Model,
+    cells: tuple[int, int, int],
+    speed: float,
+    start: float,
+    timestep: float,
+    progress: Progress | None = None,
+) -> Result:
+    """Return how an atom gives way to an ion that hits it head on, in full and as the time-local form has it.
+
+    The time-local deflection is the right side of equation 25 with the places and velocities of the full solution;
+    without the atom's velocity it is quasistatic, without its displacement either homogeneous. ``transcendental``
+    solves the quasistatic equation for the displacement itself, by Newton's method.
+
+    Parameters
+    ----------
+    model
+        Crystal and ion; the ion acts on the atom of the cell at the origin alone.
+    cells
+        Of the periodic crystal of the full solution.
+    speed
+        Of the ion, in Å/ps.
+    start
+        Its distance from the atom, in Å; it comes along the third cell vector.
+    timestep
+        In ps.
+    progress
+        Told of the steps that are done.
+    """
+    target = Model(model.crystal, model.interaction, model.ion_mass, fixed_atoms([(0, 0, 0, 0)]))
+    axis = model.crystal.lattice[2] / np.linalg.norm(model.crystal.lattice[2])
+    steps = int(1.5 * start / (speed * timestep))
+    trajectory, _ = simulate_full(
+        target, cells, -start * axis, speed * axis, timestep, steps, watched=[(0, 0, 0, 0)], progress=progress
+    )
+    atom, atom_speed = trajectory.atom_displacements[:, 0] @ axis, trajectory.atom_velocities[:, 0] @ axis
+    ion, ion_speed = trajectory.positions[:, 0] @ axis, trajectory.velocities[:, 0] @ axis
+    recoil = float(axis @ static_recoil(model.crystal, 1)[1, 1, 1, :3, :3] @ axis)
+    loss = float(axis @ model.crystal.loss_matrix() @ axis)
+    still = np.zeros_like(atom)
+    deflections = {
+        "full": atom,
+        "time_local": _right_side(model.interaction, recoil, loss, atom, atom_speed, ion, ion_speed),
+        "quasistatic": _right_side(model.interaction, recoil, loss, atom, still, ion, ion_speed),
+        "homogeneous": _right_side(model.interaction, recoil, loss, still, still, ion, ion_speed),
+        "transcendental": _self_consistent(model.interaction, recoil, loss, ion, ion_speed),
+    }
+    curves, scalars = {}, {}
+    for name, deflection in deflections.items():
+        force = _derivatives(model.interaction, deflection - ion)[1] * 1e3
+        curves[f"deflection_{name}"] = Curve(trajectory.times, deflection, "t", "ps", "deflection", "Å")
+        curves[f"force_{name}"] = Curve(trajectory.times, force, "t", "ps", "force on the ion", "meV/Å")
+        scalars[f"largest_deflection_{name}"] = Scalar(float(np.abs(deflection).max()), None, "Å")
+        scalars[f"largest_force_{name}"] = Scalar(float(np.abs(force).max()), None, "meV/Å")
+    return Result(scalars, curves)
+
+
+def _derivatives(interaction: PairInteraction, distance: Array) -> tuple[Array, Array, Array, Array]:
+    from aiida_superionic.lattice.pair_kernels import radial  # noqa: PLC0415 - imports Numba
+
+    parameters = interaction.parameters
+    return tuple(np.array([radial(abs(x), parameters) for x in distance]).T)
+
+
+def _right_side(
+    interaction: PairInteraction,
+    recoil: float,
+    loss: float,
+    atom: Array,
+    atom_speed: Array,
+    ion: Array,
+    ion_speed: Array,
+) -> Array:
+    """Return the right side of equation 25, for an ion at the lower end of the line."""
+    _, first, second, _ = _derivatives(interaction, atom - ion)
+    return np.asarray(-recoil * first + loss * second * (atom_speed - ion_speed))
+
+
+def _self_consistent(interaction: PairInteraction, recoil: float, loss: float, ion: Array, ion_speed: Array) -> Array:
+    """Return the displacements that equation 25 holds for, with the atom's velocity left out.
+
+    Raises
+    ------
+    LatticeError
+        If none is found.
+    """
+    atom = np.zeros_like(ion)
+    for _ in range(_NEWTON_STEPS):
+        _, first, second, third = _derivatives(interaction, atom - ion)
+        missing = atom + recoil * first + loss * second * ion_speed
+        slope = 1.0 + recoil * second + loss * third * ion_speed
+        change = missing / slope
+        # Far from the solution Newton's step may overshoot the ion itself.
+        atom = atom - np.clip(change, -0.25 * (atom - ion), 0.25 * (atom - ion))
+        if np.max(np.abs(change)) < 1e-12:
+            return np.asarray(atom)
+    raise LatticeError("the transcendental form has no deflection of the atom")
+
+
+def dissipation(
+    model: Model,
+    cells: tuple[int, int, int],
+    atoms_ahead: int,
+    speed: float,
+    timestep: float,
+    duration: float,
+    progress: Progress | None = None,
+) -> Result:
+    """Return how an ion on an edge between atoms comes to rest, in full and in time-local form.
+
+    The ion starts half way between two atoms of a row along the third cell vector, and acts on ``atoms_ahead`` of the
+    row on each side. A smaller speed in time-local form than in full is a smaller loss.
+
+    Parameters
+    ----------
+    model
+        Crystal and ion.
+    cells
+        Of the periodic crystal of the full solution.
+    atoms_ahead
+        On each side.
+    speed
+        At the start, in Å/ps.
+    timestep, duration
+        In ps.
+    progress
+        Told of the steps of the full solution that are done.
+    """
+    row = fixed_atoms([(0, 0, n, 0) for n in range(2 * atoms_ahead)])
+    edge = Model(model.crystal, model.interaction, model.ion_mass, row)
+    along = model.crystal.lattice[2]
+    axis = along / np.linalg.norm(along)
+    steps = int(duration / timestep)
+    start = (atoms_ahead - 0.5) * along
+    local = simulate_time_local(edge, start, speed * axis, timestep, steps)
+    full, _ = simulate_full(edge, cells, start, speed * axis, timestep, steps, progress=progress)
+    curves, scalars = {}, {}
+    for name, trajectory in {"full": full, "time_local": local}.items():
+        place, rate = trajectory.positions[:, 0] @ axis, trajectory.velocities[:, 0] @ axis
+        curves[f"position_{name}"] = Curve(trajectory.times, place, "t", "ps", "R", "Å")
+        curves[f"velocity_{name}"] = Curve(trajectory.times, rate, "t", "ps", "dR/dt", "Å/ps")
+        time, error = _decay_time(trajectory, place - start @ axis, rate)
+        scalars[f"decay_time_{name}"] = Scalar(time, error, "ps")
+    return Result(scalars, curves)
+
+
+def _decay_time(trajectory: IonTrajectory, place: Array, rate: Array) -> tuple[float, float]:
+    """Return the time in which the amplitude of an oscillation falls to 1/e, from its turning points."""
+    turns = np.flatnonzero(np.sign(rate[1:]) != np.sign(rate[:-1]))
+    sizes = np.abs(place[turns])
+    turns, sizes = turns[sizes > 0.02 * sizes.max()], sizes[sizes > 0.02 * sizes.max()]
+    if len(turns) < 4:
+        raise LatticeError("the ion turns back fewer than four times; a longer run shows how its motion decays")
+    (slope, _), covariance = np.polyfit(trajectory.times[turns], np.log(sizes), 1, cov=True)
+    return float(-1.0 / slope), float(np.sqrt(covariance[0, 0]) / slope**2)
+
+
+def static_barrier(crystal: Crystal, interaction: PairInteraction, extent: int) -> dict[str, float]:
+    """Return the energy that an ion needs to pass from a cell's centre through its face, in eV.
+
+    Parameters
+    ----------
+    crystal
+        What gives way.
+    interaction
+        Between ion and atoms.
+    extent
+        Cells on each side of the ion whose atoms it acts on; 1 is the corners of its cell alone.
+
+    Returns
+    -------
+    dict
+        ``unrelaxed``: of the crystal at rest; ``relaxed``: where its atoms have given way, ``interaction`` and
+        ``deformation`` the parts of that.
+    """
+    around = corners(crystal, extent)
+    sites, recoil = around.sites(crystal), around.recoil(crystal)
+    centre, face = 0.5 * crystal.lattice.sum(axis=0), 0.5 * (crystal.lattice[0] + crystal.lattice[1])
+    (rest_c, pair_c, strain_c), (rest_f, pair_f, strain_f) = (
+        _relaxed_energies(sites, recoil, interaction, ion) for ion in (centre, face)
+    )
+    return {
+        "unrelaxed": rest_f - rest_c,
+        "relaxed": pair_f + strain_f - pair_c - strain_c,
+        "interaction": pair_f - pair_c,
+        "deformation": strain_f - strain_c,
+    }
+
+
+def _relaxed_energies(
+    sites: Array, recoil: Array, interaction: PairInteraction, ion: Array
+) -> tuple[float, float, float]:
+    """Return the energy with atoms at rest, and with atoms that gave way that of the pairs and of the crystal.
+
+    Displacements solve r = −W(0) ∂U/∂r by Newton's method; what they cost is ½ ∂U/∂r W(0) ∂U/∂r.
+
+    Raises
+    ------
+    LatticeError
+        If they find no end: the crystal gives way without limit.
+    """
+    moved = np.zeros(3 * len(sites))
+    at_rest: float | None = None
+    for _ in range(_NEWTON_STEPS):
+        apart = sites + moved.reshape(-1, 3) - ion
+        distances = np.linalg.norm(apart, axis=1)
+        energies, first, second, _ = _derivatives(interaction, distances)
+        if at_rest is None:
+            at_rest = float(energies.sum())
+        unit = apart / distances[:, None]
+        slopes = (first[:, None] * unit).ravel()
+        outer = unit[:, :, None] * unit[:, None, :]
+        blocks = (first / distances)[:, None, None] * (np.eye(3) - outer) + second[:, None, None] * outer
+        hessian = np.zeros((len(sites), 3, len(sites), 3))
+        hessian[np.arange(len(sites)), :, np.arange(len(sites)), :] = blocks
+        change = np.linalg.solve(
+            np.eye(len(moved)) + recoil @ hessian.reshape(len(moved), -1), -(moved + recoil @ slopes)
+        )
+        if np.max(np.abs(change)) < 1e-12:
+            return at_rest, float(energies.sum()), float(0.5 * slopes @ recoil @ slopes)
+        moved = moved + change
+    raise LatticeError("the atoms around the ion find no place where they rest")
+
+
+def spread_over_cells(crystal: Crystal, cells: tuple[int, int, int], ions: int, seed: int) -> Array:
+    """Return starts at the centres of different cells, drawn by a seed, in Å, shape (ions, 3).
+
+    Raises
+    ------
+    LatticeError
+        If there are more ions than cells.
+    """
+    all_cells = np.array(list(product(*map(range, cells))))
+    if ions > len(all_cells):
+        raise LatticeError(f"{ions} ions do not fit into {len(all_cells)} cells, one in each")
+    chosen = np.random.default_rng(seed).choice(len(all_cells), size=ions, replace=False)
+    return np.asarray((all_cells[np.sort(chosen)] + 0.5) @ crystal.lattice)

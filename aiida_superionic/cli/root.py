@@ -37,6 +37,7 @@ from aiida_superionic.cli import (  # noqa: E402, F401 - each adds its commands 
     campaign,
     dataset,
     engines,
+    lattice,
     learn,
     setup,
     structures,

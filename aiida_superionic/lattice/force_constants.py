@@ -23,8 +23,8 @@ SITE = 0.05
 """Å that an atom of a supercell may lie from the place where it is looked for."""
 _EQUALLY_NEAR = 1e-3
 """Å by which images that count as equally near may differ."""
-_NEGLIGIBLE = 1e-12
-"""Share of the largest force constant below which there is no coupling."""
+_NEGLIGIBLE = 1e-8
+"""Share of the largest force constant below which it is the noise of finite differences, and there is no coupling."""
 _IMAGES = np.array(list(product(range(-2, 3), repeat=3)))
 
 
@@ -123,7 +123,7 @@ def crystal_of(
                 f"the forces {what}: they miss it by {missed:.2g} of the largest force constant, and {tolerance:g} is"
                 " allowed"
             )
-    _restore_sum_rule(blocks, _index(cells, np.zeros(3, np.int64)))
+    _restore_sum_rule(blocks, _index(cells, np.zeros(3, np.int64)), _NEGLIGIBLE * largest)
     kept = np.any(blocks != 0.0, axis=(1, 2, 3, 4))
     kept[_index(cells, np.zeros(3, np.int64))] = True
     return Crystal(supercell.lattice, supercell.basis, supercell.masses, cells[kept], blocks[kept]), restored
@@ -223,16 +223,17 @@ def _at_nearest_images(
     return cells, blocks
 
 
-def _restore_sum_rule(blocks: Array, home: int) -> None:
+def _restore_sum_rule(blocks: Array, home: int, negligible: float) -> None:
     """Take what is missing to the acoustic sum rule off the couplings within the cell, in place.
 
     An atom's coupling to itself is symmetric and takes the symmetric part. The antisymmetric parts add up to zero over
-    the atoms of a cell, since Φ(L) = Φ(−L)ᵀ: couplings between these take them.
+    the atoms of a cell, since Φ(L) = Φ(−L)ᵀ: couplings between these take them, unless they are negligible.
     """
     missing = blocks.sum(axis=(0, 3))
-    atoms = len(missing)
     turning = 0.5 * (missing - missing.transpose(0, 2, 1))
+    atoms = len(missing)
     for a in range(atoms):
         blocks[home, a, :, a] -= 0.5 * (missing[a] + missing[a].T)
-        for b in range(atoms):
+    if np.max(np.abs(turning)) > negligible:
+        for a, b in product(range(atoms), repeat=2):
             blocks[home, a, :, b] -= (turning[a] - turning[b]) / atoms

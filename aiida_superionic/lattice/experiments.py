@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise, product
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from aiida_superionic.analysis.results import Curve, Result, Scalar
 from aiida_superionic.lattice import Array, LatticeError
@@ -251,8 +252,14 @@ def _decay_time(trajectory: IonTrajectory, place: Array, rate: Array) -> tuple[f
     return float(-1.0 / slope), float(np.sqrt(covariance[0, 0]) / slope**2)
 
 
-def static_barrier(crystal: Crystal, interaction: PairInteraction, extent: int) -> dict[str, float]:
-    """Return the energy that an ion needs to pass from a cell's centre through its face, in eV.
+def static_barrier(
+    crystal: Crystal,
+    interaction: PairInteraction,
+    extent: int,
+    start: ArrayLike = (0.5, 0.5, 0.5),
+    top: ArrayLike = (0.5, 0.5, 0.0),
+) -> dict[str, float]:
+    """Return the energy that an ion needs to come from one place to another, in eV.
 
     Parameters
     ----------
@@ -262,6 +269,8 @@ def static_barrier(crystal: Crystal, interaction: PairInteraction, extent: int) 
         Between ion and atoms.
     extent
         Cells on each side of the ion whose atoms it acts on; 1 is the corners of its cell alone.
+    start, top
+        Both in cell vectors, within a cell or on its faces: from its centre through its face, unless said otherwise.
 
     Returns
     -------
@@ -271,15 +280,15 @@ def static_barrier(crystal: Crystal, interaction: PairInteraction, extent: int) 
     """
     around = corners(crystal, extent)
     sites, recoil = around.sites(crystal), around.recoil(crystal)
-    centre, face = 0.5 * crystal.lattice.sum(axis=0), 0.5 * (crystal.lattice[0] + crystal.lattice[1])
-    (rest_c, pair_c, strain_c), (rest_f, pair_f, strain_f) = (
-        _relaxed_energies(sites, recoil, interaction, ion) for ion in (centre, face)
+    (rest_s, pair_s, strain_s), (rest_t, pair_t, strain_t) = (
+        _relaxed_energies(sites, recoil, interaction, np.asarray(place, np.float64) @ crystal.lattice)
+        for place in (start, top)
     )
     return {
-        "unrelaxed": rest_f - rest_c,
-        "relaxed": pair_f + strain_f - pair_c - strain_c,
-        "interaction": pair_f - pair_c,
-        "deformation": strain_f - strain_c,
+        "unrelaxed": rest_t - rest_s,
+        "relaxed": pair_t + strain_t - pair_s - strain_s,
+        "interaction": pair_t - pair_s,
+        "deformation": strain_t - strain_s,
     }
 
 
@@ -318,8 +327,10 @@ def _relaxed_energies(
     raise LatticeError("the atoms around the ion find no place where they rest")
 
 
-def spread_over_cells(crystal: Crystal, cells: tuple[int, int, int], ions: int, seed: int) -> Array:
-    """Return starts at the centres of different cells, drawn by a seed, in Å, shape (ions, 3).
+def spread_over_cells(
+    crystal: Crystal, cells: tuple[int, int, int], ions: int, seed: int, site: ArrayLike = (0.5, 0.5, 0.5)
+) -> Array:
+    """Return starts at one site of different cells, in cell vectors, drawn by a seed, in Å, shape (ions, 3).
 
     Raises
     ------
@@ -330,4 +341,4 @@ def spread_over_cells(crystal: Crystal, cells: tuple[int, int, int], ions: int, 
     if ions > len(all_cells):
         raise LatticeError(f"{ions} ions do not fit into {len(all_cells)} cells, one in each")
     chosen = np.random.default_rng(seed).choice(len(all_cells), size=ions, replace=False)
-    return np.asarray((all_cells[np.sort(chosen)] + 0.5) @ crystal.lattice)
+    return np.asarray((all_cells[np.sort(chosen)] + np.asarray(site, np.float64)) @ crystal.lattice)

@@ -21,6 +21,8 @@ Progress = Callable[[int, int], None]
 
 _NEAREST = 0.05
 """Å between an ion's start and an atom, below which the start is refused."""
+_ON_THE_EDGE = 1e-5
+"""Cells by which an atom may miss the edge of what an ion acts on, for the last digits of files."""
 _SAMPLES = 64
 """Samples of thermal motion computed at once."""
 _FULL_BLOCK = 500
@@ -64,9 +66,19 @@ class Surroundings:
 
 
 def corners(crystal: Crystal, extent: int = 1) -> Surroundings:
-    """Return the atoms of the cells around an ion: with one atom per cell and an extent of 1, its cell's corners."""
-    cells = product(range(1 - extent, extent + 1), repeat=3)
-    atoms = [(*cell, number) for cell in cells for number in range(len(crystal.masses))]
+    """Return the atoms around an ion: with one atom per cell and an extent of 1, the corners of the ion's cell.
+
+    They rest within ``extent`` cells of the centre of the ion's cell, along each cell vector, wherever in their own
+    cells they are.
+    """
+    inside = crystal.basis @ np.linalg.inv(crystal.lattice) - 0.5
+    reach = extent + 1 + int(np.max(np.abs(inside)))
+    atoms = [
+        (*cell, number)
+        for cell in product(range(-reach, reach + 1), repeat=3)
+        for number, place in enumerate(inside)
+        if np.max(np.abs(cell + place)) <= extent + _ON_THE_EDGE
+    ]
     return Surroundings(np.array(atoms), follows=True)
 
 

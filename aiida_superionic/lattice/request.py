@@ -143,6 +143,9 @@ class DiffusionRequest(ModelRequest):
     temperature: Positive = Field(description="K")
     statistics: Statistics = Field(default="quantum", description="of the crystal's modes")
     ions: Count = 1
+    site: tuple[Number, Number, Number] = Field(
+        default=(0.5, 0.5, 0.5), description="of its cell that an ion starts at, in cell vectors"
+    )
     timestep: Positive = Field(default=0.005, description="ps")
     equilibration: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = Field(default=0.0, description="ps")
     production: Positive = Field(default=3000.0, description="ps")

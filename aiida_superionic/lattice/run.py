@@ -62,7 +62,7 @@ def run_diffusion(request: DiffusionRequest, progress: Progress | None = None) -
     """Return the diffusion of the ions of a request.
 
     The first stream of the seed is that of thermal motion, the second that of the ions' cells. Ions start at rest at
-    the centres of cells, a single one in the first.
+    the site of their cells.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def simulate(request: DiffusionRequest, progress: Progress | None = None) -> Ion
     vibration, places = (int(s) for s in np.random.SeedSequence(request.seed).generate_state(2, np.uint64))
     modes = modes_of(model.crystal, request.cells)
     thermal = ThermalMotion(modes, BOLTZMANN * request.temperature, vibration, request.statistics)
-    start = spread_over_cells(model.crystal, request.cells, request.ions, places)
+    start = spread_over_cells(model.crystal, request.cells, request.ions, places, request.site)
     steps = round((request.equilibration + request.production) / request.sampling_interval) * request.stride
     if request.equations == "full":
         trajectory, _ = simulate_full(

@@ -120,13 +120,13 @@ def _facts(crystal: Crystal, restored: Restored, cutoff: float | None) -> dict[s
     """Return what is told of a crystal, or refuse one that is not stable."""
     import numpy as np
 
-    from aiida_superionic.lattice.modes import modes_of
+    from aiida_superionic.lattice.modes import cells_a_side, modes_of
 
     atoms = len(crystal.masses)
     a, b, c = np.linalg.norm(crystal.lattice, axis=1)
     pairs = np.any(crystal.force_constants != 0.0, axis=(2, 4))
     # As many momenta for a small cell as for a large one, and its boundary among them.
-    highest = modes_of(crystal, (2 * int(np.ceil(8.0 / atoms ** (1.0 / 3.0))),) * 3).highest
+    highest = modes_of(crystal, (2 * cells_a_side(crystal, 8),) * 3).highest
     crystal.loss_matrix()
     vectors = crystal.lattice / np.array([a, b, c])[:, None]
     sound = crystal.speeds_of_sound(vectors) * KM_PER_S

@@ -11,7 +11,7 @@ from aiida_superionic.analysis.results import Curve, Result, Scalar
 from aiida_superionic.lattice import Array, LatticeError
 from aiida_superionic.lattice.crystal import Crystal
 from aiida_superionic.lattice.interactions import PairInteraction
-from aiida_superionic.lattice.modes import modes_of, static_recoil
+from aiida_superionic.lattice.modes import cells_a_side, modes_of, static_recoil
 from aiida_superionic.lattice.motion import (
     IonTrajectory,
     Model,
@@ -85,12 +85,13 @@ def crystal_properties(
     return Result(scalars, curves)
 
 
-def _endless_recoil(crystal: Crystal, times: Array, cells: int = 40) -> Array:
+def _endless_recoil(crystal: Crystal, times: Array) -> Array:
     """Return the mean diagonal of W(t) of an endless crystal.
 
     What a finite one misses falls as one over its size: two sizes remove it. Their boundaries turn the sign of
     displacements, so that no momentum is zero.
     """
+    cells = cells_a_side(crystal, 40)
     small, large = (modes_of(crystal, (n, n, n), twist=0.5).recoil(times)[:, :3, :3] for n in (cells, 2 * cells))
     return np.asarray(np.trace(2.0 * large - small, axis1=1, axis2=2) / 3.0)
 

@@ -167,7 +167,12 @@ def modes_of(crystal: Crystal, shape: ArrayLike, twist: float = 0.0) -> Modes:
     )
 
 
-def static_recoil(crystal: Crystal, reach: int, cells: int = 24) -> Array:
+def cells_a_side(crystal: Crystal, atoms: int) -> int:
+    """Return how many cells a side have as many atoms as a crystal of one atom a cell with ``atoms`` a side."""
+    return int(np.ceil(atoms / len(crystal.masses) ** (1.0 / 3.0) - 1e-9))
+
+
+def static_recoil(crystal: Crystal, reach: int, cells: int | None = None) -> Array:
     """Return W(0), how far atoms give way to a constant force on others, in an endless crystal, in Å²/eV.
 
     A periodic crystal of n cells a side lacks the displacement as a whole, by which W(0) is short of that of an endless
@@ -180,7 +185,7 @@ def static_recoil(crystal: Crystal, reach: int, cells: int = 24) -> Array:
     reach
         Largest displacement of cells along each cell vector.
     cells
-        n.
+        n; 24 of one atom unless said otherwise, and as many atoms along a side where a cell has more.
 
     Returns
     -------
@@ -193,7 +198,7 @@ def static_recoil(crystal: Crystal, reach: int, cells: int = 24) -> Array:
     LatticeError
         If the crystal is not stable.
     """
-    n = max(cells, 3 * reach)
+    n = max(cells or cells_a_side(crystal, 24), 3 * reach)
     return 2.0 * _periodic_static_recoil(crystal, 2 * n, reach) - _periodic_static_recoil(crystal, n, reach)
 
 

@@ -59,9 +59,7 @@ def diffusion_of(trajectory: IonTrajectory, species: str, ion_mass: float, segme
     squares = _squared_displacements(trajectory.positions, lags)
     mean = squares.mean(axis=0)
     error = squares.std(axis=0, ddof=1) / np.sqrt(len(squares))
-    design = np.stack([np.ones(np.count_nonzero(window)), times[window]], axis=1)
-    weights = 1.0 / np.maximum(error[window], 1e-12) ** 2
-    slopes = squares[:, window] @ np.linalg.solve(design.T @ (weights[:, None] * design), design.T * weights)[1]
+    slopes = squares[:, window] @ _projection(times[window], error[window])[1]
     value = float(slopes.mean()) / 6.0 * DIFFUSION_IN_CM2_PER_S
     uncertainty = float(slopes.std(ddof=1)) / np.sqrt(len(slopes)) / 6.0 * DIFFUSION_IN_CM2_PER_S
     resolved = value > RESOLVED * uncertainty
@@ -76,6 +74,20 @@ def diffusion_of(trajectory: IonTrajectory, species: str, ion_mass: float, segme
     }
     temperature = _kinetic_temperature(trajectory.velocities, ion_mass)
     return Result({f"diffusion_coefficient_{species}": scalar, f"kinetic_temperature_{species}": temperature}, curves)
+
+
+def line_through(times: Array, mean: Array, error: Array, fit_start: float) -> tuple[float, float]:
+    """Return offset and slope of the weighted line through a mean squared displacement, as D is drawn from it."""
+    window = times >= fit_start - 1e-9
+    offset, slope = _projection(times[window], error[window]) @ mean[window]
+    return float(offset), float(slope)
+
+
+def _projection(times: Array, error: Array) -> Array:
+    """Return what gives offset and slope of a weighted straight line from its points, shape (2, n)."""
+    design = np.stack([np.ones(len(times)), times], axis=1)
+    weights = 1.0 / np.maximum(error, 1e-12) ** 2
+    return np.asarray(np.linalg.solve(design.T @ (weights[:, None] * design), design.T * weights))
 
 
 def _squared_displacements(positions: Array, lags: int) -> Array:

@@ -15,6 +15,7 @@ from aiida_superionic.lattice.motion import (
     IonTrajectory,
     Model,
     Progress,
+    begin,
     corners,
     fixed_atoms,
     simulate_full,
@@ -24,6 +25,8 @@ from aiida_superionic.lattice.thermal_motion import Statistics, ThermalMotion
 from aiida_superionic.units import BOLTZMANN, REDUCED_PLANCK
 
 _NEWTON_STEPS = 60
+_FASTER = 3.0
+"""Than an ion in its cell is one that leaves it."""
 _PATH = {"Γ": (0.0, 0.0, 0.0), "X": (0.5, 0.0, 0.0), "M": (0.5, 0.5, 0.0), "R": (0.5, 0.5, 0.5)}
 _WALK = ("Γ", "X", "M", "Γ", "R")
 _BINS = 60
@@ -249,6 +252,78 @@ def _decay_time(trajectory: IonTrajectory, place: Array, rate: Array) -> tuple[f
         raise LatticeError("the ion turns back fewer than four times; a longer run shows how its motion decays")
     (slope, _), covariance = np.polyfit(trajectory.times[turns], np.log(sizes), 1, cov=True)
     return float(-1.0 / slope), float(np.sqrt(covariance[0, 0]) / slope**2)
+
+
+def conservation(
+    model: Model,
+    cells: tuple[int, int, int],
+    velocity: Array,
+    timesteps: tuple[float, ...],
+    duration: float,
+) -> Result:
+    """Return how the full equations keep their energy, from a crystal at rest.
+
+    For each step the energy that is gained when an ion at the centre of a cell starts with a velocity and acts on that
+    cell's corners throughout; and the power of the step with which that falls between the last two. Where the ion
+    follows its cell's corners instead, energy and force jump as it leaves one cell for the next: the largest jumps of a
+    run of an ion three times as fast, at the shortest step, are given by themselves.
+
+    Parameters
+    ----------
+    model
+        Crystal and ion; its surroundings are those that follow.
+    cells
+        Of the periodic crystal.
+    velocity
+        At the start, in Å/ps, shape (3,): too slow to leave the cell.
+    timesteps, duration
+        In ps; steps descending.
+
+    Raises
+    ------
+    LatticeError
+        If the motion breaks off.
+    """
+    around = model.surroundings
+    fixed = Model(model.crystal, model.interaction, model.ion_mass, fixed_atoms(around.atoms))
+    centre = 0.5 * model.crystal.lattice.sum(axis=0)
+    gains = []
+    for timestep in timesteps:
+        steps = round(duration / timestep)
+        _, state = simulate_full(fixed, cells, centre, velocity, timestep, steps)
+        gains.append(sum(state.energy()) - sum(begin(fixed, cells, centre, velocity).energy()))
+    scalars = {
+        f"energy_gain_{timestep * 1e3:g}_fs".replace(".", "p"): Scalar(gain * 1e3, None, "meV")
+        for timestep, gain in zip(timesteps, gains, strict=True)
+    }
+    (coarse, fine), (more, less) = timesteps[-2:], np.abs(gains[-2:])
+    scalars["order_of_the_step"] = Scalar(float(np.log(more / less) / np.log(coarse / fine)), None, "1")
+    fast = _FASTER * velocity
+    energy_jump, force_jump, crossings = _largest_jumps(model, cells, centre, fast, min(timesteps), duration)
+    scalars["crossings"] = Scalar(float(crossings), None, "1")
+    scalars["energy_jump"] = Scalar(energy_jump * 1e3, None, "meV")
+    scalars["force_jump"] = Scalar(force_jump * 1e3, None, "meV/Å")
+    curve = Curve(np.array(timesteps), np.abs(gains) * 1e3, "timestep", "ps", "energy gained", "meV")
+    return Result(scalars, {"energy_gain": curve})
+
+
+def _largest_jumps(
+    model: Model, cells: tuple[int, int, int], ion: Array, velocity: Array, timestep: float, duration: float
+) -> tuple[float, float, int]:
+    """Return the largest jumps of energy and force at a change of cell, in eV and eV/Å, and how many there were."""
+    state = begin(model, cells, ion, velocity)
+    inverse = np.linalg.inv(model.crystal.lattice)
+    energies, forces, crossings = [0.0], [0.0], 0
+    for _ in range(round(duration / timestep)):
+        old = np.floor(state.ions[0] @ inverse)
+        state.advance_by(timestep, 1)
+        new = np.floor(state.ions[0] @ inverse)
+        if not np.array_equal(old, new):
+            (before, push), (after, pull) = (state.in_cell(cell) for cell in (old, new))
+            energies.append(abs(after - before))
+            forces.append(float(np.linalg.norm(pull - push)))
+            crossings += 1
+    return max(energies), max(forces), crossings
 
 
 def static_barrier(crystal: Crystal, interaction: PairInteraction, extent: int) -> dict[str, float]:

@@ -284,13 +284,10 @@ def simulate_full(
     LatticeError
         If the step is too long for the crystal, or an ion starts or comes to lie on an atom.
     """
-    state = FullState.starting(model, shape, thermal)
     interpolation_for(_highest(model.crystal, thermal), timestep)
-    ions, speeds = _state(start, velocities)
-    model.check_start(ions)
-    state = FullState(model, shape, state.field, state.field_velocities, ions, speeds)
+    state = begin(model, shape, start, velocities, thermal)
     atoms = np.asarray(watched, np.int64).reshape(-1, 4)
-    recorded, recorded_velocities = np.empty((2, steps // stride, *ions.shape))
+    recorded, recorded_velocities = np.empty((2, steps // stride, *state.ions.shape))
     recorded_atoms = np.empty((steps // stride, len(atoms), 2, 3))
     block = stride * max(1, _FULL_BLOCK // stride)
     done = 0
@@ -308,6 +305,40 @@ def simulate_full(
     times = _record_times(timestep, steps, stride)
     places, rates = recorded_atoms[:, :, 0], recorded_atoms[:, :, 1]
     return IonTrajectory(times, recorded, recorded_velocities, places, rates), state
+
+
+def begin(
+    model: Model,
+    shape: tuple[int, int, int],
+    start: ArrayLike,
+    velocities: ArrayLike,
+    thermal: ThermalMotion | None = None,
+) -> FullState:
+    """Return ions in a periodic crystal that is at rest, or moves as at a temperature at time zero.
+
+    Parameters
+    ----------
+    model, shape, start, velocities, thermal
+        As for :func:`simulate_full`.
+
+    Raises
+    ------
+    LatticeError
+        If the crystal is too small for its couplings, thermal motion is that of another, or an ion starts on an atom.
+    """
+    margin = _margin(model.crystal)
+    if min(shape) < max(2, margin):
+        raise LatticeError(f"a crystal of {shape} cells is smaller than its couplings reach")
+    if thermal is not None and thermal.modes.shape != shape:
+        raise LatticeError(f"thermal motion of {thermal.modes.shape} cells does not fit a crystal of {shape}")
+    ions, speeds = _state(start, velocities)
+    model.check_start(ions)
+    padded = (3 * len(model.crystal.masses), *(n + 2 * margin for n in shape))
+    fields = [np.zeros(padded), np.zeros(padded)]
+    if thermal is not None:
+        inside = (slice(None), *(slice(margin, margin + n) for n in shape))
+        fields[0][inside], fields[1][inside] = thermal.displacements(0.0), thermal.velocities(0.0)
+    return FullState(model, shape, fields[0], fields[1], ions, speeds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -333,27 +364,6 @@ class FullState:
     field_velocities: Array
     ions: Array
     velocities: Array
-
-    @classmethod
-    def starting(cls, model: Model, shape: tuple[int, int, int], thermal: ThermalMotion | None) -> FullState:
-        """Return the crystal at rest, or as it moves at a temperature at time zero, without ions.
-
-        Raises
-        ------
-        LatticeError
-            If the crystal is too small for its couplings, or thermal motion is that of another.
-        """
-        margin = _margin(model.crystal)
-        if min(shape) < max(2, margin):
-            raise LatticeError(f"a crystal of {shape} cells is smaller than its couplings reach")
-        if thermal is not None and thermal.modes.shape != shape:
-            raise LatticeError(f"thermal motion of {thermal.modes.shape} cells does not fit a crystal of {shape}")
-        padded = (3 * len(model.crystal.masses), *(n + 2 * margin for n in shape))
-        fields = [np.zeros(padded), np.zeros(padded)]
-        if thermal is not None:
-            inside = (slice(None), *(slice(margin, margin + n) for n in shape))
-            fields[0][inside], fields[1][inside] = thermal.displacements(0.0), thermal.velocities(0.0)
-        return cls(model, shape, fields[0], fields[1], np.empty((0, 3)), np.empty((0, 3)))
 
     def advance(
         self,
@@ -397,6 +407,20 @@ class FullState:
         )
         return failed
 
+    def advance_by(self, timestep: float, steps: int) -> None:
+        """Move on in place.
+
+        Raises
+        ------
+        LatticeError
+            If the motion breaks off.
+        """
+        none = np.empty((0, *self.ions.shape))
+        nowhere = np.empty((0, 4), np.int64)
+        failed = self.advance(timestep, steps, steps + 1, none, none, nowhere, np.empty((0, 0, 2, 3)))
+        if failed >= 0:
+            raise LatticeError(_broken(failed * timestep))
+
     def _couplings(self) -> tuple[IntArray, IntArray, IntArray, Array]:
         """Return components, distances in memory and force constants over masses, those that are not zero."""
         crystal = self.model.crystal
@@ -413,7 +437,7 @@ class FullState:
         from aiida_superionic.lattice.motion_kernels import harmonic_accelerations, wrap_edges  # noqa: PLC0415
         from aiida_superionic.lattice.pair_kernels import energy, radial  # noqa: PLC0415
 
-        crystal, surroundings = self.model.crystal, self.model.surroundings
+        crystal = self.model.crystal
         margin = _margin(crystal)
         inside = (slice(None), *(slice(margin, margin + n) for n in self.shape))
         masses = np.repeat(crystal.inertia, 3)[:, None, None, None]
@@ -424,14 +448,7 @@ class FullState:
         kinetic = 0.5 * np.sum(masses * self.field_velocities[inside] ** 2)
         together = 0.0
         for ion in self.ions:
-            cell = (
-                np.floor(ion @ np.linalg.inv(crystal.lattice)).astype(int) if surroundings.follows else np.zeros(3, int)
-            )
-            where = (cell + surroundings.atoms[:, :3]) % self.shape + margin
-            rows = 3 * surroundings.atoms[:, 3, None] + np.arange(3)
-            moved = self.field[rows, where[:, 0, None], where[:, 1, None], where[:, 2, None]]
-            atoms = surroundings.sites(crystal) + cell @ crystal.lattice + moved
-            together += energy(atoms, ion, self.model.interaction.parameters)
+            together += energy(self._atoms_around(self._cell_of(ion)), ion, self.model.interaction.parameters)
         box = np.diag(self.shape) @ crystal.lattice
         if self.model.repulsion is not None:
             for i in range(len(self.ions)):
@@ -441,6 +458,28 @@ class FullState:
                     together += radial(distance, self.model.repulsion.parameters)[0]
         moving = 0.5 * self.model.inertia * float(np.sum(self.velocities**2))
         return float(elastic + kinetic + together), moving
+
+    def in_cell(self, cell: Array) -> tuple[float, Array]:
+        """Return the energy of the first ion with the atoms around a cell in eV, and its force in eV/Å, shape (3,)."""
+        from aiida_superionic.lattice.pair_kernels import energy, slope  # noqa: PLC0415
+
+        atoms, parameters, on_ion = self._atoms_around(cell), self.model.interaction.parameters, np.empty(3)
+        slope(atoms, self.ions[0], parameters, on_ion)
+        return float(energy(atoms, self.ions[0], parameters)), -on_ion
+
+    def _cell_of(self, ion: Array) -> Array:
+        """Return the cell whose surroundings an ion acts on."""
+        if not self.model.surroundings.follows:
+            return np.zeros(3)
+        return np.asarray(np.floor(ion @ np.linalg.inv(self.model.crystal.lattice)))
+
+    def _atoms_around(self, cell: Array) -> Array:
+        """Return where the atoms around a cell are, shape (n, 3)."""
+        crystal, surroundings = self.model.crystal, self.model.surroundings
+        where = (cell.astype(np.int64) + surroundings.atoms[:, :3]) % self.shape + _margin(crystal)
+        rows = 3 * surroundings.atoms[:, 3, None] + np.arange(3)
+        moved = self.field[rows, where[:, 0, None], where[:, 1, None], where[:, 2, None]]
+        return np.asarray(surroundings.sites(crystal) + cell @ crystal.lattice + moved)
 
 
 def thermal_weights(thermal: ThermalMotion, timestep: float) -> Interpolation:

@@ -107,6 +107,7 @@ def time_local_slope(
     loss: Array,
     passes: int,
     tolerance: float,
+    scratch: Array,
     on_ion: Array,
 ) -> bool:
     """Fill in ∂U/∂R where the crystal has given way (equations 18 to 20), and return whether its place is found.
@@ -114,25 +115,24 @@ def time_local_slope(
     One pass takes the thermal positions on the right side (equation 17); more repeat it with what came out until atoms
     move by less than the tolerance in Å (equation 16, with the velocities of thermal motion).
     """
-    n = len(homogeneous)
-    atoms, on_atoms, rate, moved = homogeneous.copy(), np.empty((n, 3)), np.empty(3), np.empty((n, 3))
+    atoms, moved, on_atoms = scratch[0], scratch[1], scratch[2]
+    rate = np.empty(3)
+    atoms[:] = homogeneous
     found = passes == 1
     for _ in range(passes):
         gradients(atoms, homogeneous_velocities, ion, velocity, parameters, on_atoms, rate)
-        change = 0.0
-        for j in range(n):
+        for j in range(len(homogeneous)):
             for c in range(3):
-                place = homogeneous[j, c]
-                for d in range(3):
-                    place -= loss[c, d] * rate[d]
-                for k in range(n):
-                    for d in range(3):
-                        place -= recoil[3 * j + c, 3 * k + d] * on_atoms[k, d]
-                change = max(change, abs(place - atoms[j, c]))
-                moved[j, c] = place
-        atoms, moved = moved, atoms
-        if passes > 1 and change < tolerance:
+                moved[j, c] = homogeneous[j, c] - loss[c, 0] * rate[0] - loss[c, 1] * rate[1] - loss[c, 2] * rate[2]
+        places, pushes = moved.reshape(-1), on_atoms.reshape(-1)
+        for m in range(len(pushes)):  # by columns of a symmetric matrix: sums that do not wait for each other
+            push = pushes[m]
+            for n in range(len(places)):
+                places[n] -= recoil[m, n] * push
+        if passes > 1 and np.abs(moved - atoms).max() < tolerance:
             found = True
+        atoms[:] = moved
+        if found:
             break
     slope(atoms, ion, parameters, on_ion)
     return found
@@ -202,6 +202,7 @@ def time_local_steps(  # noqa: PLR0912 - one pass over stages and ions; split, e
     window = np.zeros((n_ions, taps, n_around, 3))
     held = np.full((n_ions, 4), np.iinfo(np.int64).min)
     rest = sites.reshape(-1)
+    scratch = np.empty((3, n_around, 3))
     places = np.zeros((5, n_ions, n_around, 3))
     speeds = np.zeros((5, n_ions, n_around, 3))
     accelerations = np.zeros((6, n_ions, 3))
@@ -246,6 +247,7 @@ def time_local_steps(  # noqa: PLR0912 - one pass over stages and ions; split, e
                     loss,
                     passes,
                     tolerance,
+                    scratch,
                     on_ion,
                 ):
                     return step

@@ -7,10 +7,17 @@ from pydantic import BaseModel
 
 from aiida_superionic.analysis.results import Result
 from aiida_superionic.lattice.diffusion import diffusion_of
-from aiida_superionic.lattice.experiments import crystal_properties, dissipation, reflection, spread_over_cells
+from aiida_superionic.lattice.experiments import (
+    conservation,
+    crystal_properties,
+    dissipation,
+    reflection,
+    spread_over_cells,
+)
 from aiida_superionic.lattice.modes import modes_of
 from aiida_superionic.lattice.motion import IonTrajectory, Progress, simulate_full, simulate_time_local
 from aiida_superionic.lattice.request import (
+    ConservationRequest,
     CrystalRequest,
     DiffusionRequest,
     DissipationRequest,
@@ -47,6 +54,9 @@ def run(request: BaseModel, progress: Progress | None = None) -> Result:
                 request.duration,
                 progress,
             )
+        case ConservationRequest():
+            velocity = np.array(request.velocity)
+            return conservation(request.model(), request.cells, velocity, request.timesteps, request.duration)
         case CrystalRequest():
             return crystal_properties(
                 request.crystal.crystal(),

@@ -25,8 +25,6 @@ from aiida_superionic.lattice.thermal_motion import Statistics, ThermalMotion
 from aiida_superionic.units import BOLTZMANN, REDUCED_PLANCK
 
 _NEWTON_STEPS = 60
-_FASTER = 3.0
-"""Than an ion in its cell is one that leaves it."""
 _PATH = {"Γ": (0.0, 0.0, 0.0), "X": (0.5, 0.0, 0.0), "M": (0.5, 0.5, 0.0), "R": (0.5, 0.5, 0.5)}
 _WALK = ("Γ", "X", "M", "Γ", "R")
 _BINS = 60
@@ -260,13 +258,15 @@ def conservation(
     velocity: Array,
     timesteps: tuple[float, ...],
     duration: float,
+    temperature: float,
+    seed: int,
 ) -> Result:
     """Return how the full equations keep their energy, from a crystal at rest.
 
     For each step the energy that is gained when an ion at the centre of a cell starts with a velocity and acts on that
     cell's corners throughout; and the power of the step with which that falls between the last two. Where the ion
-    follows its cell's corners instead, energy and force jump as it leaves one cell for the next: the largest jumps of a
-    run of an ion three times as fast, at the shortest step, are given by themselves.
+    follows its cell's corners instead, energy and force jump as it leaves one cell for the next: the jumps of a run at
+    a temperature, at the shortest step, are given by themselves.
 
     Parameters
     ----------
@@ -278,11 +278,13 @@ def conservation(
         At the start, in Å/ps, shape (3,): too slow to leave the cell.
     timesteps, duration
         In ps; steps descending.
+    temperature, seed
+        Of the run that crosses cells, in K.
 
     Raises
     ------
     LatticeError
-        If the motion breaks off.
+        If the motion breaks off, or no cell is crossed.
     """
     around = model.surroundings
     fixed = Model(model.crystal, model.interaction, model.ion_mass, fixed_atoms(around.atoms))
@@ -298,32 +300,31 @@ def conservation(
     }
     (coarse, fine), (more, less) = timesteps[-2:], np.abs(gains[-2:])
     scalars["order_of_the_step"] = Scalar(float(np.log(more / less) / np.log(coarse / fine)), None, "1")
-    fast = _FASTER * velocity
-    energy_jump, force_jump, crossings = _largest_jumps(model, cells, centre, fast, min(timesteps), duration)
-    scalars["crossings"] = Scalar(float(crossings), None, "1")
-    scalars["energy_jump"] = Scalar(energy_jump * 1e3, None, "meV")
-    scalars["force_jump"] = Scalar(force_jump * 1e3, None, "meV/Å")
+    thermal = ThermalMotion(modes_of(model.crystal, cells), BOLTZMANN * temperature, seed)
+    jumps = _jumps(model, thermal, centre, timesteps[-1], duration)
+    scalars["crossings"] = Scalar(float(len(jumps)), None, "1")
+    for name, unit, sizes in (("energy_jump", "meV", jumps[:, 0]), ("force_jump", "meV/Å", jumps[:, 1])):
+        scalars[f"{name}_mean_square_root"] = Scalar(float(np.sqrt(np.mean(sizes**2))) * 1e3, None, unit)
+        scalars[f"{name}_largest"] = Scalar(float(sizes.max()) * 1e3, None, unit)
     curve = Curve(np.array(timesteps), np.abs(gains) * 1e3, "timestep", "ps", "energy gained", "meV")
     return Result(scalars, {"energy_gain": curve})
 
 
-def _largest_jumps(
-    model: Model, cells: tuple[int, int, int], ion: Array, velocity: Array, timestep: float, duration: float
-) -> tuple[float, float, int]:
-    """Return the largest jumps of energy and force at a change of cell, in eV and eV/Å, and how many there were."""
-    state = begin(model, cells, ion, velocity)
+def _jumps(model: Model, thermal: ThermalMotion, ion: Array, timestep: float, duration: float) -> Array:
+    """Return the jumps of energy and force at each change of cell, in eV and eV/Å, shape (n, 2)."""
+    state = begin(model, thermal.modes.shape, ion, 0.0, thermal)
     inverse = np.linalg.inv(model.crystal.lattice)
-    energies, forces, crossings = [0.0], [0.0], 0
+    jumps = []
     for _ in range(round(duration / timestep)):
         old = np.floor(state.ions[0] @ inverse)
         state.advance_by(timestep, 1)
         new = np.floor(state.ions[0] @ inverse)
         if not np.array_equal(old, new):
             (before, push), (after, pull) = (state.in_cell(cell) for cell in (old, new))
-            energies.append(abs(after - before))
-            forces.append(float(np.linalg.norm(pull - push)))
-            crossings += 1
-    return max(energies), max(forces), crossings
+            jumps.append((abs(after - before), float(np.linalg.norm(pull - push))))
+    if not jumps:
+        raise LatticeError("the ion crosses from no cell into another; a longer or a hotter run shows jumps")
+    return np.array(jumps)
 
 
 def static_barrier(crystal: Crystal, interaction: PairInteraction, extent: int) -> dict[str, float]:
@@ -348,7 +349,7 @@ def static_barrier(crystal: Crystal, interaction: PairInteraction, extent: int) 
     sites, recoil = around.sites(crystal), around.recoil(crystal)
     centre, face = 0.5 * crystal.lattice.sum(axis=0), 0.5 * (crystal.lattice[0] + crystal.lattice[1])
     (rest_c, pair_c, strain_c), (rest_f, pair_f, strain_f) = (
-        _relaxed_energies(sites, recoil, interaction, ion) for ion in (centre, face)
+        static_energies(sites, recoil, interaction, ion) for ion in (centre, face)
     )
     return {
         "unrelaxed": rest_f - rest_c,
@@ -358,7 +359,7 @@ def static_barrier(crystal: Crystal, interaction: PairInteraction, extent: int) 
     }
 
 
-def _relaxed_energies(
+def static_energies(
     sites: Array, recoil: Array, interaction: PairInteraction, ion: Array
 ) -> tuple[float, float, float]:
     """Return the energy with atoms at rest, and with atoms that gave way that of the pairs and of the crystal.

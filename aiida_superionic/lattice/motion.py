@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from aiida_superionic.lattice import Array, IntArray, LatticeError
 from aiida_superionic.lattice.crystal import Crystal
 from aiida_superionic.lattice.interactions import PairInteraction
+from aiida_superionic.lattice.many_body import ManyBody, kernels_of
 from aiida_superionic.lattice.modes import static_recoil
 from aiida_superionic.lattice.thermal_motion import Interpolation, ThermalMotion, interpolation_for
 from aiida_superionic.units import KINETIC_ENERGY
@@ -92,6 +93,8 @@ class Model:
     repulsion
         Between ions; without it they do not know of each other in the time-local form, and through the crystal alone in
         the full one.
+    many_body
+        What takes the place of the sum over pairs of ``interaction``.
 
     Raises
     ------
@@ -104,6 +107,7 @@ class Model:
     ion_mass: float
     surroundings: Surroundings
     repulsion: PairInteraction | None = None
+    many_body: ManyBody | None = None
 
     def __post_init__(self) -> None:
         if not self.ion_mass > 0.0:
@@ -191,9 +195,6 @@ def simulate_time_local(
     LatticeError
         If the step is too long for the crystal, an ion starts or comes to lie on an atom, or no place is found.
     """
-    # Importing Numba takes a second that a wrong request must not wait for.
-    from aiida_superionic.lattice.motion_kernels import time_local_steps  # noqa: PLC0415
-
     crystal, surroundings = model.crystal, model.surroundings
     ions, speeds = _state(start, velocities)
     model.check_start(ions)
@@ -210,7 +211,7 @@ def simulate_time_local(
         count = min(block, steps - done)
         samples, first = buffer.around(done, count)
         records = slice(done // stride, (done + count) // stride)
-        failed = time_local_steps(
+        failed = kernels_of(model.many_body).time_local_steps(
             ions,
             speeds,
             done,
@@ -376,11 +377,9 @@ class FullState:
         recorded_atoms: Array,
     ) -> int:
         """Move on in place, fill in the records, and return the step that failed, or −1."""
-        from aiida_superionic.lattice.motion_kernels import full_steps  # noqa: PLC0415
-
         crystal, surroundings = self.model.crystal, self.model.surroundings
         repulsion = self.model.repulsion
-        failed: int = full_steps(
+        failed: int = kernels_of(self.model.many_body).full_steps(
             self.field,
             self.field_velocities,
             self.ions,
@@ -435,7 +434,7 @@ class FullState:
     def energy(self) -> tuple[float, float]:
         """Return the energy of crystal and interactions, and the kinetic energy of the ions, in eV."""
         from aiida_superionic.lattice.motion_kernels import harmonic_accelerations, wrap_edges  # noqa: PLC0415
-        from aiida_superionic.lattice.pair_kernels import energy, radial  # noqa: PLC0415
+        from aiida_superionic.lattice.pair_kernels import radial  # noqa: PLC0415
 
         crystal = self.model.crystal
         margin = _margin(crystal)
@@ -448,7 +447,9 @@ class FullState:
         kinetic = 0.5 * np.sum(masses * self.field_velocities[inside] ** 2)
         together = 0.0
         for ion in self.ions:
-            together += energy(self._atoms_around(self._cell_of(ion)), ion, self.model.interaction.parameters)
+            together += kernels_of(self.model.many_body).energy(
+                self._atoms_around(self._cell_of(ion)), ion, self.model.interaction.parameters
+            )
         box = np.diag(self.shape) @ crystal.lattice
         if self.model.repulsion is not None:
             for i in range(len(self.ions)):
@@ -461,11 +462,10 @@ class FullState:
 
     def in_cell(self, cell: Array) -> tuple[float, Array]:
         """Return the energy of the first ion with the atoms around a cell in eV, and its force in eV/Å, shape (3,)."""
-        from aiida_superionic.lattice.pair_kernels import energy, slope  # noqa: PLC0415
-
+        kernels = kernels_of(self.model.many_body)
         atoms, parameters, on_ion = self._atoms_around(cell), self.model.interaction.parameters, np.empty(3)
-        slope(atoms, self.ions[0], parameters, on_ion)
-        return float(energy(atoms, self.ions[0], parameters)), -on_ion
+        kernels.slope(atoms, self.ions[0], parameters, on_ion)
+        return float(kernels.energy(atoms, self.ions[0], parameters)), -on_ion
 
     def _cell_of(self, ion: Array) -> Array:
         """Return the cell whose surroundings an ion acts on."""

@@ -204,6 +204,8 @@ class ConservationRequest(ModelRequest):
         default=(0.02, 0.01, 0.005, 0.0025), description="ps"
     )
     duration: Positive = Field(default=10.0, description="ps")
+    temperature: Positive = Field(default=580.226, description="K, of the run that crosses cells")
+    seed: Annotated[StrictInt, Field(ge=0, le=2**63 - 1)] = 1
 
 
 REQUESTS: dict[str, type[BaseModel]] = {

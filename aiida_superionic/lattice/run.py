@@ -56,7 +56,15 @@ def run(request: BaseModel, progress: Progress | None = None) -> Result:
             )
         case ConservationRequest():
             velocity = np.array(request.velocity)
-            return conservation(request.model(), request.cells, velocity, request.timesteps, request.duration)
+            return conservation(
+                request.model(),
+                request.cells,
+                velocity,
+                request.timesteps,
+                request.duration,
+                request.temperature,
+                request.seed,
+            )
         case CrystalRequest():
             return crystal_properties(
                 request.crystal.crystal(),

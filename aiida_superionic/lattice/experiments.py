@@ -8,20 +8,15 @@ import numpy as np
 
 from aiida_superionic.analysis.results import Curve, Result, Scalar
 from aiida_superionic.lattice import Array, LatticeError
+from aiida_superionic.lattice.barrier import pair_derivatives
 from aiida_superionic.lattice.crystal import Crystal
+from aiida_superionic.lattice.full_motion import begin, simulate_full
 from aiida_superionic.lattice.interactions import PairInteraction
+from aiida_superionic.lattice.ion_trajectory import IonTrajectory, Progress
+from aiida_superionic.lattice.model import Model, fixed_atoms
 from aiida_superionic.lattice.modes import modes_of, static_recoil
-from aiida_superionic.lattice.motion import (
-    IonTrajectory,
-    Model,
-    Progress,
-    begin,
-    corners,
-    fixed_atoms,
-    simulate_full,
-    simulate_time_local,
-)
 from aiida_superionic.lattice.thermal_motion import Statistics, ThermalMotion
+from aiida_superionic.lattice.time_local_motion import simulate_time_local
 from aiida_superionic.units import BOLTZMANN, REDUCED_PLANCK
 
 _NEWTON_STEPS = 60
@@ -144,19 +139,12 @@ def reflection(
     }
     curves, scalars = {}, {}
     for name, deflection in deflections.items():
-        force = _derivatives(model.interaction, deflection - ion)[1] * 1e3
+        force = pair_derivatives(model.interaction, deflection - ion)[1] * 1e3
         curves[f"deflection_{name}"] = Curve(trajectory.times, deflection, "t", "ps", "deflection", "Å")
         curves[f"force_{name}"] = Curve(trajectory.times, force, "t", "ps", "force on the ion", "meV/Å")
         scalars[f"largest_deflection_{name}"] = Scalar(float(np.abs(deflection).max()), None, "Å")
         scalars[f"largest_force_{name}"] = Scalar(float(np.abs(force).max()), None, "meV/Å")
     return Result(scalars, curves)
-
-
-def _derivatives(interaction: PairInteraction, distance: Array) -> tuple[Array, Array, Array, Array]:
-    from aiida_superionic.lattice.pair_kernels import radial  # noqa: PLC0415 - imports Numba
-
-    parameters = interaction.parameters
-    return tuple(np.array([radial(abs(x), parameters) for x in distance]).T)
 
 
 def _right_side(
@@ -169,7 +157,7 @@ def _right_side(
     ion_speed: Array,
 ) -> Array:
     """Return the right side of equation 25, for an ion at the lower end of the line."""
-    _, first, second, _ = _derivatives(interaction, atom - ion)
+    _, first, second, _ = pair_derivatives(interaction, atom - ion)
     return np.asarray(-recoil * first + loss * second * (atom_speed - ion_speed))
 
 
@@ -183,7 +171,7 @@ def _self_consistent(interaction: PairInteraction, recoil: float, loss: float, i
     """
     atom = np.zeros_like(ion)
     for _ in range(_NEWTON_STEPS):
-        _, first, second, third = _derivatives(interaction, atom - ion)
+        _, first, second, third = pair_derivatives(interaction, atom - ion)
         missing = atom + recoil * first + loss * second * ion_speed
         slope = 1.0 + recoil * second + loss * third * ion_speed
         change = missing / slope
@@ -325,73 +313,6 @@ def _jumps(model: Model, thermal: ThermalMotion, ion: Array, timestep: float, du
     if not jumps:
         raise LatticeError("the ion crosses from no cell into another; a longer or a hotter run shows jumps")
     return np.array(jumps)
-
-
-def static_barrier(crystal: Crystal, interaction: PairInteraction, extent: int) -> dict[str, float]:
-    """Return the energy that an ion needs to pass from a cell's centre through its face, in eV.
-
-    Parameters
-    ----------
-    crystal
-        What gives way.
-    interaction
-        Between ion and atoms.
-    extent
-        Cells on each side of the ion whose atoms it acts on; 1 is the corners of its cell alone.
-
-    Returns
-    -------
-    dict
-        ``unrelaxed``: of the crystal at rest; ``relaxed``: where its atoms have given way, ``interaction`` and
-        ``deformation`` the parts of that.
-    """
-    around = corners(crystal, extent)
-    sites, recoil = around.sites(crystal), around.recoil(crystal)
-    centre, face = 0.5 * crystal.lattice.sum(axis=0), 0.5 * (crystal.lattice[0] + crystal.lattice[1])
-    (rest_c, pair_c, strain_c), (rest_f, pair_f, strain_f) = (
-        static_energies(sites, recoil, interaction, ion) for ion in (centre, face)
-    )
-    return {
-        "unrelaxed": rest_f - rest_c,
-        "relaxed": pair_f + strain_f - pair_c - strain_c,
-        "interaction": pair_f - pair_c,
-        "deformation": strain_f - strain_c,
-    }
-
-
-def static_energies(
-    sites: Array, recoil: Array, interaction: PairInteraction, ion: Array
-) -> tuple[float, float, float]:
-    """Return the energy with atoms at rest, and with atoms that gave way that of the pairs and of the crystal.
-
-    Displacements solve r = −W(0) ∂U/∂r by Newton's method; what they cost is ½ ∂U/∂r W(0) ∂U/∂r.
-
-    Raises
-    ------
-    LatticeError
-        If they find no end: the crystal gives way without limit.
-    """
-    moved = np.zeros(3 * len(sites))
-    at_rest: float | None = None
-    for _ in range(_NEWTON_STEPS):
-        apart = sites + moved.reshape(-1, 3) - ion
-        distances = np.linalg.norm(apart, axis=1)
-        energies, first, second, _ = _derivatives(interaction, distances)
-        if at_rest is None:
-            at_rest = float(energies.sum())
-        unit = apart / distances[:, None]
-        slopes = (first[:, None] * unit).ravel()
-        outer = unit[:, :, None] * unit[:, None, :]
-        blocks = (first / distances)[:, None, None] * (np.eye(3) - outer) + second[:, None, None] * outer
-        hessian = np.zeros((len(sites), 3, len(sites), 3))
-        hessian[np.arange(len(sites)), :, np.arange(len(sites)), :] = blocks
-        change = np.linalg.solve(
-            np.eye(len(moved)) + recoil @ hessian.reshape(len(moved), -1), -(moved + recoil @ slopes)
-        )
-        if np.max(np.abs(change)) < 1e-12:
-            return at_rest, float(energies.sum()), float(0.5 * slopes @ recoil @ slopes)
-        moved = moved + change
-    raise LatticeError("the atoms around the ion find no place where they rest")
 
 
 def spread_over_cells(crystal: Crystal, cells: tuple[int, int, int], ions: int, seed: int) -> Array:

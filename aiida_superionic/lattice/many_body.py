@@ -43,14 +43,14 @@ def kernels_of(many_body: ManyBody | None) -> Kernels:
     """Return the loops of pairs, or the same loops compiled anew around another energy."""
     from numba import njit  # noqa: PLC0415 - importing it takes a second that a wrong request must not wait for
 
-    from aiida_superionic.lattice import motion_kernels, pair_kernels  # noqa: PLC0415
+    from aiida_superionic.lattice import full_kernels, pair_kernels, time_local_kernels  # noqa: PLC0415
 
     if many_body is None:
         return Kernels(
-            pair_kernels.energy, pair_kernels.slope, motion_kernels.time_local_steps, motion_kernels.full_steps
+            pair_kernels.energy, pair_kernels.slope, time_local_kernels.time_local_steps, full_kernels.full_steps
         )
     energy, gradients, slope = (njit(f) for f in (many_body.energy, many_body.gradients, many_body.slope))
-    names: dict[str, Any] = {**vars(motion_kernels), "gradients": gradients, "slope": slope}
+    names: dict[str, Any] = {**vars(full_kernels), **vars(time_local_kernels), "gradients": gradients, "slope": slope}
     for name in ("time_local_slope", "time_local_steps", "full_steps"):
         source = names[name].py_func
         names[name] = njit(error_model="numpy")(FunctionType(source.__code__, names, name))

@@ -14,7 +14,7 @@ from aiida_superionic.lattice import LatticeError
 from aiida_superionic.lattice.crystal import Crystal, simple_cubic
 from aiida_superionic.lattice.crystal_file import read_crystal
 from aiida_superionic.lattice.interactions import PairInteraction, Tabulated, Yukawa
-from aiida_superionic.lattice.motion import Model, corners
+from aiida_superionic.lattice.model import Model, corners
 from aiida_superionic.lattice.thermal_motion import Statistics
 
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]

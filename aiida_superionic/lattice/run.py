@@ -14,8 +14,9 @@ from aiida_superionic.lattice.experiments import (
     reflection,
     spread_over_cells,
 )
+from aiida_superionic.lattice.full_motion import simulate_full
+from aiida_superionic.lattice.ion_trajectory import IonTrajectory, Progress
 from aiida_superionic.lattice.modes import modes_of
-from aiida_superionic.lattice.motion import IonTrajectory, Progress, simulate_full, simulate_time_local
 from aiida_superionic.lattice.request import (
     ConservationRequest,
     CrystalRequest,
@@ -24,6 +25,7 @@ from aiida_superionic.lattice.request import (
     ReflectionRequest,
 )
 from aiida_superionic.lattice.thermal_motion import ThermalMotion
+from aiida_superionic.lattice.time_local_motion import simulate_time_local
 from aiida_superionic.units import BOLTZMANN
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from aiida_superionic.analysis.arrhenius import ArrheniusFit
 from aiida_superionic.analysis.results import Result
-from aiida_superionic.lattice.experiments import static_barrier
+from aiida_superionic.lattice.barrier import static_barrier
 from aiida_superionic.lattice.request import LatticeModel
 from aiida_superionic.report.figures import Plot
 from aiida_superionic.report.formatting import measurement

@@ -88,8 +88,8 @@ def test_a_seed_is_a_state_and_another_seed_is_another(cubic):
 
 def test_a_step_too_long_for_the_highest_frequency_is_refused():
     assert interpolation_for(31.35, 0.06).steps_per_sample == 1
-    with pytest.raises(LatticeError, match=r"a step of 0\.07 ps is too long .* at most 0\.0668 ps"):
-        interpolation_for(31.35, 0.07)
+    with pytest.raises(LatticeError, match=r"a step of 0\.09 ps is too long .* at most 0\.0802 ps"):
+        interpolation_for(31.35, 0.09)
     with pytest.raises(LatticeError, match="above zero"):
         interpolation_for(31.35, 0.0)
     with pytest.raises(LatticeError, match="ask for less"):

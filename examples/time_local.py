@@ -30,9 +30,11 @@ BATH = [0.001, 5.0, 25.0, 50.0]
 COLLISIONS = [(0.2, 2.0), (0.5, 2.0), (0.2, 10.0), (0.5, 10.0)]
 WALKS = [(25.0, "yukawa-4eV"), (50.0, "yukawa-4eV"), (25.0, "yukawa-8eV"), (50.0, "yukawa-8eV")]
 LADDER = [10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0]
-IONS = {"time-local": 16, "full": 8}
-"""In one bath: they do not know of each other, in full but through the crystal."""
-PRODUCTION, FIT_START = 3000.0, 1.0
+IONS = {"time-local": 16, "full": 24}
+"""In one crystal: they do not know of each other, in full but through the crystal."""
+PRODUCTION = {"time-local": 3000.0, "full": 1000.0}
+"""ps, of each ion; the paper has one ion and 3 ns."""
+FIT_START = 1.0
 FIGURES = ("1", "3", "4", "5", "6", "7a", "7b", "energy")
 CONSOLE = Console(markup=False)
 
@@ -50,7 +52,11 @@ def yukawa(strength, screening):
 def walk(equations, energy, interaction, ions):
     """Return name and request of a diffusion run at a thermal energy in meV."""
     request = {**ion(interaction), "equations": equations, "temperature": energy * MEV, "ions": ions, "species": "Li"}
-    return f"{equations}-{interaction}-{energy:g}meV-{ions}", "diffusion", {**request, "production": PRODUCTION}
+    return (
+        f"{equations}-{interaction}-{energy:g}meV-{ions}",
+        "diffusion",
+        {**request, "production": PRODUCTION[equations]},
+    )
 
 
 def runs(figure):

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and the tests that need no daemon and no engine but LAMMPS
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride test test-all test-slow learning bench bench-large bench-constraint bench-deviation lint clean
+.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-lattice test test-all test-slow learning bench bench-large bench-constraint bench-deviation bench-lattice lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -58,6 +58,10 @@ demo-borohydride: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
 	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/borohydride.py
 
+# make demo-lattice   the figures of the time-local model's paper, and its numbers beside ours; takes long
+demo-lattice: $(VENV)/.package
+	@$(BIN)/python examples/time_local.py .demo/time-local
+
 test: lint $(SUPERIONIC_ENGINES)/lammps/.installed
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not daemon and not cp2k and not learning"
 
@@ -97,6 +101,10 @@ bench-constraint: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 # make bench-deviation   measure what the deviation of a committee of deep potentials costs along a run
 bench-deviation: $(VENV)/.package $(SUPERIONIC_ENGINES)/learning/.installed
 	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/deviation.py $(SUPERIONIC_ENGINES)/learning/bin
+
+# make bench-lattice   measure the time-local model beside the sum over all modes
+bench-lattice: $(VENV)/.package
+	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/lattice.py
 
 # make lint   style, types, and who may import whom
 lint: $(VENV)/.tools

@@ -1,7 +1,7 @@
 """An ion that moves through silicon: force constants from LAMMPS, motion in time-local form and in full.
 
-``python examples/real_crystal.py FOLDER`` writes LAMMPS' files and the crystal into a new folder; it takes about two
-minutes. The crystal is that of Stillinger and Weber's potential. The ion is not a real one: it has the mass of
+``python examples/real_crystal.py FOLDER`` writes LAMMPS' files and the crystal into a new folder; it takes a minute or
+two. The crystal is that of Stillinger and Weber's potential. The ion is not a real one: it has the mass of
 potassium and repels silicon by a screened Coulomb energy, from which a barrier of a tenth of an eV follows.
 """
 
@@ -17,8 +17,8 @@ from aiida_superionic.datasets.frame import Frame
 from aiida_superionic.datasets.lammps_files import data_text, turned
 from aiida_superionic.engines.catalogue import engines
 from aiida_superionic.engines.installation import default_prefix, find
+from aiida_superionic.lattice.barrier import static_barrier
 from aiida_superionic.lattice.crystal_file import write_crystal
-from aiida_superionic.lattice.experiments import static_barrier
 from aiida_superionic.lattice.force_constants import crystal_of
 from aiida_superionic.lattice.interactions import Yukawa
 from aiida_superionic.lattice.lammps import read_lammps
@@ -53,7 +53,7 @@ def dynamical_matrix(folder):
     (folder / "input.in").write_text(SCRIPT, encoding="utf-8")
     lammps = find(engines()["lammps"], default_prefix())[0].executable
     command = [str(lammps), "-in", "input.in", "-log", "none"]
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - the engine that we found
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 
 def diffusion(file, temperature, **changes):
@@ -112,7 +112,7 @@ def main(folder):
     print(f"activation energy: {slope:.3f} ± {error:.3f} eV")
     hot = TEMPERATURES[1]
     value, error, kinetic = diffusion(
-        folder / "silicon.npz", hot, equations="full", cells=(10, 10, 10), ions=8, equilibration=5.0, production=40.0
+        folder / "silicon.npz", hot, equations="full", cells=(10, 10, 10), ions=24, equilibration=5.0, production=60.0
     )
     print(f"in full, {hot:g} K: {in_words(value, error, kinetic)}")
 

@@ -81,6 +81,27 @@ def write_results(
     _write_text(folder / RESULTS_FILE, text)
 
 
+def read_results(folder: Path) -> tuple[Result, dict[str, Any]]:
+    """Return the scalars and curves of a folder that :func:`write_results` wrote, and the rest of what it says.
+
+    Surfaces and files are left where they are.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError
+        If the files cannot be read or are not of this kind.
+    """
+    summary = json.loads((folder / RESULTS_FILE).read_text(encoding="utf-8"))
+    scalars = {name: Scalar(**scalar) for name, scalar in summary.pop("observables").items()}
+    curves = {}
+    with np.load(folder / CURVES_FILE, allow_pickle=False) as arrays:
+        for name, labels in summary.pop("curves").items():
+            if "z_label" not in labels:
+                parts = {key: arrays[f"{name}__{key}"] for key in ("x", "y", "error") if f"{name}__{key}" in arrays}
+                curves[name] = Curve(**parts, **labels)
+    return Result(scalars, curves), summary
+
+
 def without_undefined_numbers(result: Result) -> tuple[Result, list[str]]:
     """Return a result with None in place of NaN and infinity, and the names of the scalars that this took.
 

@@ -6,11 +6,13 @@ import numpy as np
 
 from aiida_superionic.analysis.results import Curve, NotConverged, Result, Scalar
 from aiida_superionic.lattice import Array
-from aiida_superionic.lattice.motion import IonTrajectory
+from aiida_superionic.lattice.ion_trajectory import IonTrajectory
 from aiida_superionic.units import BOLTZMANN, DIFFUSION_IN_CM2_PER_S, KINETIC_ENERGY
 
 RESOLVED = 2.0
 """Errors above zero from which on a diffusion coefficient is a value and not a bound."""
+LEAST_DISPLACEMENT = 6.0
+"""6 D times the run's length in Å² below which no diffusion was seen, as for trajectories of molecular dynamics."""
 _FEWEST_SEGMENTS = 10
 _PATH_POINTS = 3000
 
@@ -21,7 +23,9 @@ def diffusion_of(trajectory: IonTrajectory, species: str, ion_mass: float, segme
     Each ion's run is cut into segments. D is a sixth of the slope of a straight line through the mean squared
     displacement over segments, fitted from ``fit_start`` to the segments' end with the inverse squared standard errors
     as weights. That is linear in the displacements: each segment gives a D of its own, and the error is that of their
-    mean. The line need not pass the origin: what an ion rattles within its cage adds to the displacement and not to D.
+    mean. D is resolved where it is more than twice its error above zero, and carries an ion far enough in the whole
+    run; else there is an upper bound. The line need not pass the origin: what an ion rattles within its cage adds to
+    the displacement and not to D.
 
     Parameters
     ----------
@@ -59,16 +63,16 @@ def diffusion_of(trajectory: IonTrajectory, species: str, ion_mass: float, segme
     squares = _squared_displacements(trajectory.positions, lags)
     mean = squares.mean(axis=0)
     error = squares.std(axis=0, ddof=1) / np.sqrt(len(squares))
-    design = np.stack([np.ones(np.count_nonzero(window)), times[window]], axis=1)
-    weights = 1.0 / np.maximum(error[window], 1e-12) ** 2
-    slopes = squares[:, window] @ np.linalg.solve(design.T @ (weights[:, None] * design), design.T * weights)[1]
+    slopes = squares[:, window] @ _projection(times[window], error[window])[1]
     value = float(slopes.mean()) / 6.0 * DIFFUSION_IN_CM2_PER_S
     uncertainty = float(slopes.std(ddof=1)) / np.sqrt(len(slopes)) / 6.0 * DIFFUSION_IN_CM2_PER_S
-    resolved = value > RESOLVED * uncertainty
+    # What rattles in its cage as the crystal warms it looks as if it diffused, in every run alike.
+    least = LEAST_DISPLACEMENT / (6.0 * interval * len(trajectory.times)) * DIFFUSION_IN_CM2_PER_S
+    bound = max(max(value, 0.0) + RESOLVED * uncertainty, least)
     scalar = (
         Scalar(value, uncertainty, "cm^2/s")
-        if resolved
-        else Scalar(None, uncertainty, "cm^2/s", upper_bound=max(value, 0.0) + RESOLVED * uncertainty, estimate=value)
+        if value > max(RESOLVED * uncertainty, least)
+        else Scalar(None, uncertainty, "cm^2/s", upper_bound=bound, estimate=value if value > least else None)
     )
     curves = {
         f"mean_squared_displacement_{species}": Curve(times, mean, "t", "ps", "⟨|ΔR|²⟩", "Å^2", error),
@@ -76,6 +80,20 @@ def diffusion_of(trajectory: IonTrajectory, species: str, ion_mass: float, segme
     }
     temperature = _kinetic_temperature(trajectory.velocities, ion_mass)
     return Result({f"diffusion_coefficient_{species}": scalar, f"kinetic_temperature_{species}": temperature}, curves)
+
+
+def line_through(times: Array, mean: Array, error: Array, fit_start: float) -> tuple[float, float]:
+    """Return offset and slope of the weighted line through a mean squared displacement, as D is drawn from it."""
+    window = times >= fit_start - 1e-9
+    offset, slope = _projection(times[window], error[window]) @ mean[window]
+    return float(offset), float(slope)
+
+
+def _projection(times: Array, error: Array) -> Array:
+    """Return what gives offset and slope of a weighted straight line from its points, shape (2, n)."""
+    design = np.stack([np.ones(len(times)), times], axis=1)
+    weights = 1.0 / np.maximum(error, 1e-12) ** 2
+    return np.asarray(np.linalg.solve(design.T @ (weights[:, None] * design), design.T * weights))
 
 
 def _squared_displacements(positions: Array, lags: int) -> Array:

@@ -9,19 +9,15 @@ from numpy.typing import ArrayLike
 
 from aiida_superionic.analysis.results import Curve, Result, Scalar
 from aiida_superionic.lattice import Array, LatticeError
+from aiida_superionic.lattice.barrier import pair_derivatives
 from aiida_superionic.lattice.crystal import Crystal
+from aiida_superionic.lattice.full_motion import begin, simulate_full
 from aiida_superionic.lattice.interactions import PairInteraction
+from aiida_superionic.lattice.ion_trajectory import IonTrajectory, Progress
+from aiida_superionic.lattice.model import Model, fixed_atoms
 from aiida_superionic.lattice.modes import cells_a_side, modes_of, static_recoil
-from aiida_superionic.lattice.motion import (
-    IonTrajectory,
-    Model,
-    Progress,
-    corners,
-    fixed_atoms,
-    simulate_full,
-    simulate_time_local,
-)
 from aiida_superionic.lattice.thermal_motion import Statistics, ThermalMotion
+from aiida_superionic.lattice.time_local_motion import simulate_time_local
 from aiida_superionic.units import BOLTZMANN, REDUCED_PLANCK
 
 _NEWTON_STEPS = 60
@@ -145,19 +141,12 @@ def reflection(
     }
     curves, scalars = {}, {}
     for name, deflection in deflections.items():
-        force = _derivatives(model.interaction, deflection - ion)[1] * 1e3
+        force = pair_derivatives(model.interaction, deflection - ion)[1] * 1e3
         curves[f"deflection_{name}"] = Curve(trajectory.times, deflection, "t", "ps", "deflection", "Å")
         curves[f"force_{name}"] = Curve(trajectory.times, force, "t", "ps", "force on the ion", "meV/Å")
         scalars[f"largest_deflection_{name}"] = Scalar(float(np.abs(deflection).max()), None, "Å")
         scalars[f"largest_force_{name}"] = Scalar(float(np.abs(force).max()), None, "meV/Å")
     return Result(scalars, curves)
-
-
-def _derivatives(interaction: PairInteraction, distance: Array) -> tuple[Array, Array, Array, Array]:
-    from aiida_superionic.lattice.pair_kernels import radial  # noqa: PLC0415 - imports Numba
-
-    parameters = interaction.parameters
-    return tuple(np.array([radial(abs(x), parameters) for x in distance]).T)
 
 
 def _right_side(
@@ -170,7 +159,7 @@ def _right_side(
     ion_speed: Array,
 ) -> Array:
     """Return the right side of equation 25, for an ion at the lower end of the line."""
-    _, first, second, _ = _derivatives(interaction, atom - ion)
+    _, first, second, _ = pair_derivatives(interaction, atom - ion)
     return np.asarray(-recoil * first + loss * second * (atom_speed - ion_speed))
 
 
@@ -184,7 +173,7 @@ def _self_consistent(interaction: PairInteraction, recoil: float, loss: float, i
     """
     atom = np.zeros_like(ion)
     for _ in range(_NEWTON_STEPS):
-        _, first, second, third = _derivatives(interaction, atom - ion)
+        _, first, second, third = pair_derivatives(interaction, atom - ion)
         missing = atom + recoil * first + loss * second * ion_speed
         slope = 1.0 + recoil * second + loss * third * ion_speed
         change = missing / slope
@@ -253,79 +242,79 @@ def _decay_time(trajectory: IonTrajectory, place: Array, rate: Array) -> tuple[f
     return float(-1.0 / slope), float(np.sqrt(covariance[0, 0]) / slope**2)
 
 
-def static_barrier(
-    crystal: Crystal,
-    interaction: PairInteraction,
-    extent: int,
-    start: ArrayLike = (0.5, 0.5, 0.5),
-    top: ArrayLike = (0.5, 0.5, 0.0),
-) -> dict[str, float]:
-    """Return the energy that an ion needs to come from one place to another, in eV.
+def conservation(
+    model: Model,
+    cells: tuple[int, int, int],
+    velocity: Array,
+    timesteps: tuple[float, ...],
+    duration: float,
+    temperature: float,
+    seed: int,
+) -> Result:
+    """Return how the full equations keep their energy, from a crystal at rest.
+
+    For each step the energy that is gained when an ion at the centre of a cell starts with a velocity and acts on that
+    cell's corners throughout; and the power of the step with which that falls between the last two. Where the ion
+    follows its cell's corners instead, energy and force jump as it leaves one cell for the next: the jumps of a run at
+    a temperature, at the shortest step, are given by themselves.
 
     Parameters
     ----------
-    crystal
-        What gives way.
-    interaction
-        Between ion and atoms.
-    extent
-        Cells on each side of the ion whose atoms it acts on; 1 is the corners of its cell alone.
-    start, top
-        Both in cell vectors, within a cell or on its faces: from its centre through its face, unless said otherwise.
-
-    Returns
-    -------
-    dict
-        ``unrelaxed``: of the crystal at rest; ``relaxed``: where its atoms have given way, ``interaction`` and
-        ``deformation`` the parts of that.
-    """
-    around = corners(crystal, extent)
-    sites, recoil = around.sites(crystal), around.recoil(crystal)
-    (rest_s, pair_s, strain_s), (rest_t, pair_t, strain_t) = (
-        _relaxed_energies(sites, recoil, interaction, np.asarray(place, np.float64) @ crystal.lattice)
-        for place in (start, top)
-    )
-    return {
-        "unrelaxed": rest_t - rest_s,
-        "relaxed": pair_t + strain_t - pair_s - strain_s,
-        "interaction": pair_t - pair_s,
-        "deformation": strain_t - strain_s,
-    }
-
-
-def _relaxed_energies(
-    sites: Array, recoil: Array, interaction: PairInteraction, ion: Array
-) -> tuple[float, float, float]:
-    """Return the energy with atoms at rest, and with atoms that gave way that of the pairs and of the crystal.
-
-    Displacements solve r = −W(0) ∂U/∂r by Newton's method; what they cost is ½ ∂U/∂r W(0) ∂U/∂r.
+    model
+        Crystal and ion; its surroundings are those that follow.
+    cells
+        Of the periodic crystal.
+    velocity
+        At the start, in Å/ps, shape (3,): too slow to leave the cell.
+    timesteps, duration
+        In ps; steps descending.
+    temperature, seed
+        Of the run that crosses cells, in K.
 
     Raises
     ------
     LatticeError
-        If they find no end: the crystal gives way without limit.
+        If the motion breaks off, or no cell is crossed.
     """
-    moved = np.zeros(3 * len(sites))
-    at_rest: float | None = None
-    for _ in range(_NEWTON_STEPS):
-        apart = sites + moved.reshape(-1, 3) - ion
-        distances = np.linalg.norm(apart, axis=1)
-        energies, first, second, _ = _derivatives(interaction, distances)
-        if at_rest is None:
-            at_rest = float(energies.sum())
-        unit = apart / distances[:, None]
-        slopes = (first[:, None] * unit).ravel()
-        outer = unit[:, :, None] * unit[:, None, :]
-        blocks = (first / distances)[:, None, None] * (np.eye(3) - outer) + second[:, None, None] * outer
-        hessian = np.zeros((len(sites), 3, len(sites), 3))
-        hessian[np.arange(len(sites)), :, np.arange(len(sites)), :] = blocks
-        change = np.linalg.solve(
-            np.eye(len(moved)) + recoil @ hessian.reshape(len(moved), -1), -(moved + recoil @ slopes)
-        )
-        if np.max(np.abs(change)) < 1e-12:
-            return at_rest, float(energies.sum()), float(0.5 * slopes @ recoil @ slopes)
-        moved = moved + change
-    raise LatticeError("the atoms around the ion find no place where they rest")
+    around = model.surroundings
+    fixed = Model(model.crystal, model.interaction, model.ion_mass, fixed_atoms(around.atoms))
+    centre = 0.5 * model.crystal.lattice.sum(axis=0)
+    gains = []
+    for timestep in timesteps:
+        steps = round(duration / timestep)
+        _, state = simulate_full(fixed, cells, centre, velocity, timestep, steps)
+        gains.append(sum(state.energy()) - sum(begin(fixed, cells, centre, velocity).energy()))
+    scalars = {
+        f"energy_gain_{timestep * 1e3:g}_fs".replace(".", "p"): Scalar(gain * 1e3, None, "meV")
+        for timestep, gain in zip(timesteps, gains, strict=True)
+    }
+    (coarse, fine), (more, less) = timesteps[-2:], np.abs(gains[-2:])
+    scalars["order_of_the_step"] = Scalar(float(np.log(more / less) / np.log(coarse / fine)), None, "1")
+    thermal = ThermalMotion(modes_of(model.crystal, cells), BOLTZMANN * temperature, seed)
+    jumps = _jumps(model, thermal, centre, timesteps[-1], duration)
+    scalars["crossings"] = Scalar(float(len(jumps)), None, "1")
+    for name, unit, sizes in (("energy_jump", "meV", jumps[:, 0]), ("force_jump", "meV/Å", jumps[:, 1])):
+        scalars[f"{name}_mean_square_root"] = Scalar(float(np.sqrt(np.mean(sizes**2))) * 1e3, None, unit)
+        scalars[f"{name}_largest"] = Scalar(float(sizes.max()) * 1e3, None, unit)
+    curve = Curve(np.array(timesteps), np.abs(gains) * 1e3, "timestep", "ps", "energy gained", "meV")
+    return Result(scalars, {"energy_gain": curve})
+
+
+def _jumps(model: Model, thermal: ThermalMotion, ion: Array, timestep: float, duration: float) -> Array:
+    """Return the jumps of energy and force at each change of cell, in eV and eV/Å, shape (n, 2)."""
+    state = begin(model, thermal.modes.shape, ion, 0.0, thermal)
+    inverse = np.linalg.inv(model.crystal.lattice)
+    jumps = []
+    for _ in range(round(duration / timestep)):
+        old = np.floor(state.ions[0] @ inverse)
+        state.advance_by(timestep, 1)
+        new = np.floor(state.ions[0] @ inverse)
+        if not np.array_equal(old, new):
+            (before, push), (after, pull) = (state.in_cell(cell) for cell in (old, new))
+            jumps.append((abs(after - before), float(np.linalg.norm(pull - push))))
+    if not jumps:
+        raise LatticeError("the ion crosses from no cell into another; a longer or a hotter run shows jumps")
+    return np.array(jumps)
 
 
 def spread_over_cells(

@@ -1,8 +1,8 @@
 """Compiled: the energy of an ion among atoms, and its derivatives.
 
-The loops of :mod:`aiida_superionic.lattice.motion_kernels` know an interaction by the three functions :func:`energy`,
-:func:`gradients` and :func:`slope` alone; these here are those of pairs. Others, of any U(r, R), take their place with
-:func:`aiida_superionic.lattice.motion.with_interaction`.
+The loops of :mod:`aiida_superionic.lattice.time_local_kernels` and :mod:`aiida_superionic.lattice.full_kernels` know an
+interaction by the three functions :func:`energy`, :func:`gradients` and :func:`slope` alone; these here are those of
+pairs. Others, of any U(r, R), take their place by :class:`aiida_superionic.lattice.many_body.ManyBody`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from aiida_superionic.lattice import LatticeError
 from aiida_superionic.lattice.crystal import Crystal, simple_cubic
 from aiida_superionic.lattice.crystal_file import read_crystal
 from aiida_superionic.lattice.interactions import PairInteraction, Tabulated, Yukawa
-from aiida_superionic.lattice.motion import Model, corners
+from aiida_superionic.lattice.model import Model, corners
 from aiida_superionic.lattice.thermal_motion import Statistics
 
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -198,13 +198,35 @@ class DissipationRequest(ModelRequest):
     duration: Positive = Field(default=30.0, description="ps")
 
 
+class ConservationRequest(ModelRequest):
+    """How the full equations keep their energy."""
+
+    cells: tuple[Cells, Cells, Cells] = (10, 10, 10)
+    velocity: tuple[Number, Number, Number] = Field(default=(5.0, 4.0, 8.0), description="of the ion, Å/ps")
+    timesteps: Annotated[tuple[Positive, ...], Field(min_length=2)] = Field(
+        default=(0.02, 0.01, 0.005, 0.0025), description="ps"
+    )
+    duration: Positive = Field(default=10.0, description="ps")
+    temperature: Positive = Field(default=580.226, description="K, of the run that crosses cells")
+    seed: Annotated[StrictInt, Field(ge=0, le=2**63 - 1)] = 1
+
+
 REQUESTS: dict[str, type[BaseModel]] = {
     "crystal": CrystalRequest,
     "reflection": ReflectionRequest,
     "dissipation": DissipationRequest,
+    "conservation": ConservationRequest,
     "diffusion": DiffusionRequest,
 }
 """What each experiment is asked with."""
+
+
+class Published(_Section):
+    """A number that was published of a model."""
+
+    quantity: str
+    text: str
+    where: str
 
 
 class LatticeModel(_Section):
@@ -216,6 +238,7 @@ class LatticeModel(_Section):
     crystal: CrystalSection
     ion_mass: Positive
     interactions: dict[str, InteractionSection]
+    published: tuple[Published, ...] = ()
 
     def request(self, interaction: str) -> ModelRequest:
         """Return the crystal with an ion of one of the interactions.

@@ -7,16 +7,25 @@ from pydantic import BaseModel
 
 from aiida_superionic.analysis.results import Result
 from aiida_superionic.lattice.diffusion import diffusion_of
-from aiida_superionic.lattice.experiments import crystal_properties, dissipation, reflection, spread_over_cells
+from aiida_superionic.lattice.experiments import (
+    conservation,
+    crystal_properties,
+    dissipation,
+    reflection,
+    spread_over_cells,
+)
+from aiida_superionic.lattice.full_motion import simulate_full
+from aiida_superionic.lattice.ion_trajectory import IonTrajectory, Progress
 from aiida_superionic.lattice.modes import modes_of
-from aiida_superionic.lattice.motion import IonTrajectory, Progress, simulate_full, simulate_time_local
 from aiida_superionic.lattice.request import (
+    ConservationRequest,
     CrystalRequest,
     DiffusionRequest,
     DissipationRequest,
     ReflectionRequest,
 )
 from aiida_superionic.lattice.thermal_motion import ThermalMotion
+from aiida_superionic.lattice.time_local_motion import simulate_time_local
 from aiida_superionic.units import BOLTZMANN
 
 
@@ -46,6 +55,17 @@ def run(request: BaseModel, progress: Progress | None = None) -> Result:
                 request.timestep,
                 request.duration,
                 progress,
+            )
+        case ConservationRequest():
+            velocity = np.array(request.velocity)
+            return conservation(
+                request.model(),
+                request.cells,
+                velocity,
+                request.timesteps,
+                request.duration,
+                request.temperature,
+                request.seed,
             )
         case CrystalRequest():
             return crystal_properties(

@@ -22,8 +22,10 @@ from aiida_superionic.units import REDUCED_PLANCK
 
 Statistics = Literal["quantum", "classical"]
 
-_OVERSAMPLING = 1.5
+_OVERSAMPLING = 1.25
 """Samples per half period of the highest frequency, at least."""
+_BATCH = 4
+"""Samples that are transformed while their waves are in fast memory."""
 _MOST_TAPS = 64
 _BAND_POINTS = 600
 
@@ -60,8 +62,8 @@ class ThermalMotion:
             raise LatticeError(f"a thermal energy of {self.thermal_energy} eV is below zero")
 
     @cached_property
-    def _amplitudes(self) -> tuple[ComplexArray, ComplexArray]:
-        """Return what goes with e^(−iΩt) and with e^(iΩt) of each kept mode, shape (Q, 3A), complex."""
+    def amplitudes(self) -> tuple[ComplexArray, ComplexArray]:
+        """What goes with e^(−iΩt) and with e^(iΩt) of each kept mode, in √eV ps, shape (Q, 3A) each."""
         generator = np.random.default_rng(self.seed)
         frequencies, both = self.modes.frequencies, self.modes.weights[:, None] == 2.0
         forward = self._draw(generator, frequencies)
@@ -101,11 +103,11 @@ class ThermalMotion:
         numpy.ndarray
             Shape (count, 3A, n₁, n₂, n₃).
         """
-        return self._transform(*self._amplitudes, first, count, interval)
+        return self._transform(*self.amplitudes, first, count, interval)
 
     def velocities(self, time: float) -> Array:
         """Return the velocities of all atoms at a time in ps, in Å/ps, shape (3A, n₁, n₂, n₃)."""
-        forward, backward = self._amplitudes
+        forward, backward = self.amplitudes
         turn = 1j * self.modes.frequencies
         sample: Array = self._transform(-turn * forward, turn * backward, 1, 1, time)[0]
         return sample
@@ -115,6 +117,12 @@ class ThermalMotion:
         sample: Array = self.samples(1, 1, time)[0]
         return sample
 
+    @cached_property
+    def _parts(self) -> tuple[Array, Array]:
+        """Real and imaginary parts of the patterns, shape (3A, 3A, Q) each: components, modes, momenta."""
+        swapped = self.modes.patterns.transpose(1, 2, 0)
+        return np.ascontiguousarray(swapped.real), np.ascontiguousarray(swapped.imag)
+
     def _transform(
         self, forward: ComplexArray, backward: ComplexArray, first: int, count: int, interval: float
     ) -> Array:
@@ -123,12 +131,19 @@ class ThermalMotion:
 
         modes = self.modes
         n1, n2, n3 = modes.shape
-        turn = np.exp(-1j * modes.frequencies * interval)
-        wave = np.exp(-1j * modes.frequencies * (first * interval))
-        spectrum = np.empty((count, modes.frequencies.shape[1], len(modes.momenta)), np.complex128)
-        fill_spectrum(modes.patterns, forward, backward, turn, wave, spectrum)
-        shaped = spectrum.reshape(count, -1, n1, n2, n3 // 2 + 1)
-        samples: Array = fft.irfftn(shaped, s=(n1, n2, n3), axes=(2, 3, 4), norm="forward", overwrite_x=True)
+        frequencies = np.ascontiguousarray(modes.frequencies.T)
+        # a e^(−iφ) + b e^(iφ) = (a + b) cos φ + i (b − a) sin φ
+        with_cosine, with_sine = (forward + backward).T, 1j * (backward - forward).T
+        weights = np.stack([with_cosine.real, with_cosine.imag]), np.stack([with_sine.real, with_sine.imag])
+        turns = np.cos(frequencies * interval), np.sin(frequencies * interval)
+        waves = np.cos(frequencies * (first * interval)), np.sin(frequencies * (first * interval))
+        samples = np.empty((count, len(frequencies), n1, n2, n3))
+        for start in range(0, count, _BATCH):
+            part = samples[start : start + _BATCH]
+            spectrum = np.empty((*part.shape[:4], n3 // 2 + 1), np.complex128)
+            numbers = spectrum.view(np.float64).reshape(*part.shape[:2], -1, 2)
+            fill_spectrum(*self._parts, *weights, *turns, *waves, numbers)
+            part[:] = fft.irfftn(spectrum, s=(n1, n2, n3), axes=(2, 3, 4), norm="forward", overwrite_x=True)
         return samples
 
     def direct(self, times: ArrayLike, atoms: ArrayLike) -> tuple[Array, Array]:
@@ -147,7 +162,7 @@ class ThermalMotion:
             In Å and Å/ps, shape (T, K, 3) each.
         """
         modes = self.modes
-        forward, backward = self._amplitudes
+        forward, backward = self.amplitudes
         atoms = np.asarray(atoms)
         times = np.atleast_1d(np.asarray(times, np.float64))
         # The real part of a wave and, where its opposite is not kept, of that too.

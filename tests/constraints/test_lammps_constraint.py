@@ -98,6 +98,7 @@ def test_what_is_held_stays_held_across_restarts(run_rotors, stage, mode, durati
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("mode", ["RC", "RTC"])
 def test_a_million_steps_leave_what_is_held_in_place(run_rotors, stage, mode):
     assert_held(mode, *held(run_rotors, stage, mode, 500.0))
@@ -319,6 +320,7 @@ def test_every_kind_of_motion_has_the_temperature(run_rotors, stage, mode):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("thermostat", "duration"), [("langevin", 400.0), ("nose-hoover", 800.0)])
 def test_every_kind_of_motion_has_the_temperature_of_the_unconstrained_system(run_rotors, stage, thermostat, duration):
     found = {mode: temperatures(run_rotors, stage, mode, duration, thermostat) for mode in (None, "RC", "RTC")}

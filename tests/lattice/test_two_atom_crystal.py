@@ -5,9 +5,10 @@ import pytest
 from supercells import CUBIC, supercell_of, two_atom_crystal
 
 from aiida_superionic.lattice import crystal as crystal_module
+from aiida_superionic.lattice.full_motion import begin
 from aiida_superionic.lattice.interactions import Yukawa
+from aiida_superionic.lattice.model import Model, corners
 from aiida_superionic.lattice.modes import modes_of, static_recoil
-from aiida_superionic.lattice.motion import FullState, Model, corners
 from aiida_superionic.lattice.thermal_motion import ThermalMotion
 from aiida_superionic.units import REDUCED_PLANCK
 
@@ -180,7 +181,7 @@ def test_the_full_equations_carry_thermal_motion_on(modes):
     """Without an ion the crystal's own equations of motion are those of its modes."""
     model = Model(modes.crystal, Yukawa(1.0, 0.5), 7.0, corners(modes.crystal))
     thermal = ThermalMotion(modes, ENERGY, 1)
-    state = FullState.starting(model, modes.shape, thermal)
+    state = begin(model, modes.shape, np.empty((0, 3)), np.empty((0, 3)), thermal)
     timestep, steps = 0.002, 50
     watched = np.array([(0, 0, 0, 0), (1, 2, 2, 1)])
     recorded = np.empty((1, 2, 2, 3))

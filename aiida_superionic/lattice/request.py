@@ -44,7 +44,7 @@ class CrystalSection(_Section):
     """A crystal: of springs, or from a file of force constants."""
 
     simple_cubic: SimpleCubicSection | None = None
-    file: Path | None = Field(default=None, description="as superionic-lattice import writes it")
+    file: Path | None = Field(default=None, description="as aiida-superionic lattice import writes it")
 
     @model_validator(mode="after")
     def _is_one(self) -> CrystalSection:

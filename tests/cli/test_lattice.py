@@ -1,9 +1,15 @@
 """``lattice``: from the files of phonopy and LAMMPS to a file that superionic-lattice takes."""
 
+import re
+import shlex
+from pathlib import Path
+
+import click
 import numpy as np
 import pytest
 from supercells import CUBIC, supercell_of, two_atom_crystal, write_phonopy
 
+from aiida_superionic.cli.lattice import cmd_import
 from aiida_superionic.lattice.crystal import simple_cubic
 from aiida_superionic.lattice.crystal_file import read_crystal
 from aiida_superionic.lattice.request import CrystalSection
@@ -73,3 +79,13 @@ def test_half_of_what_is_needed_is_refused(invoke, options):
     assert "give either --phonopy FOLDER, or --lammps FILE --structure FILE --supercell N N N" in " ".join(
         result.output.split()
     )
+
+
+def test_every_command_of_the_page_is_one():
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "lattice_crystals.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\$ aiida-superionic lattice import (.*)$", page, re.MULTILINE)
+    assert len(commands) == 2
+    for line in commands:
+        values, _, _ = cmd_import.make_parser(click.Context(cmd_import)).parse_args(shlex.split(line))
+        assert values["output"].endswith(".npz")
+    assert set(re.findall(r"`--([a-z]+)", page)) <= {option.name for option in cmd_import.params}

@@ -136,6 +136,10 @@ class DiffusionRequest(ModelRequest):
     """A run at a temperature, from which a diffusion coefficient is drawn."""
 
     equations: Equations = "time-local"
+    memory: Positive | None = Field(
+        default=None,
+        description="ps, of a short memory in the place of the time-local loss; some 2π over the highest frequency",
+    )
     species: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]{0,15}$")] = Field(
         default="ion", description="names the results"
     )
@@ -156,6 +160,8 @@ class DiffusionRequest(ModelRequest):
         stride = round(self.sampling_interval / self.timestep)
         if stride < 1 or abs(stride * self.timestep - self.sampling_interval) > 1e-6 * self.timestep:
             raise ValueError("the sampling interval must be a multiple of the timestep")
+        if self.memory is not None and self.equations == "full":
+            raise ValueError("a short memory is for time-local equations; the full ones forget nothing")
         if not self.fit_start < self.segment < self.production:
             raise ValueError("fit_start must lie within the segment, and the segment within the production")
         return self

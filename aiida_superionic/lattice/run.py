@@ -122,5 +122,13 @@ def simulate(request: DiffusionRequest, progress: Progress | None = None) -> Ion
         )  # fmt: skip
         return trajectory
     return simulate_time_local(
-        model, start, 0.0, request.timestep, steps, thermal=thermal, stride=request.stride, progress=progress
+        model,
+        start,
+        0.0,
+        request.timestep,
+        steps,
+        thermal=thermal,
+        stride=request.stride,
+        memory=request.memory,
+        progress=progress,
     )

@@ -44,7 +44,9 @@ class CrystalSection(_Section):
     """A crystal: of springs, or from a file of force constants."""
 
     simple_cubic: SimpleCubicSection | None = None
-    file: Path | None = Field(default=None, description="as superionic-lattice import writes it")
+    file: Path | None = Field(default=None, description="as aiida-superionic lattice import writes it")
+    stiffness: Positive = Field(default=1.0, description="times which all force constants are taken")
+    density: Positive = Field(default=1.0, description="times which all masses are taken")
 
     @model_validator(mode="after")
     def _is_one(self) -> CrystalSection:
@@ -61,9 +63,11 @@ class CrystalSection(_Section):
             If it cannot be read, or is none.
         """
         if self.simple_cubic is not None:
-            return simple_cubic(**self.simple_cubic.model_dump())
-        assert self.file is not None  # noqa: S101 - one of both is given
-        return read_crystal(self.file)
+            crystal = simple_cubic(**self.simple_cubic.model_dump())
+        else:
+            assert self.file is not None  # noqa: S101 - one of both is given
+            crystal = read_crystal(self.file)
+        return crystal.scaled(self.stiffness, self.density)
 
 
 class YukawaSection(_Section):
@@ -172,6 +176,25 @@ class DiffusionRequest(ModelRequest):
         return round(self.sampling_interval / self.timestep)
 
 
+class ScanRequest(DiffusionRequest):
+    """Diffusion in crystals that differ in stiffness and density."""
+
+    stiffnesses: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
+        default=(0.5, 1.0, 2.0, 4.0), description="times the crystal's own"
+    )
+    densities: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
+        default=(1.0,), description="times the crystal's own"
+    )
+
+    def scaled(self, stiffness: float, density: float) -> DiffusionRequest:
+        """Return the request of one of the crystals."""
+        own = {name: getattr(self, name) for name in DiffusionRequest.model_fields}
+        crystal = self.crystal.model_copy(
+            update={"stiffness": stiffness * self.crystal.stiffness, "density": density * self.crystal.density}
+        )
+        return DiffusionRequest(**{**own, "crystal": crystal})
+
+
 class CrystalRequest(_Section):
     """What the bath is: dispersion, recoil, sound, thermal spread."""
 
@@ -220,6 +243,7 @@ REQUESTS: dict[str, type[BaseModel]] = {
     "dissipation": DissipationRequest,
     "conservation": ConservationRequest,
     "diffusion": DiffusionRequest,
+    "scan": ScanRequest,
 }
 """What each experiment is asked with."""
 

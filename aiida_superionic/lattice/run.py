@@ -142,7 +142,7 @@ def run_scan(request: ScanRequest, progress: Progress | None = None) -> Result:
 
 
 def _vertex(x: Array, y: Array, error: Array) -> tuple[float, float] | None:
-    """Return where a weighted parabola is highest, with its standard error; None where that is not within the points."""
+    """Return where a weighted parabola is highest, with its standard error; None where not within the points."""
     if len(x) < 3:
         return None
     design = np.stack([np.ones_like(x), x, x**2], axis=1) / error[:, None]

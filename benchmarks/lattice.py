@@ -81,7 +81,8 @@ class DirectSum:
                 ions, velocities, step, 1, TIMESTEP, model.inertia, samples, step - 4, 1, weights, rates,
                 model.surroundings.atoms, model.surroundings.sites(crystal), crystal.lattice,
                 np.linalg.inv(crystal.lattice), crystal.lattice, self.recoil, self.loss, 1, 1e-9,
-                model.interaction.parameters, np.empty(0), True, 10**9, record, record,
+                model.interaction.parameters, np.empty(0), True, np.empty((5, 0, 1, 1, 1, 3, 3)),
+                np.empty((1, 0, 3), np.int64), np.empty((1, 0, 8, 3)), 10**9, record, record,
             )  # fmt: skip
         return ions[0]
 

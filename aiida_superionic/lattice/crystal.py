@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -79,6 +79,10 @@ class Crystal:
                 )
         if np.max(np.abs(self.force_constants.sum(axis=(0, 3))), initial=0.0) > tolerance * len(self.cells):
             raise LatticeError("the couplings of a crystal make it cost energy to move all atoms alike")
+
+    def scaled(self, stiffness: float, density: float) -> Crystal:
+        """Return the crystal with all force constants and all masses times a factor each."""
+        return replace(self, masses=density * self.masses, force_constants=stiffness * self.force_constants)
 
     @property
     def _blocks(self) -> Array:

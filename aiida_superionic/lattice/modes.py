@@ -202,6 +202,45 @@ def static_recoil(crystal: Crystal, reach: int, cells: int | None = None) -> Arr
     return 2.0 * _periodic_static_recoil(crystal, 2 * n, reach) - _periodic_static_recoil(crystal, n, reach)
 
 
+def recoil_rates(crystal: Crystal, times: Array, reach: int, cells: int = 24) -> Array:
+    """Return dW/dt of the recoil kernel, in Å²/(eV ps), for times before sound has gone round a crystal of some cells.
+
+    Parameters
+    ----------
+    crystal
+        What gives way.
+    times
+        In ps, shape (T,).
+    reach
+        Largest displacement of cells along each cell vector.
+    cells
+        Along each cell vector of the periodic crystal that it is computed in.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (T, 2 reach + 1, 2 reach + 1, 2 reach + 1, 3A, 3A), as of :func:`static_recoil`.
+
+    Raises
+    ------
+    LatticeError
+        If the crystal is not stable.
+    """
+    n = max(cells, 3 * reach)
+    modes = modes_of(crystal, (n, n, n))
+    size = modes.frequencies.shape[1]
+    near = -np.arange(-reach, reach + 1) % n
+    rates = np.empty((len(times), len(near), len(near), len(near), size, size))
+    conjugate = np.conj(np.swapaxes(modes.patterns, 1, 2))
+    for k, time in enumerate(times):
+        # sin(Ωt)/Ω, which is t for the motion of the whole crystal.
+        spectrum = -time * np.sinc(modes.frequencies * (time / np.pi))
+        sums = (modes.patterns * spectrum[:, None, :]) @ conjugate
+        table = np.fft.irfftn(sums.reshape(n, n, n // 2 + 1, size, size), s=(n, n, n), axes=(0, 1, 2))
+        rates[k] = table[np.ix_(near, near, near)]
+    return rates
+
+
 def _periodic_static_recoil(crystal: Crystal, n: int, reach: int) -> Array:
     axis = np.arange(n) / n
     half = np.arange(n // 2 + 1) / n

@@ -45,6 +45,8 @@ class CrystalSection(_Section):
 
     simple_cubic: SimpleCubicSection | None = None
     file: Path | None = Field(default=None, description="as aiida-superionic lattice import writes it")
+    stiffness: Positive = Field(default=1.0, description="times which all force constants are taken")
+    density: Positive = Field(default=1.0, description="times which all masses are taken")
 
     @model_validator(mode="after")
     def _is_one(self) -> CrystalSection:
@@ -61,9 +63,11 @@ class CrystalSection(_Section):
             If it cannot be read, or is none.
         """
         if self.simple_cubic is not None:
-            return simple_cubic(**self.simple_cubic.model_dump())
-        assert self.file is not None  # noqa: S101 - one of both is given
-        return read_crystal(self.file)
+            crystal = simple_cubic(**self.simple_cubic.model_dump())
+        else:
+            assert self.file is not None  # noqa: S101 - one of both is given
+            crystal = read_crystal(self.file)
+        return crystal.scaled(self.stiffness, self.density)
 
 
 class YukawaSection(_Section):
@@ -136,6 +140,10 @@ class DiffusionRequest(ModelRequest):
     """A run at a temperature, from which a diffusion coefficient is drawn."""
 
     equations: Equations = "time-local"
+    memory: Positive | None = Field(
+        default=None,
+        description="ps, of a short memory in the place of the time-local loss; some 2π over the highest frequency",
+    )
     species: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]{0,15}$")] = Field(
         default="ion", description="names the results"
     )
@@ -159,6 +167,8 @@ class DiffusionRequest(ModelRequest):
         stride = round(self.sampling_interval / self.timestep)
         if stride < 1 or abs(stride * self.timestep - self.sampling_interval) > 1e-6 * self.timestep:
             raise ValueError("the sampling interval must be a multiple of the timestep")
+        if self.memory is not None and self.equations == "full":
+            raise ValueError("a short memory is for time-local equations; the full ones forget nothing")
         if not self.fit_start < self.segment < self.production:
             raise ValueError("fit_start must lie within the segment, and the segment within the production")
         return self
@@ -167,6 +177,25 @@ class DiffusionRequest(ModelRequest):
     def stride(self) -> int:
         """Steps between two frames."""
         return round(self.sampling_interval / self.timestep)
+
+
+class ScanRequest(DiffusionRequest):
+    """Diffusion in crystals that differ in stiffness and density."""
+
+    stiffnesses: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
+        default=(0.5, 1.0, 2.0, 4.0), description="times the crystal's own"
+    )
+    densities: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
+        default=(1.0,), description="times the crystal's own"
+    )
+
+    def scaled(self, stiffness: float, density: float) -> DiffusionRequest:
+        """Return the request of one of the crystals."""
+        own = {name: getattr(self, name) for name in DiffusionRequest.model_fields}
+        crystal = self.crystal.model_copy(
+            update={"stiffness": stiffness * self.crystal.stiffness, "density": density * self.crystal.density}
+        )
+        return DiffusionRequest(**{**own, "crystal": crystal})
 
 
 class CrystalRequest(_Section):
@@ -217,6 +246,7 @@ REQUESTS: dict[str, type[BaseModel]] = {
     "dissipation": DissipationRequest,
     "conservation": ConservationRequest,
     "diffusion": DiffusionRequest,
+    "scan": ScanRequest,
 }
 """What each experiment is asked with."""
 

@@ -32,7 +32,7 @@ def time_local_slope(
     atoms, moved, on_atoms = scratch[0], scratch[1], scratch[2]
     rate = np.empty(3)
     atoms[:] = homogeneous
-    found = passes == 1
+    found = passes <= 1
     for _ in range(passes):
         gradients(atoms, homogeneous_velocities, ion, velocity, parameters, on_atoms, rate)
         for j in range(len(homogeneous)):
@@ -81,7 +81,39 @@ def weigh(window: Array, weights: Array, out: Array) -> None:
 
 
 @compiled
-def time_local_steps(  # noqa: PLR0912 - one pass over stages and ions; split, each part would take all arrays
+def give_way(
+    cell: IntArray,
+    environment: IntArray,
+    past_cells: IntArray,
+    past: Array,
+    newest: int,
+    weights: Array,
+    places: Array,
+) -> None:
+    """Add to the places of atoms, shape (n, 3), what forces on atoms in the past, shape (steps + 1, n, 3), do now.
+
+    ``newest`` is where the last force stands in the ring of the past; ``weights`` are those of one quarter of the step,
+    shape (steps + 1, D, D, D, 3A, 3A).
+    """
+    length, reach = len(past), weights.shape[1] // 2
+    for p in range(length):
+        at = (newest - p) % length
+        for j in range(len(environment)):
+            for k in range(len(environment)):
+                d1 = past_cells[at, 0] + environment[k, 0] - cell[0] - environment[j, 0]
+                d2 = past_cells[at, 1] + environment[k, 1] - cell[1] - environment[j, 1]
+                d3 = past_cells[at, 2] + environment[k, 2] - cell[2] - environment[j, 2]
+                if max(abs(d1), abs(d2), abs(d3)) > reach:
+                    continue
+                block = weights[p, d1 + reach, d2 + reach, d3 + reach]
+                a, b = 3 * environment[j, 3], 3 * environment[k, 3]
+                for c in range(3):
+                    for d in range(3):
+                        places[j, c] += block[a + c, b + d] * past[at, k, d]
+
+
+@compiled
+def time_local_steps(  # noqa: PLR0912, PLR0915 - one pass over stages and ions; split, each part would take all arrays
     ions: Array,
     velocities: Array,
     first_step: int,
@@ -105,11 +137,18 @@ def time_local_steps(  # noqa: PLR0912 - one pass over stages and ions; split, e
     parameters: Array,
     repulsion: Array,
     follow: bool,
+    memory: Array,
+    past_cells: IntArray,
+    past: Array,
     stride: int,
     recorded: Array,
     recorded_velocities: Array,
 ) -> int:
-    """Move ions, shape (W, 3), in place, record every ``stride``-th state, and return the step that failed, or −1."""
+    """Move ions, shape (W, 3), in place, record every ``stride``-th state, and return the step that failed, or −1.
+
+    With weights of a memory, shape (5, steps + 1, D, D, D, 3A, 3A) and else of no steps, ``passes`` is 0, and ``past``
+    and ``past_cells`` hold the forces on atoms in a ring of steps, shapes (W, steps + 1, n, 3) and (W, steps + 1, 3).
+    """
     n_ions, n_around, taps = len(ions), len(environment), weights.shape[1]
     inverse_box = np.linalg.inv(box)
     cells = np.zeros((n_ions, 3), np.int64)
@@ -146,6 +185,17 @@ def time_local_steps(  # noqa: PLR0912 - one pass over stages and ions; split, e
                     place[:] = 0.0
                 for n in range(3 * n_around):
                     place[n] += rest[n]
+            if memory.shape[1] > 0:
+                newest = step % past.shape[1]
+                leave_cell(ions[w], lattice, cells[w], relative)
+                gradients(places[0, w], speeds[0, w], relative, velocities[w], parameters, scratch[0], on_ion)
+                past[w, newest] = scratch[0]
+                past_cells[w, newest] = cells[w]
+                if step == 0:  # as if the ion had always been where it starts
+                    past[w, :] = scratch[0]
+                    past_cells[w, :] = cells[w]
+                for quarter in range(5):
+                    give_way(cells[w], environment, past_cells[w], past[w], newest, memory[quarter], places[quarter, w])
         for s in range(6):
             quarter = QUARTERS[s]
             move_to_stage(ions, velocities, timestep, accelerations, s, stage, stage_velocities)

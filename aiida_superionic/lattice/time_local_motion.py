@@ -8,11 +8,15 @@ from numpy.typing import ArrayLike
 from aiida_superionic.lattice import Array, LatticeError
 from aiida_superionic.lattice.ion_trajectory import IonTrajectory, Progress, broken_off, record_times, starting_state
 from aiida_superionic.lattice.many_body import kernels_of
+from aiida_superionic.lattice.memory import memory_of
 from aiida_superionic.lattice.model import Model
 from aiida_superionic.lattice.thermal_motion import Interpolation, ThermalMotion, interpolation_for
 
 _SAMPLES = 64
 """Samples of thermal motion computed at once."""
+
+
+_FORGETFUL = np.empty((5, 0, 1, 1, 1, 3, 3))
 
 
 def simulate_time_local(
@@ -26,6 +30,7 @@ def simulate_time_local(
     stride: int = 1,
     passes: int = 1,
     tolerance: float = 1e-9,
+    memory: float | None = None,
     progress: Progress | None = None,
 ) -> IonTrajectory:
     """Move ions by the time-local equations 18 to 20.
@@ -47,6 +52,9 @@ def simulate_time_local(
         16 by so many repetitions at most.
     tolerance
         In Å, to which they are found.
+    memory
+        Window in ps over which the crystal's answer is summed instead (section VII); some 2π over the highest
+        frequency.
     progress
         Told of the steps that are done.
 
@@ -65,6 +73,9 @@ def simulate_time_local(
     recoil, loss = surroundings.recoil(crystal), crystal.loss_matrix()
     recorded, recorded_velocities = np.empty((2, steps // stride, *ions.shape))
     block = stride * max(1, (weights.steps_per_sample if weights else 1) * _SAMPLES // stride)
+    remembered = memory_of(model, memory, timestep).weights if memory is not None else _FORGETFUL
+    past = np.zeros((len(ions), remembered.shape[1], len(surroundings.atoms), 3))
+    past_cells = np.zeros((len(ions), remembered.shape[1], 3), np.int64)
     done = 0
     buffer = _SampleBuffer(thermal, weights)
     while done < steps:
@@ -90,11 +101,14 @@ def simulate_time_local(
             np.diag(shape) @ crystal.lattice,
             recoil,
             loss,
-            passes,
+            0 if memory is not None else passes,
             tolerance,
             model.interaction.parameters,
             model.repulsion.parameters if model.repulsion else np.empty(0),
             surroundings.follows,
+            remembered,
+            past_cells,
+            past,
             stride,
             recorded[records],
             recorded_velocities[records],

@@ -6,8 +6,8 @@ import pytest
 from aiida_superionic.analysis.results import NotConverged
 from aiida_superionic.lattice.diffusion import diffusion_of
 from aiida_superionic.lattice.ion_trajectory import IonTrajectory
-from aiida_superionic.lattice.request import DiffusionRequest
-from aiida_superionic.lattice.run import run_diffusion
+from aiida_superionic.lattice.request import DiffusionRequest, ScanRequest
+from aiida_superionic.lattice.run import run, run_diffusion
 from aiida_superionic.units import BOLTZMANN
 
 
@@ -59,13 +59,39 @@ def test_the_full_equations_keep_an_ion_at_the_temperature_and_the_time_local_fo
     """Equipartition, where every degree of freedom is integrated; the noise of the time-local form reaches an ion's own
     frequency with less than its friction there, and leaves it colder."""
     asked = dict(published.request("yukawa-4eV")) | {"temperature": 580.0, "cells": (10, 10, 10), "ions": 2}
-    full, local = (
-        run_diffusion(DiffusionRequest(**asked, equations=equations, production=400.0, equilibration=20.0, seed=3))
-        for equations in ("full", "time-local")
+    kinds = ({"equations": "full"}, {"memory": 0.4}, {})
+    hot, warm, cold = (
+        run_diffusion(DiffusionRequest(**asked, **kind, production=400.0, equilibration=20.0, seed=3)).scalars[
+            "kinetic_temperature_ion"
+        ]
+        for kind in kinds
     )
-    hot, cold = (result.scalars["kinetic_temperature_ion"] for result in (full, local))
     assert abs(hot.value - 580.0) < 4.0 * hot.error + 0.03 * 580.0
-    assert cold.value < 0.7 * 580.0
+    assert cold.value < 0.6 * 580.0
+    assert 0.8 * 580.0 < warm.value < 1.05 * 580.0
+
+
+def test_the_vertex_of_a_known_parabola_comes_back_and_a_straight_line_has_none():
+    from aiida_superionic.lattice.run import _vertex
+
+    x, error = np.linspace(-1.0, 2.0, 7), np.full(7, 0.02)
+    noise = np.random.default_rng(1).normal(0.0, 0.02, (300, 7))
+    found = np.array([_vertex(x, 0.3 - 0.4 * (x - 0.6) ** 2 + n, error) for n in noise])
+    assert abs(found[:, 0].mean() - 0.6) < 4.0 * found[:, 0].std() / np.sqrt(300) + 1e-3
+    assert found[:, 0].std() == pytest.approx(found[:, 1].mean(), rel=0.2)
+    assert _vertex(x, 0.5 * x, error) is None
+    assert _vertex(x, -0.4 * (x - 5.0) ** 2, error) is None
+
+
+def test_a_scan_runs_each_crystal_as_a_run_of_its_own_would(published):
+    asked = dict(published.request("yukawa-4eV")) | {"temperature": 700.0, "cells": (5, 5, 5), "ions": 4}
+    asked |= {"production": 120.0, "seed": 4}
+    scan = run(ScanRequest(**asked, stiffnesses=(0.8, 1.0), densities=(1.0, 2.0)))
+    heavy = asked | {"crystal": published.crystal.model_copy(update={"density": 2.0, "stiffness": 0.8})}
+    alone = run_diffusion(DiffusionRequest(**heavy)).scalars["diffusion_coefficient_ion"]
+    curve = scan.curves["diffusion_by_stiffness_ion_density_2"]
+    assert (curve.y[0], curve.error[0]) == (alone.value, alone.error)
+    assert curve.x.tolist() == [0.8, 1.0]
 
 
 def test_a_seed_repeats_a_run_and_equilibration_is_left_out(published):

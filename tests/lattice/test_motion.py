@@ -7,8 +7,9 @@ from embedded_energy import embedded
 from aiida_superionic.lattice import LatticeError
 from aiida_superionic.lattice.full_motion import begin, simulate_full
 from aiida_superionic.lattice.interactions import Tabulated, Yukawa
+from aiida_superionic.lattice.memory import memory_of
 from aiida_superionic.lattice.model import Model, corners, fixed_atoms
-from aiida_superionic.lattice.modes import modes_of
+from aiida_superionic.lattice.modes import modes_of, static_recoil
 from aiida_superionic.lattice.thermal_motion import ThermalMotion
 from aiida_superionic.lattice.time_local_motion import simulate_time_local
 
@@ -111,6 +112,27 @@ def test_repeating_the_right_side_finds_where_atoms_are_in_the_end(caged):
     assert abs(once - expected) > 10.0 * abs(repeated - expected)
     with pytest.raises(LatticeError, match="places were not found"):
         simulate_time_local(caged, [1.6, 1.5, 1.5], 0.0, 1e-4, 1, passes=2, tolerance=1e-12)
+
+
+def test_a_short_memory_follows_the_full_equations_closer_than_no_memory(caged):
+    """Section VII: the recoil kernel has not decayed at once."""
+    full, _ = simulate_full(caged, (12, 12, 12), CENTRE, VELOCITY, 0.005, 80, stride=20)
+    apart = {}
+    for memory in (None, 0.3):
+        found = simulate_time_local(caged, CENTRE, VELOCITY, 0.005, 80, stride=20, memory=memory)
+        apart[memory] = np.abs(found.positions - full.positions).max()
+    assert apart[0.3] < 0.5 * apart[None]
+
+
+def test_a_memory_answers_a_constant_force_with_the_static_recoil(caged):
+    memory = memory_of(caged, 0.2, 0.005)
+    table = static_recoil(caged.crystal, memory.reach)
+    np.testing.assert_allclose(memory.weights.sum(axis=1), np.broadcast_to(-table, (5, *table.shape)), atol=1e-12)
+    # What is beyond the window is small beside what is in it.
+    here = 3 * (memory.reach,)
+    assert np.abs(memory.weights[(0, -1, *here)]).max() < 0.4 * np.abs(table[here]).max()
+    with pytest.raises(LatticeError, match="shorter than two steps"):
+        memory_of(caged, 0.005, 0.005)
 
 
 def test_ions_in_one_bath_do_not_know_of_each_other_and_repulsion_keeps_them_apart(model):

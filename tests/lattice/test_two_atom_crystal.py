@@ -8,7 +8,7 @@ from aiida_superionic.lattice import crystal as crystal_module
 from aiida_superionic.lattice.full_motion import begin
 from aiida_superionic.lattice.interactions import Yukawa
 from aiida_superionic.lattice.model import Model, corners
-from aiida_superionic.lattice.modes import modes_of, static_recoil
+from aiida_superionic.lattice.modes import modes_of, recoil_rates, static_recoil
 from aiida_superionic.lattice.thermal_motion import ThermalMotion
 from aiida_superionic.units import REDUCED_PLANCK
 
@@ -133,6 +133,17 @@ def test_an_endless_crystal_gives_way_as_its_force_constants_say(crystal):
         )
         expected = np.eye(3 * atoms) * (target == (0, 0, 0))
         assert np.abs(total - expected).max() < 1.0 / cells**3
+
+
+def test_rates_of_recoil_are_its_slope_and_that_of_the_crystal_as_a_whole(crystal):
+    modes = modes_of(crystal, (5, 5, 5))
+    time, step = 0.05, 1e-5
+    rates = recoil_rates(crystal, np.array([time]), 1, 5)[0]
+    whole = np.tile(np.eye(3), (len(crystal.masses),) * 2) * time / (crystal.inertia.sum() * modes.n_cells)
+    for displacement in ((0, 0, 0), (1, -1, 0), (-1, 1, 1)):
+        after, before = modes.recoil([time + step, time - step], displacement)
+        expected = (after - before) / (2.0 * step) - whole
+        assert np.allclose(rates[tuple(np.array(displacement) + 1)], expected, rtol=0, atol=1e-6 * np.abs(rates).max())
 
 
 def test_recoil_between_cells_is_symmetric(crystal):

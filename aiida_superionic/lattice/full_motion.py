@@ -7,9 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aiida_superionic.lattice import Array, IntArray, LatticeError
+from aiida_superionic.lattice import Array, IntArray, LatticeError, MotionError
 from aiida_superionic.lattice.crystal import Crystal
-from aiida_superionic.lattice.ion_trajectory import IonTrajectory, Progress, broken_off, record_times, starting_state
+from aiida_superionic.lattice.ion_trajectory import (
+    IonTrajectory,
+    Progress,
+    broken_off,
+    check_pace,
+    record_times,
+    starting_state,
+)
 from aiida_superionic.lattice.many_body import kernels_of
 from aiida_superionic.lattice.model import Model
 from aiida_superionic.lattice.thermal_motion import ThermalMotion, interpolation_for
@@ -54,7 +61,9 @@ def simulate_full(
     Raises
     ------
     LatticeError
-        If the step is too long for the crystal, or an ion starts or comes to lie on an atom.
+        If the step is too long for the crystal, or an ion starts on an atom.
+    MotionError
+        If an ion comes to lie on an atom or runs away.
     """
     interpolation_for(_highest(model.crystal, thermal), timestep)
     state = begin(model, shape, start, velocities, thermal)
@@ -70,8 +79,9 @@ def simulate_full(
             timestep, count, stride, recorded[records], recorded_velocities[records], atoms, recorded_atoms[records]
         )
         if failed >= 0:
-            raise LatticeError(broken_off((done + failed) * timestep))
+            raise MotionError(broken_off((done + failed) * timestep))
         done += count
+        check_pace(model.crystal, recorded_velocities[records], timestep, done * timestep)
         if progress is not None:
             progress(done, steps)
     times = record_times(timestep, steps, stride)
@@ -182,14 +192,14 @@ class FullState:
 
         Raises
         ------
-        LatticeError
+        MotionError
             If the motion breaks off.
         """
         none = np.empty((0, *self.ions.shape))
         nowhere = np.empty((0, 4), np.int64)
         failed = self.advance(timestep, steps, steps + 1, none, none, nowhere, np.empty((0, 0, 2, 3)))
         if failed >= 0:
-            raise LatticeError(broken_off(failed * timestep))
+            raise MotionError(broken_off(failed * timestep))
 
     def _couplings(self) -> tuple[IntArray, IntArray, IntArray, Array]:
         """Return components, distances in memory and force constants over masses, those that are not zero."""

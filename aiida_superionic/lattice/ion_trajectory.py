@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aiida_superionic.lattice import Array
+from aiida_superionic.lattice import Array, MotionError
+from aiida_superionic.lattice.crystal import Crystal
 
 Progress = Callable[[int, int], None]
 """Told how many steps are done, and of how many."""
+
+
+_FURTHEST_STEP = 0.25
+"""Of the shortest cell vector, by which an ion may move in one step: it is not followed over what lies between."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,3 +58,19 @@ def broken_off(time: float) -> str:
         f"the motion broke off after {time:.4g} ps: an ion ran onto an atom or beyond its interaction's table, or the"
         " atoms' places were not found; a shorter step may help"
     )
+
+
+def check_pace(crystal: Crystal, velocities: Array, timestep: float, time: float) -> None:
+    """Refuse an ion that is too fast for its steps to follow what it passes: it has run away, and its D looks good.
+
+    Raises
+    ------
+    MotionError
+        If one is, before a time in ps.
+    """
+    furthest = timestep * float(np.sqrt(np.max(np.sum(velocities**2, axis=-1), initial=0.0)))
+    if not furthest <= _FURTHEST_STEP * float(np.linalg.norm(crystal.lattice, axis=1).min()):
+        raise MotionError(
+            f"the motion broke off before {time:.4g} ps: an ion ran away and moves by {furthest:.2g} Å in one step; a"
+            " shorter step may help"
+        )

@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aiida_superionic.lattice import Array, LatticeError
-from aiida_superionic.lattice.ion_trajectory import IonTrajectory, Progress, broken_off, record_times, starting_state
+from aiida_superionic.lattice import Array, LatticeError, MotionError
+from aiida_superionic.lattice.ion_trajectory import (
+    IonTrajectory,
+    Progress,
+    broken_off,
+    check_pace,
+    record_times,
+    starting_state,
+)
 from aiida_superionic.lattice.many_body import kernels_of
 from aiida_superionic.lattice.memory import memory_of
 from aiida_superionic.lattice.model import Model
@@ -61,7 +68,9 @@ def simulate_time_local(
     Raises
     ------
     LatticeError
-        If the step is too long for the crystal, an ion starts or comes to lie on an atom, or no place is found.
+        If the step is too long for the crystal, or an ion starts on an atom.
+    MotionError
+        If an ion comes to lie on an atom or runs away, or no place is found.
     """
     crystal, surroundings = model.crystal, model.surroundings
     ions, speeds = starting_state(start, velocities)
@@ -114,8 +123,9 @@ def simulate_time_local(
             recorded_velocities[records],
         )
         if failed >= 0:
-            raise LatticeError(broken_off(failed * timestep))
+            raise MotionError(broken_off(failed * timestep))
         done += count
+        check_pace(model.crystal, recorded_velocities[records], timestep, done * timestep)
         if progress is not None:
             progress(done, steps)
     return IonTrajectory(record_times(timestep, steps, stride), recorded, recorded_velocities)

@@ -78,6 +78,13 @@ class Modes:
         """
         return self._sum(times, displacement, self._inverse(self.frequencies) ** 2)
 
+    def diagonal_recoil(self, times: ArrayLike) -> Array:
+        """Return the mean diagonal of W(t) of a cell's first atom in Å²/eV, shape (T,), for times in ps."""
+        strengths = np.sum(np.abs(self.patterns[:, :3]) ** 2, axis=1) * self._inverse(self.frequencies) ** 2
+        strengths = (self.weights[:, None] * strengths / (3.0 * self.n_cells)).ravel()
+        frequencies = self.frequencies.ravel()
+        return np.array([strengths @ np.cos(frequencies * time) for time in np.atleast_1d(np.asarray(times, float))])
+
     def covariance(self, times: ArrayLike, thermal_energy: float, displacement: ArrayLike = (0, 0, 0)) -> Array:
         """Return the covariance ⟨r(t) r(0)ᵀ⟩ of thermal motion (equation 24) in Å², shape (T, 3A, 3A).
 

@@ -48,6 +48,8 @@ def test_sums_over_modes_are_functions_of_the_matrix_of_all_atoms(name, request)
             modes.velocity_covariance([time], energy, displacement),
         ),
     }
+    diagonal = modes.recoil([time])[:, :3, :3].trace(axis1=1, axis2=2) / 3.0
+    np.testing.assert_allclose(modes.diagonal_recoil([time]), diagonal, rtol=1e-9)
     for spectrum, found in spectra.values():
         expected = (vectors[:size] * spectrum * np.cos(omega * time)) @ vectors[there : there + size].T
         np.testing.assert_allclose(found[0], expected, atol=1e-9 * np.abs(vectors[:size] ** 2 @ spectrum).max())
@@ -74,7 +76,7 @@ def test_the_recoil_kernel_holds_the_loss_matrix(cubic):
     the square of that is what may be missed.
     """
     times = np.linspace(0.0, 1.2, 241)
-    small, large = (modes_of(cubic, (n, n, n), twist=0.5).recoil(times)[:, 0, 0] for n in (24, 48))
+    small, large = (modes_of(cubic, (n, n, n), twist=0.5).diagonal_recoil(times) for n in (24, 48))
     kernel = (2.0 * large - small) * np.exp(-((times / 0.4) ** 2))
     step = times[1]
     integral = 2.0 * step * (kernel.sum() - 0.5 * (kernel[0] + kernel[-1]))

@@ -87,6 +87,7 @@ def comparison(
             f"{middle:.1f} (+{high - middle:.1f} −{middle - low:.1f}) Å²/ps (95 %)",
             f"prefactor_{tag}",
         )
+        beside(f"χ² of this fit; temperatures less two are expected, {equations}", f"{fit.chi_square:.1f}", "")
     crystal = model.crystal.crystal()
     for name, interaction in model.interactions.items():
         for where, extent in _BARRIER_EXTENTS.items():

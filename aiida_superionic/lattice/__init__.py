@@ -20,3 +20,7 @@ IntArray = NDArray[np.int64]
 
 class LatticeError(SuperionicError):
     """A crystal, an interaction or a start that no motion can be computed of."""
+
+
+class MotionError(LatticeError):
+    """A motion that broke off, which a shorter step may carry on."""

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aiida_superionic.lattice import Array, IntArray, LatticeError
+from aiida_superionic.lattice import Array, IntArray, LatticeError, MotionError
 from aiida_superionic.lattice.crystal import Crystal
 from aiida_superionic.lattice.interactions import PairInteraction
 from aiida_superionic.lattice.modes import static_recoil
@@ -25,6 +25,8 @@ _SAMPLES = 64
 """Samples of thermal motion computed at once."""
 _FULL_BLOCK = 500
 """Steps of the full equations between two reports."""
+_FURTHEST_STEP = 0.25
+"""Of the shortest cell vector, by which an ion may move in one step: it is not followed over what lies between."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +191,9 @@ def simulate_time_local(
     Raises
     ------
     LatticeError
-        If the step is too long for the crystal, an ion starts or comes to lie on an atom, or no place is found.
+        If the step is too long for the crystal, or an ion starts on an atom.
+    MotionError
+        If an ion comes to lie on an atom or runs away, or no place is found.
     """
     # Importing Numba takes a second that a wrong request must not wait for.
     from aiida_superionic.lattice.motion_kernels import time_local_steps  # noqa: PLC0415
@@ -239,8 +243,9 @@ def simulate_time_local(
             recorded_velocities[records],
         )
         if failed >= 0:
-            raise LatticeError(_broken(failed * timestep))
+            raise MotionError(_broken(failed * timestep))
         done += count
+        _check_pace(crystal, recorded_velocities[records], timestep, done * timestep)
         if progress is not None:
             progress(done, steps)
     return IonTrajectory(_record_times(timestep, steps, stride), recorded, recorded_velocities)
@@ -282,7 +287,9 @@ def simulate_full(
     Raises
     ------
     LatticeError
-        If the step is too long for the crystal, or an ion starts or comes to lie on an atom.
+        If the step is too long for the crystal, or an ion starts on an atom.
+    MotionError
+        If an ion comes to lie on an atom or runs away.
     """
     state = FullState.starting(model, shape, thermal)
     interpolation_for(_highest(model.crystal, thermal), timestep)
@@ -301,8 +308,9 @@ def simulate_full(
             timestep, count, stride, recorded[records], recorded_velocities[records], atoms, recorded_atoms[records]
         )
         if failed >= 0:
-            raise LatticeError(_broken((done + failed) * timestep))
+            raise MotionError(_broken((done + failed) * timestep))
         done += count
+        _check_pace(model.crystal, recorded_velocities[records], timestep, done * timestep)
         if progress is not None:
             progress(done, steps)
     times = _record_times(timestep, steps, stride)
@@ -496,6 +504,16 @@ def _highest(crystal: Crystal, thermal: ThermalMotion | None) -> float:
     axis = np.arange(8) / 8.0
     momenta = np.stack([g.ravel() for g in np.meshgrid(axis, axis, axis, indexing="ij")], axis=1)
     return float(crystal.frequencies(momenta).max())
+
+
+def _check_pace(crystal: Crystal, velocities: Array, timestep: float, time: float) -> None:
+    """Raise where an ion is too fast for its steps to follow what it passes: it has run away, and its D looks good."""
+    furthest = timestep * float(np.sqrt(np.max(np.sum(velocities**2, axis=-1), initial=0.0)))
+    if not furthest <= _FURTHEST_STEP * float(np.linalg.norm(crystal.lattice, axis=1).min()):
+        raise MotionError(
+            f"the motion broke off before {time:.4g} ps: an ion ran away and moves by {furthest:.2g} Å in one step; a"
+            " shorter step may help"
+        )
 
 
 def _broken(time: float) -> str:

@@ -82,8 +82,8 @@ def apply(
         if lacking or any(status.state is State.RUNNING for status in statuses):
             if not daemon_lives():
                 raise ApplyError("the daemon is not running; start it with: verdi daemon start")
-            needed = {name for specification in specifications for name in _codes_of(specification)}
-            codes = {name: registered_code(name) for name in sorted(needed)}
+            needed = dict.fromkeys(name for specification in specifications for name in _codes_of(specification))
+            codes = {name: registered_code(name) for name in needed}
             try:
                 await_broker()
                 revived = revive(statuses)

@@ -17,6 +17,7 @@ from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.engines.catalogue import engines
 from aiida_superionic.engines.installation import default_prefix, find
 from aiida_superionic.engines.registration import ensure_code, ensure_computer
+from aiida_superionic.lattice.request import lattice_models
 from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
 from aiida_superionic.structures.supercell import make_supercell
@@ -204,6 +205,23 @@ def conversion_code(own_code):
 @pytest.fixture
 def assessment_code(own_code):
     return own_code("assessment")
+
+
+@pytest.fixture
+def lattice_code(own_code):
+    return own_code("lattice")
+
+
+@pytest.fixture
+def lattice_request():
+    """Return a maker of requests for the diffusion of two ions in a small crystal, at 580 K unless said otherwise."""
+
+    def make(**changes):
+        model = lattice_models()["simple-cubic"].request("yukawa-4eV").model_dump(mode="json", exclude_none=True)
+        asked = {"species": "Li", "cells": [6, 6, 6], "temperature": 580.0, "ions": 2, "production": 150.0}
+        return {key: value for key, value in {**model, **asked, **changes}.items() if value is not None}
+
+    return make
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_superionic.analysis.results import NotConverged
+from aiida_superionic.analysis.results import NotConverged, Scalar
 from aiida_superionic.analysis.trajectory import Array
 from aiida_superionic.units import BOLTZMANN
 
@@ -49,6 +49,14 @@ class ArrheniusFit:
         """D₀ one standard error of ln D₀ below and above: its error is a factor, not a difference."""
         error = np.sqrt(self.covariance[0, 0])
         return float(np.exp(self.log_prefactor - error)), float(np.exp(self.log_prefactor + error))
+
+    @property
+    def scalars(self) -> dict[str, Scalar]:
+        """The parameters by name: ``activation_energy`` in eV and ``log_prefactor``, ln D₀."""
+        return {
+            "activation_energy": Scalar(self.activation_energy, self.activation_energy_error, "eV"),
+            "log_prefactor": Scalar(self.log_prefactor, float(self.covariance[0, 0] ** 0.5), "1"),
+        }
 
     def predict(self, temperature: ArrayLike) -> tuple[Array, Array]:
         """Return D at temperatures in K, and the standard error of ln D there."""

@@ -69,7 +69,7 @@ def compare_modes(runs: Iterable[Run]) -> dict[str, Scalar]:
         groups.setdefault((temperature, mode), {})[orientation] = scalars
     means = {key: _means(list(replicas.values())) for key, replicas in groups.items()}
     results = {
-        f"{name}_{mode}_{_kelvin(temperature)}": scalar
+        f"{name}_{mode}_{kelvin(temperature)}": scalar
         for (temperature, mode), scalars in means.items()
         for name, scalar in scalars.items()
     }
@@ -81,7 +81,7 @@ def compare_modes(runs: Iterable[Run]) -> dict[str, Scalar]:
             for mode in sigmas
         }
         found = {**motion_contributions(sigmas, paired(replicas)), **_band_shifts(by_mode)}
-        results |= {f"{name}_{_kelvin(temperature)}": scalar for name, scalar in found.items()}
+        results |= {f"{name}_{kelvin(temperature)}": scalar for name, scalar in found.items()}
     for mode in CONSTRAINT_MODES:
         scan = [
             (t, scalars[CONDUCTIVITY]) for (t, m), scalars in means.items() if m == mode and CONDUCTIVITY in scalars
@@ -95,7 +95,8 @@ def _means(replicas: Sequence[Mapping[str, Scalar]]) -> dict[str, Scalar]:
     return {name: mean_over_replicas(name, [one[name] for one in replicas if name in one]) for name in names}
 
 
-def _kelvin(temperature: float) -> str:
+def kelvin(temperature: float) -> str:
+    """Return a temperature as the end of a name: ``600K``."""
     return f"{temperature:.12g}K".replace(".", "_")  # no key of the graph contains a dot
 
 
@@ -117,12 +118,6 @@ def _arrhenius(scan: Sequence[tuple[float, Scalar]]) -> dict[str, Scalar]:
     if any(not value > 0.0 or not error > 0.0 for _, value, error in points):
         return {}
     try:
-        fit = fit_arrhenius(*zip(*points, strict=True)) if points else None
+        return fit_arrhenius(*zip(*points, strict=True)).scalars if points else {}
     except NotConverged:
         return {}
-    if fit is None:
-        return {}
-    return {
-        "activation_energy": Scalar(fit.activation_energy, fit.activation_energy_error, "eV"),
-        "log_prefactor": Scalar(fit.log_prefactor, float(fit.covariance[0, 0] ** 0.5), "1"),
-    }

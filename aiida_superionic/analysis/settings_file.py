@@ -42,5 +42,6 @@ def checked(model: type[_Settings], settings: Mapping[str, Any], where: str) -> 
     try:
         return model.model_validate(dict(settings))
     except ValidationError as error:
-        wrong = "; ".join(": ".join([*map(str, one["loc"]), one["msg"]]) for one in error.errors())
+        told = (": ".join([*map(str, one["loc"]), one["msg"].removeprefix("Value error, ")]) for one in error.errors())
+        wrong = "; ".join(told)
         raise ParameterError(f"{where}: {wrong}") from error

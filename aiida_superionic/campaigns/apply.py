@@ -15,6 +15,8 @@ from aiida_superionic.calculations.analyse import names_that_take_the_crystal
 from aiida_superionic.calculations.dft import LevelOfTheory
 from aiida_superionic.calculations.functions import make_sites, make_structure
 from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State, point_statuses
+from aiida_superionic.campaigns.keys import LATTICE_MODELS
+from aiida_superionic.campaigns.lattice_spec import LatticeCampaign
 from aiida_superionic.campaigns.lock import submission_lock
 from aiida_superionic.campaigns.points import PointSpecification, expand
 from aiida_superionic.campaigns.reconcile import (
@@ -30,10 +32,14 @@ from aiida_superionic.data.point import PointData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.engines.registration import code_version, registered_code
 from aiida_superionic.errors import SuperionicError
+from aiida_superionic.lattice.request import lattice_models
 from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
 from aiida_superionic.workchains.dft import level_of_theory
+from aiida_superionic.workchains.lattice_base import LatticeBaseWorkChain
 from aiida_superionic.workchains.transport import TransportWorkChain
+
+LATTICE_CODE = "lattice"
 
 
 class ApplyError(SuperionicError):
@@ -50,7 +56,7 @@ class Applied:
 
 
 def apply(
-    campaign: Campaign,
+    campaign: Campaign | LatticeCampaign,
     *,
     retry_failed: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -76,8 +82,8 @@ def apply(
         if lacking or any(status.state is State.RUNNING for status in statuses):
             if not daemon_lives():
                 raise ApplyError("the daemon is not running; start it with: verdi daemon start")
-            engines = {specification.engine for specification in specifications}
-            codes = {name: registered_code(name) for name in (*sorted(engines), "analysis")}
+            needed = dict.fromkeys(name for specification in specifications for name in _codes_of(specification))
+            codes = {name: registered_code(name) for name in needed}
             try:
                 await_broker()
                 revived = revive(statuses)
@@ -137,7 +143,36 @@ def _submit(status: PointStatus, group: CampaignGroup, codes: dict[str, orm.Abst
     submit(builder)
 
 
+def _codes_of(specification: PointSpecification) -> tuple[str, ...]:
+    """Return the names of the codes that an attempt at a point runs."""
+    return (LATTICE_CODE,) if specification.engine in LATTICE_MODELS else (specification.engine, "analysis")
+
+
 def _builder(specification: PointSpecification, codes: dict[str, orm.AbstractCode]) -> ProcessBuilder:
+    return (_lattice_builder if specification.engine in LATTICE_MODELS else _dynamics_builder)(specification, codes)
+
+
+def _lattice_builder(specification: PointSpecification, codes: dict[str, orm.AbstractCode]) -> ProcessBuilder:
+    model = lattice_models()[specification.material]
+    given = {
+        **specification.md,
+        "ions": int(specification.md["ions"]),
+        "cells": list(specification.supercell),
+        "equations": LATTICE_MODELS[specification.engine],
+        "statistics": specification.statistics,
+    }
+    return LatticeBaseWorkChain.get_builder_from_protocol(
+        codes[LATTICE_CODE],
+        model.request(specification.potential).model_dump(mode="json", exclude_none=True),
+        temperature=specification.temperature,
+        seed=specification.seed,
+        species=model.mobile,
+        version=code_version(codes[LATTICE_CODE]),
+        overrides=given,
+    )
+
+
+def _dynamics_builder(specification: PointSpecification, codes: dict[str, orm.AbstractCode]) -> ProcessBuilder:
     material = materials()[specification.material]
     structure = _structure(specification)
     return TransportWorkChain.get_builder_from_protocol(

@@ -78,11 +78,15 @@ def _provenance(pk: int) -> dict[str, str]:
     """Return the versions and the nodes behind the numbers of one attempt."""
     workchain = orm.load_node(pk)
     outputs, inputs = workchain.outputs, workchain.inputs
-    found = {"structure": inputs.md.structure.uuid, "point": inputs.point.uuid}
-    if "potential" in inputs.md:
-        found["potential"] = inputs.md.potential.uuid
+    found = {"point": inputs.point.uuid}
+    if "lattice" in inputs:
+        found["parameters"] = inputs.lattice.parameters.uuid
     else:
-        found["level of theory"] = inputs.md.production.cp2k.level.uuid
+        found["structure"] = inputs.md.structure.uuid
+        if "potential" in inputs.md:
+            found["potential"] = inputs.md.potential.uuid
+        else:
+            found["level of theory"] = inputs.md.production.cp2k.level.uuid
     for name in ("trajectory", "thermo", "observables", "curves"):
         if name in outputs:
             found[name] = outputs[name].uuid

@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
-from aiida_superionic.campaigns.spec import LARGEST_SEED, UNCONSTRAINED, Campaign
+from aiida_superionic.campaigns.keys import LARGEST_SEED, LATTICE_MODELS, UNCONSTRAINED
+from aiida_superionic.campaigns.lattice_spec import LatticeCampaign
+from aiida_superionic.campaigns.spec import Campaign
 from aiida_superionic.campaigns.values import Length, Name, ParameterValue, Real, Repeats, Temperature
 from aiida_superionic.constraints.constraint import Constraint
 
@@ -30,21 +32,22 @@ class PointSpecification(BaseModel):
     lattice_constants: tuple[Length, Length, Length] | None = Field(
         default=None, description="Å, of the cell that is repeated; the measured ones if absent"
     )
-    engine: Name = "lammps"
+    engine: Name = Field(default="lammps", description="That moves the ions, or the model of a lattice that does")
     potential: Name = Field(description="What gives the forces: a potential, or with cp2k a level of theory")
     temperature: Temperature = Field(description="K")
     constraint: Name
     rotors: tuple[Name, ...] = Field(default=(), description="Polyanions that are constrained; all if none is named")
     seed: Annotated[StrictInt, Field(ge=1, le=LARGEST_SEED)]
     ensemble: Name = Field(default="nve", description="Of the production")
-    md: dict[Name, Annotated[Real, Field(gt=0.0)]] = Field(description="Settings of the dynamics, ps")
+    statistics: Name | None = Field(default=None, description="Of the modes of a model of a lattice")
+    md: dict[Name, Annotated[Real, Field(gt=0.0)]] = Field(description="Settings of the dynamics, ps, and ions")
     observables: dict[Name, dict[Name, ParameterValue]] = Field(description="The parameters that were given, by name")
 
     @property
     def canonical_json(self) -> str:
         """The specification as text: keys sorted, no spaces, whole numbers without a decimal point."""
         # A point that says nothing of these keeps the hash that it had before they could be said.
-        later = ("rotors", "lattice_constants", "engine", "ensemble")
+        later = ("rotors", "lattice_constants", "engine", "ensemble", "statistics")
         unsaid = {key for key in later if getattr(self, key) == type(self).model_fields[key].default}
         given = self.model_dump(mode="json", exclude=unsaid)
         return json.dumps(_whole_as_integers(given), sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -67,11 +70,12 @@ class PointSpecification(BaseModel):
         crystal = f"{self.material} {'x'.join(str(repeats) for repeats in self.supercell)}"
         if self.lattice_constants:
             crystal += f" at {' '.join(f'{length:.6g}' for length in self.lattice_constants)} Å"
-        held = " ".join([self.constraint, *self.rotors])
+        # Nothing is held in a model of a lattice: its name stands there.
+        held = self.engine if self.engine in LATTICE_MODELS else " ".join([self.constraint, *self.rotors])
         return f"{crystal} · {self.potential} · {self.temperature:.12g} K · {held} · seed {self.seed}"
 
 
-def expand(campaign: Campaign) -> list[PointSpecification]:
+def expand(campaign: Campaign | LatticeCampaign) -> list[PointSpecification]:
     """Return every point of a campaign.
 
     Parameters
@@ -85,27 +89,47 @@ def expand(campaign: Campaign) -> list[PointSpecification]:
         The product of what gives the forces, temperatures, constraint modes and replicas, in the order of the file; the
         replica varies fastest. The replicas' seeds follow each other from the campaign's seed.
     """
-    conditions = itertools.product(
-        campaign.forces, campaign.temperatures, campaign.constraints, range(campaign.replicas)
-    )
-    requests = sorted(campaign.observables, key=lambda request: request.name)
+    said = _of_lattice(campaign) if isinstance(campaign, LatticeCampaign) else _of_dynamics(campaign)
+    rotors = said.pop("rotors", ())
     return [
         PointSpecification(
             material=campaign.structure.material,
             supercell=campaign.structure.supercell,
-            lattice_constants=campaign.structure.lattice_constants,
-            engine=campaign.md.engine,
             potential=potential,
             temperature=temperature,
             constraint=constraint,
-            rotors=() if constraint == UNCONSTRAINED else tuple(sorted(campaign.rotors)),
+            rotors=() if constraint == UNCONSTRAINED else rotors,
             seed=campaign.seed + replica,
-            ensemble=campaign.md.ensemble,
-            md=campaign.md_settings,
-            observables={request.name: request.parameters for request in requests},
+            **said,
         )
-        for potential, temperature, constraint, replica in conditions
+        for potential, temperature, constraint, replica in itertools.product(
+            *campaign.conditions, range(campaign.replicas)
+        )
     ]
+
+
+def _of_dynamics(campaign: Campaign) -> dict[str, Any]:
+    """Return what all points of molecular dynamics share."""
+    requests = sorted(campaign.observables, key=lambda request: request.name)
+    return {
+        "lattice_constants": campaign.structure.lattice_constants,
+        "engine": campaign.md.engine,
+        "rotors": tuple(sorted(campaign.rotors)),
+        "ensemble": campaign.md.ensemble,
+        "md": campaign.md_settings,
+        "observables": {request.name: request.parameters for request in requests},
+    }
+
+
+def _of_lattice(campaign: LatticeCampaign) -> dict[str, Any]:
+    """Return what all points of a model of a lattice share."""
+    return {
+        "engine": campaign.model,
+        "ensemble": campaign.ensemble,
+        "statistics": campaign.statistics,
+        "md": campaign.numbers,
+        "observables": {},
+    }
 
 
 def _whole_as_integers(value: Any) -> Any:

@@ -49,7 +49,8 @@ def _in_words(status: PointStatus, chains: dict[int, list[Awaited]], jobs: dict[
     job = jobs.get(chain[-1].pk) if chain else None
     if job is None:
         return "between jobs"
-    stage = next(process.label for process in reversed(chain) if not _NO_STAGE.fullmatch(process.label))
+    # An attempt at a model of a lattice is one job, and no stage of anything.
+    stage = next((process.label for process in reversed(chain) if not _NO_STAGE.fullmatch(process.label)), "run")
     return f"{stage} {_job_progress(job)}".rstrip()
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
-    StrictInt,
     StrictStr,
     ValidationError,
     model_validator,
@@ -20,13 +18,22 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem, load_document
+from aiida_superionic.campaigns.keys import (
+    LATTICE_MODELS,
+    MOLECULAR_DYNAMICS,
+    UNCONSTRAINED,
+    Section,
+    Study,
+    distinct,
+)
+from aiida_superionic.campaigns.lattice_spec import LatticeCampaign
 from aiida_superionic.campaigns.observable_request import (
     ObservableRequest,
     lacking_for,
     parameters_model,
     routine_requests,
 )
-from aiida_superionic.campaigns.values import Length, Name, OneOf, Repeats, Temperature, Time, fault
+from aiida_superionic.campaigns.values import Length, Name, OneOf, Repeats, Time, fault
 from aiida_superionic.campaigns.wording import quote, unknown
 from aiida_superionic.constraints.constraint import MODES, Constraint, ConstraintError
 from aiida_superionic.constraints.eckart import eckart_frames
@@ -37,25 +44,9 @@ from aiida_superionic.structures.supercell import StructureError, make_supercell
 from aiida_superionic.workchains.md import CANONICAL, MICROCANONICAL, TIMES, stage_settings
 from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings, protocols
 
-UNCONSTRAINED = "UC"
 CONSTRAINT_MODES = (UNCONSTRAINED, *MODES)
 
-LARGEST_SEED = 900_000_000  # of LAMMPS' random numbers
-MOST_REPLICAS = 10_000
-MOST_POINTS = 100_000
 _REPEATS_THAT_SHOW_POLYANIONS = 2
-_Item = TypeVar("_Item")
-
-
-def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
-    seen: set[object] = set()
-    for index, item in enumerate(items):
-        name = item.name if isinstance(item, ObservableRequest) else item
-        if name in seen:
-            raise fault(f"{name} is given twice; remove one of them", index)
-        seen.add(name)
-    return items
-
 
 MaterialName = Annotated[StrictStr, OneOf("material", materials)]
 PotentialName = Annotated[StrictStr, OneOf("potential", potentials)]
@@ -65,13 +56,7 @@ LevelName = Annotated[StrictStr, OneOf("level of theory", lambda: protocols("dft
 ConstraintMode = Annotated[StrictStr, OneOf("constraint mode", lambda: CONSTRAINT_MODES)]
 
 
-class _Section(BaseModel):
-    """A mapping of a campaign file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Structure(_Section):
+class Structure(Section):
     """A supercell of a reference crystal."""
 
     material: MaterialName = Field(description="the name of a reference crystal", examples=["alpha-AgI"])
@@ -95,7 +80,7 @@ class Structure(_Section):
         return self
 
 
-class MolecularDynamics(_Section):
+class MolecularDynamics(Section):
     """What runs, a protocol, the times that replace the protocol's own, and the ensemble of the production."""
 
     engine: EngineName = Field(
@@ -116,51 +101,32 @@ class MolecularDynamics(_Section):
     sampling_interval: Time = Field(default=None, description="the time between two frames", examples=["5 fs"])
 
 
-class Campaign(_Section):
-    """A study of one structure: every combination of its conditions is a point."""
+class Campaign(Study):
+    """A study of one structure by molecular dynamics: every combination of its conditions is a point."""
 
-    campaign: Name = Field(
-        description="a name of at most 64 letters, digits, dots, hyphens and underscores that begins with a letter or"
-        " digit",
-        examples=["agi-friction"],
-    )
     structure: Structure = Field(
         description="the material and its supercell", examples=[{"material": "alpha-AgI", "supercell": [3, 3, 3]}]
     )
-    potentials: Annotated[tuple[PotentialName, ...], AfterValidator(_distinct)] = Field(
+    potentials: Annotated[tuple[PotentialName, ...], AfterValidator(distinct)] = Field(
         default=(),
         min_length=1,
         description="a list of names of potentials; none with the engine cp2k",
         examples=[["vashishta-rahman"]],
     )
-    temperatures: Annotated[tuple[Temperature, ...], AfterValidator(_distinct)] = Field(
-        min_length=1,
-        description="a list of temperatures in K, numbers above 0 and at most 10000",
-        examples=[[600, 750]],
-    )
-    constraints: Annotated[tuple[ConstraintMode, ...], AfterValidator(_distinct)] = Field(
+    constraints: Annotated[tuple[ConstraintMode, ...], AfterValidator(distinct)] = Field(
         min_length=1, description=f"a list of constraint modes, {', '.join(CONSTRAINT_MODES)}", examples=[["UC"]]
     )
-    rotors: Annotated[tuple[Name, ...], AfterValidator(_distinct)] = Field(
+    rotors: Annotated[tuple[Name, ...], AfterValidator(distinct)] = Field(
         default=(),
         description="a list of formulas of the polyanions that are constrained; all of them if absent",
         examples=[["PS4"]],
-    )
-    replicas: Annotated[StrictInt, Field(ge=1, le=MOST_REPLICAS)] = Field(
-        description=f"a whole number from 1 to {MOST_REPLICAS}, the independent runs of each combination", examples=[5]
-    )
-    seed: Annotated[StrictInt, Field(ge=1, le=LARGEST_SEED - MOST_REPLICAS)] = Field(
-        default=1,
-        description=f"a whole number from 1 to {LARGEST_SEED - MOST_REPLICAS}, the first replica's; each further"
-        " replica takes the next",
-        examples=[1],
     )
     md: MolecularDynamics = Field(
         default_factory=MolecularDynamics,
         description="the protocol of the molecular dynamics",
         examples=[{"protocol": "balanced", "production": "100 ps"}],
     )
-    observables: Annotated[tuple[ObservableRequest, ...], AfterValidator(_distinct)] = Field(
+    observables: Annotated[tuple[ObservableRequest, ...], AfterValidator(distinct)] = Field(
         default_factory=lambda given: routine_requests(given["structure"].material),
         min_length=1,
         description="a list of observables, each a name or a name with parameters; the routine ones that the"
@@ -179,6 +145,11 @@ class Campaign(_Section):
     def forces(self) -> tuple[str, ...]:
         """What gives the forces: the potentials, or the level of theory."""
         return (self.md.level,) if self.md.level is not None else self.potentials
+
+    @property
+    def conditions(self) -> tuple[tuple[Any, ...], ...]:
+        """What gives the forces, temperatures and constraint modes, of which every combination is a condition."""
+        return self.forces, self.temperatures, self.constraints
 
     @model_validator(mode="after")
     def _has_forces(self) -> Campaign:
@@ -218,13 +189,6 @@ class Campaign(_Section):
         return self
 
     @model_validator(mode="after")
-    def _not_too_large(self) -> Campaign:
-        points = len(self.forces) * len(self.temperatures) * len(self.constraints) * self.replicas
-        if points > MOST_POINTS:
-            raise fault(f"the campaign has {points} points; ask for at most {MOST_POINTS} in one file", "replicas")
-        return self
-
-    @model_validator(mode="after")
     def _has_rotors(self) -> Campaign:
         held = [index for index, mode in enumerate(self.constraints) if mode != UNCONSTRAINED]
         if not held:
@@ -244,7 +208,7 @@ class Campaign(_Section):
         return self
 
 
-def load_campaign(path: Path) -> Campaign:
+def load_campaign(path: Path) -> Campaign | LatticeCampaign:
     """Read and validate a campaign file.
 
     Parameters
@@ -254,7 +218,7 @@ def load_campaign(path: Path) -> Campaign:
 
     Returns
     -------
-    Campaign
+    Campaign or LatticeCampaign
         The campaign, with every default filled in, temperatures in K and times in ps.
 
     Raises
@@ -263,8 +227,10 @@ def load_campaign(path: Path) -> Campaign:
         If the file is not a valid campaign; its message has one sentence per fault.
     """
     document = load_document(path)
+    model = document.data.get("model")
+    kind = LatticeCampaign if isinstance(model, str) and model in LATTICE_MODELS else Campaign
     try:
-        return Campaign.model_validate(document.data)
+        return kind.model_validate(document.data)
     except ValidationError as error:
         # A list whose items were refused counts as too short as well: that is no fault of its own.
         # What is asked for by default follows from the structure, and is not known where that was refused.
@@ -274,28 +240,32 @@ def load_campaign(path: Path) -> Campaign:
             if (details["type"] != "too_short" or not details["input"])
             and details["type"] != "default_factory_not_called"
         ]
-        raise CampaignFileError(path, [_problem(document, details) for details in faults]) from None
+        raise CampaignFileError(path, [_problem(document, kind, details) for details in faults]) from None
 
 
-def campaign_schema() -> dict[str, Any]:
-    """Return the JSON schema of a campaign file."""
-    return Campaign.model_json_schema()
+def campaign_schema(model: str = MOLECULAR_DYNAMICS) -> dict[str, Any]:
+    """Return the JSON schema of a campaign file of a model."""
+    return (LatticeCampaign if model in LATTICE_MODELS else Campaign).model_json_schema()
 
 
-def _problem(document: Document, error: ErrorDetails) -> Problem:
+def _problem(document: Document, kind: type[Study], error: ErrorDetails) -> Problem:
     below = error.get("ctx", {}).get("below", ())
-    return Problem(document.line((*error["loc"], *below)), _sentence(error))
+    model = MOLECULAR_DYNAMICS if kind is Campaign else document.data["model"]
+    return Problem(document.line((*error["loc"], *below)), _sentence(kind, model, error))
 
 
-def _sentence(error: ErrorDetails) -> str:
+def _sentence(kind: type[Study], model: str, error: ErrorDetails) -> str:
     """Return what is wrong and what would be right."""
     location: Location = error["loc"]
     if error["type"] == "campaign":
         return error["msg"]
     if error["type"] == "extra_forbidden":
-        section = _section(location[:-1])
-        return unknown("key", str(location[-1]), section.model_fields if section else ())
-    place, field = _field(location)
+        section, key = _section(kind, location[:-1]), str(location[-1])
+        other = _section(LatticeCampaign if kind is Campaign else Campaign, location[:-1])
+        if other is not None and key in other.model_fields:
+            return f"the key {key} has no meaning with model: {model}; remove it, or take another model"
+        return unknown("key", key, section.model_fields if section else ())
+    place, field = _field(kind, location)
     key = ".".join(str(part) for part in place if isinstance(part, str))
     if error["type"] == "missing" and place == location:
         return _missing(key, field)
@@ -311,24 +281,23 @@ def _right(key: str, field: FieldInfo) -> str:
     return f"write {field.description}, for example {key.rpartition('.')[2]}: {_as_yaml(example)}"
 
 
-def _section(location: Location) -> type[BaseModel] | None:
-    """Return the model of the mapping at a location, None where a campaign has no mapping."""
+def _section(kind: type[Study], location: Location) -> type[BaseModel] | None:
+    """Return the model of the mapping at a location, None where a campaign of this kind has no mapping."""
     match location:
         case ():
-            return Campaign
-        case ("structure",):
-            return Structure
-        case ("md",):
-            return MolecularDynamics
+            return kind
         case ("observables", int(), str(name)):
             return parameters_model(name)
+        case (str(key),) if key in kind.model_fields:
+            section = kind.model_fields[key].annotation
+            return section if isinstance(section, type) and issubclass(section, Section) else None
     return None
 
 
-def _field(location: Location) -> tuple[Location, FieldInfo]:
+def _field(kind: type[Study], location: Location) -> tuple[Location, FieldInfo]:
     """Return the innermost key on the way to a location, and what a campaign may say there."""
     for depth in range(len(location), 0, -1):
-        section = _section(location[: depth - 1])
+        section = _section(kind, location[: depth - 1])
         if section is not None and (field := section.model_fields.get(str(location[depth - 1]))):
             return location[:depth], field
     raise KeyError(location)

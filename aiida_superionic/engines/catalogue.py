@@ -169,6 +169,7 @@ def engines() -> dict[str, Engine]:
                 ("fit", "potentials from labelled frames", "superionic-fit", "superionic.fit"),
                 ("assessment", "errors that learned potentials predict", "superionic-assess", "superionic.assess"),
                 ("electrons", "electrons learned from Wannier centres", "superionic-electrons", "superionic.electrons"),
+                ("lattice", "ions in a crystal that vibrates", "superionic-lattice", "superionic.lattice"),
             )
         ),
         Engine(

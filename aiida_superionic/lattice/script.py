@@ -17,7 +17,7 @@ from aiida_superionic.analysis.results import NotConverged
 from aiida_superionic.analysis.results_files import CURVES_FILE, RESULTS_FILE, without_undefined_numbers, write_results
 from aiida_superionic.analysis.script import print_table
 from aiida_superionic.analysis.settings_file import checked, read_settings
-from aiida_superionic.lattice import LatticeError
+from aiida_superionic.lattice import LatticeError, MotionError
 from aiida_superionic.lattice.request import REQUESTS
 from aiida_superionic.lattice.run import run as run_request
 
@@ -36,9 +36,14 @@ def run(arguments: Sequence[str]) -> int:
 
     0: done; 2: the request is wrong; 3: there is no such crystal or motion, or it broke off; 4: a number is only
     bounded, or none came out. What goes wrong is one sentence on the standard error, which begins with
-    ``superionic-lattice: input:`` or ``superionic-lattice: motion:``.
+    ``superionic-lattice: input:``, with ``superionic-lattice: motion:`` where a motion broke off, or with
+    ``superionic-lattice: model:`` where no motion can be computed of what was asked for.
     """
-    others: Mapping[type[Exception], tuple[int, str]] = {LatticeError: (NO_MOTION, "motion")}
+    # The motion first: it is a LatticeError too.
+    others: Mapping[type[Exception], tuple[int, str]] = {
+        MotionError: (NO_MOTION, "motion"),
+        LatticeError: (NO_MOTION, "model"),
+    }
     return exit_status(PROGRAM, lambda: _run(arguments), others)
 
 

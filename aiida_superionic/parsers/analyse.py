@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -22,6 +22,11 @@ _ENTRIES = ("version", "observables", "curves", "failures", "refusals")
 class AnalyseParser(FilesParser):
     """Turns the results file into nodes; a run without one is a failure with the script's own sentence."""
 
+    PROGRAM: ClassVar[str] = PROGRAM
+    """The script, with which its sentences begin."""
+    FAILURES: ClassVar[Mapping[str, str]] = {"trajectory": "ERROR_TRAJECTORY_UNUSABLE", "input": "ERROR_BAD_INPUT"}
+    """Exit codes by what a sentence of the script is about; their messages take the ``error``."""
+
     def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
         """Store observables and curves and return the exit code that says how the script ended."""
         self.store_usage()
@@ -29,8 +34,8 @@ class AnalyseParser(FilesParser):
             results = json.loads(self.text(RESULTS_FILE))
             version, observables, axes, failures, refusals = (results[key] for key in _ENTRIES)
         except (ValueError, KeyError, TypeError):
-            codes = {"trajectory": self.exit_codes.ERROR_TRAJECTORY_UNUSABLE, "input": self.exit_codes.ERROR_BAD_INPUT}
-            return failure_of(self.printed(), PROGRAM, codes, self.exit_codes.ERROR_NO_RESULTS)
+            codes = {subject: self.exit_codes[name] for subject, name in self.FAILURES.items()}
+            return failure_of(self.printed(), self.PROGRAM, codes, self.exit_codes.ERROR_NO_RESULTS)
         if failure := self.wrong_version(version):
             return failure
         retrieved = Path(retrieved_temporary_folder or "")

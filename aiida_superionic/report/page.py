@@ -40,7 +40,7 @@ _SETUP_TITLES = {
     "version": "Version of the specification",
     "lattice_constants": "Lattice constants, Å",
     "temperature": "Temperature, K",
-    "md": "Molecular dynamics (times in ps)",
+    "md": "Dynamics (times in ps)",
 }
 
 

@@ -78,7 +78,7 @@ class DirectSum:
         for step in range(steps):
             samples = self.around(ions[0], step)
             kernels_of(None).time_local_steps(
-                ions, velocities, step, 1, TIMESTEP, model.inertia, samples, step - 4, 1, weights, rates,
+                ions, velocities, step, 1, TIMESTEP, model.inertias, samples, step - 4, 1, weights, rates,
                 model.surroundings.atoms, model.surroundings.sites(crystal), crystal.lattice,
                 np.linalg.inv(crystal.lattice), crystal.lattice, self.recoil, self.loss, 1, 1e-9,
                 model.interaction.parameters, np.empty(0), True, np.empty((5, 0, 1, 1, 1, 3, 3)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise, product
 
 import numpy as np
@@ -24,6 +25,8 @@ _NEWTON_STEPS = 60
 _PATH = {"Γ": (0.0, 0.0, 0.0), "X": (0.5, 0.0, 0.0), "M": (0.5, 0.5, 0.0), "R": (0.5, 0.5, 0.5)}
 _WALK = ("Γ", "X", "M", "Γ", "R")
 _BINS = 60
+_ACROSS = (0, 1)
+"""Axes along which an ion on a row of atoms is held: the atoms push it aside."""
 
 
 def crystal_properties(
@@ -121,8 +124,8 @@ def reflection(
     progress
         Told of the steps that are done.
     """
-    target = Model(model.crystal, model.interaction, model.ion_mass, fixed_atoms([(0, 0, 0, 0)]))
-    axis = model.crystal.lattice[2] / np.linalg.norm(model.crystal.lattice[2])
+    target = replace(model, surroundings=fixed_atoms([(0, 0, 0, 0)]), held=_ACROSS)
+    axis = _third_axis(model.crystal)
     steps = int(1.5 * start / (speed * timestep))
     trajectory, _ = simulate_full(
         target, cells, -start * axis, speed * axis, timestep, steps, watched=[(0, 0, 0, 0)], progress=progress
@@ -184,6 +187,22 @@ def _self_consistent(interaction: PairInteraction, recoil: float, loss: float, i
     raise LatticeError("the transcendental form has no deflection of the atom")
 
 
+def _third_axis(crystal: Crystal) -> Array:
+    """Return the direction of the third cell vector, which must be that of the third axis.
+
+    Raises
+    ------
+    LatticeError
+        If it is not.
+    """
+    along = crystal.lattice[2]
+    if np.any(along[:2] != 0.0) or along[2] <= 0.0:
+        raise LatticeError(
+            "the ion is held to a row of atoms along the third axis, along which the third cell vector is not"
+        )
+    return np.array([0.0, 0.0, 1.0])
+
+
 def dissipation(
     model: Model,
     cells: tuple[int, int, int],
@@ -196,7 +215,7 @@ def dissipation(
     """Return how an ion on an edge between atoms comes to rest, in full and in time-local form.
 
     The ion starts half way between two atoms of a row along the third cell vector, and acts on ``atoms_ahead`` of the
-    row on each side. A smaller speed in time-local form than in full is a smaller loss.
+    row on each side. It is held to the row, which repels it.
 
     Parameters
     ----------
@@ -214,9 +233,8 @@ def dissipation(
         Told of the steps of the full solution that are done.
     """
     row = fixed_atoms([(0, 0, n, 0) for n in range(2 * atoms_ahead)])
-    edge = Model(model.crystal, model.interaction, model.ion_mass, row)
-    along = model.crystal.lattice[2]
-    axis = along / np.linalg.norm(along)
+    edge = replace(model, surroundings=row, held=_ACROSS)
+    along, axis = model.crystal.lattice[2], _third_axis(model.crystal)
     steps = int(duration / timestep)
     start = (atoms_ahead - 0.5) * along
     local = simulate_time_local(edge, start, speed * axis, timestep, steps)

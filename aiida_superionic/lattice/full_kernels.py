@@ -121,7 +121,7 @@ def full_steps(  # noqa: PLR0912 - as above
     steps: int,
     timestep: float,
     margin: int,
-    inertia: float,
+    inertia: Array,
     masses: Array,
     first: IntArray,
     second: IntArray,
@@ -193,7 +193,7 @@ def full_steps(  # noqa: PLR0912 - as above
                 if len(repulsion) > 0:
                     repel(stage, w, box, inverse_box, repulsion, accelerations[s, w])
                 for c in range(3):
-                    accelerations[s, w, c] /= inertia
+                    accelerations[s, w, c] /= inertia[c]
         move_field(old, old_velocities, timestep, kicks)
         if not move_ions(ions, velocities, timestep, accelerations):
             return step

@@ -168,7 +168,7 @@ class FullState:
             steps,
             timestep,
             _margin(crystal),
-            self.model.inertia,
+            self.model.inertias,
             crystal.inertia,
             *self._couplings(),
             surroundings.atoms,

@@ -98,6 +98,8 @@ class Model:
         the full one.
     many_body
         What takes the place of the sum over pairs of ``interaction``.
+    held
+        Cartesian axes along which ions do not move.
 
     Raises
     ------
@@ -111,6 +113,7 @@ class Model:
     surroundings: Surroundings
     repulsion: PairInteraction | None = None
     many_body: ManyBody | None = None
+    held: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.ion_mass > 0.0:
@@ -120,6 +123,11 @@ class Model:
     def inertia(self) -> float:
         """Mass of an ion in eV ps²/Å²."""
         return self.ion_mass * KINETIC_ENERGY
+
+    @property
+    def inertias(self) -> Array:
+        """Mass of an ion along each axis in eV ps²/Å², shape (3,); infinite where it is held."""
+        return np.array([np.inf if axis in self.held else self.inertia for axis in range(3)])
 
     def check_start(self, ions: Array) -> None:
         """Refuse ions that start on an atom.

@@ -119,7 +119,7 @@ def time_local_steps(  # noqa: PLR0912, PLR0915 - one pass over stages and ions;
     first_step: int,
     steps: int,
     timestep: float,
-    inertia: float,
+    inertia: Array,
     frames: Array,
     first_sample: int,
     steps_per_sample: int,
@@ -220,7 +220,7 @@ def time_local_steps(  # noqa: PLR0912, PLR0915 - one pass over stages and ions;
                 if len(repulsion) > 0:
                     repel(stage, w, box, inverse_box, repulsion, accelerations[s, w])
                 for c in range(3):
-                    accelerations[s, w, c] /= inertia
+                    accelerations[s, w, c] /= inertia[c]
         if not move_ions(ions, velocities, timestep, accelerations):
             return step
         if (step + 1) % stride == 0:

@@ -97,7 +97,7 @@ def simulate_time_local(
             done,
             count,
             timestep,
-            model.inertia,
+            model.inertias,
             samples,
             first,
             weights.steps_per_sample if weights else 1,

@@ -25,6 +25,8 @@ _NEWTON_STEPS = 60
 _PATH = {"Γ": (0.0, 0.0, 0.0), "X": (0.5, 0.0, 0.0), "M": (0.5, 0.5, 0.0), "R": (0.5, 0.5, 0.5)}
 _WALK = ("Γ", "X", "M", "Γ", "R")
 _BINS = 60
+_STILL = 0.1
+"""Of the largest amplitude, below which a periodic crystal's echoes move the ion too."""
 _ACROSS = (0, 1)
 """Axes along which an ion on a row of atoms is held: the atoms push it aside."""
 
@@ -253,7 +255,7 @@ def _decay_time(trajectory: IonTrajectory, place: Array, rate: Array) -> tuple[f
     """Return the time in which the amplitude of an oscillation falls to 1/e, from its turning points."""
     turns = np.flatnonzero(np.sign(rate[1:]) != np.sign(rate[:-1]))
     sizes = np.abs(place[turns])
-    turns, sizes = turns[sizes > 0.02 * sizes.max()], sizes[sizes > 0.02 * sizes.max()]
+    turns, sizes = turns[sizes > _STILL * sizes.max()], sizes[sizes > _STILL * sizes.max()]
     if len(turns) < 4:
         raise LatticeError("the ion turns back fewer than four times; a longer run shows how its motion decays")
     (slope, _), covariance = np.polyfit(trajectory.times[turns], np.log(sizes), 1, cov=True)

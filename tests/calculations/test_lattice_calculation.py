@@ -110,7 +110,7 @@ def test_the_crystal_has_its_highest_mode_where_the_springs_say(run_job):
 @pytest.mark.parametrize(
     ("experiment", "changes", "sentence"),
     [
-        ("difusion", {}, "difusion is not one of the experiments crystal, reflection, dissipation, diffusion"),
+        ("difusion", {}, "difusion is not one of the experiments crystal, reflection, dissipation,"),
         ("diffusion", {"colour": 1}, "colour: Extra inputs are not permitted"),
         ("diffusion", {"ion_mass": -1.0}, "ion_mass: Input should be greater than 0"),
         ("diffusion", {"temperature": None}, "temperature: Field required"),

@@ -92,12 +92,12 @@ def test_two_temperatures_with_replicas_give_an_activation_energy(builder):
 
 
 def test_too_few_temperatures_have_no_activation_energy_but_what_there_is(builder):
-    _, node = run_get_node(builder([30.0, 580.0], seed=3, overrides={**_SMALL, "statistics": "classical"}))
+    _, node = run_get_node(builder([30.0, 1160.0], seed=3, overrides={**_SMALL, "statistics": "classical"}))
     assert node.exit_status == _CODES.ERROR_NOT_CONVERGED.status == 410
     assert "No activation energy: " in node.exit_message
     assert node.outputs.report["left_out"] == [30.0]
     assert node.outputs.activation.get_dict() == {}
-    assert node.outputs.diffusion[f"{_D}_580K"]["value"] > 0.0
+    assert node.outputs.diffusion[f"{_D}_1160K"]["value"] > 0.0
 
 
 def test_a_run_that_fails_is_named(builder):

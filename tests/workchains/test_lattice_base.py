@@ -49,9 +49,11 @@ def test_the_protocol_and_what_replaces_it_are_asked_for(builder):
 
 @pytest.mark.parametrize("name", ["fast", "balanced", "precise"])
 def test_every_protocol_is_a_request(lattice_code, model, name):
-    LatticeBaseWorkChain.get_builder_from_protocol(
+    builder = LatticeBaseWorkChain.get_builder_from_protocol(
         lattice_code, model, temperature=290.0, seed=1, version="1", protocol=name
     )
+    parameters = builder.lattice.parameters.get_dict()
+    assert {key: parameters[key] for key in protocols("lattice")[name]} == protocols("lattice")[name]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ class LatticeCalculation(MeasuredCalcJob):
             "crystal",
             valid_type=orm.SinglefileData,
             required=False,
-            help="The crystal, as superionic-lattice writes it, in place of one among the parameters.",
+            help="The crystal, as lattice import writes it, in place of one among the parameters.",
         )
 
         spec.output("observables", valid_type=orm.Dict, required=False, help="Value, error, unit, upper bound by name.")

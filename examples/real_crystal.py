@@ -79,7 +79,7 @@ def diffusion(file, temperature, **changes):
     found = result["diffusion_coefficient_K"]
     if found.value is None:
         raise NotConverged(f"the run gives D < {found.upper_bound:.2g} cm²/s only")
-    return found.value, found.error, result["kinetic_temperature_K"].value
+    return found.value, found.error, result["temperature"].value
 
 
 def in_words(value, error, kinetic):

@@ -43,8 +43,8 @@ def diffusion_of(trajectory: IonTrajectory, species: str, ion_mass: float, segme
     Returns
     -------
     Result
-        Scalars ``diffusion_coefficient_X`` in cm²/s and ``kinetic_temperature_X`` in K, which the time-local form does
-        not fix; curves ``mean_squared_displacement_X`` and the first ion's path, ``path_X_x`` and so on.
+        Scalars ``diffusion_coefficient_X`` in cm²/s and ``temperature`` of the ions in K, which the time-local
+        form does not fix; curves ``mean_squared_displacement_X`` and the first ion's path, ``path_X_x`` and so on.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def diffusion_of(trajectory: IonTrajectory, species: str, ion_mass: float, segme
         **_path(trajectory, species),
     }
     temperature = _kinetic_temperature(trajectory.velocities, ion_mass)
-    return Result({f"diffusion_coefficient_{species}": scalar, f"kinetic_temperature_{species}": temperature}, curves)
+    return Result({f"diffusion_coefficient_{species}": scalar, "temperature": temperature}, curves)
 
 
 def line_through(times: Array, mean: Array, error: Array, fit_start: float) -> tuple[float, float]:

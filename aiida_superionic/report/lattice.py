@@ -169,7 +169,8 @@ def _diffusion(results: Mapping[str, Result]) -> list[Comparison]:
     for name, result in results.items():
         if not name.startswith(("time-local", "full")):
             continue
-        d, t = (next(s for n, s in result.scalars.items() if n.startswith(k)) for k in ("diffusion", "kinetic"))
+        d = next(scalar for n, scalar in result.scalars.items() if n.startswith("diffusion_coefficient"))
+        t = result.scalars["temperature"]
         energy, error = ((number or 0.0) * BOLTZMANN * 1e3 for number in (t.value, t.error))
         rows.append((name, f"{measurement(d)} {d.unit}", f"{energy:.2f} ± {error:.2f} meV"))
     headings = ("run: equations, interaction, k_B T, ions", "D", "M⟨v²⟩/3")

@@ -40,7 +40,7 @@ def test_an_ion_that_only_rattles_has_a_bound():
 def test_the_kinetic_temperature_is_that_of_the_velocities():
     from aiida_superionic.units import KINETIC_ENERGY
 
-    runs = [diffusion_of(walk(seed), "Li", 7.0, 12.0, 1.0).scalars["kinetic_temperature_Li"] for seed in range(10)]
+    runs = [diffusion_of(walk(seed), "Li", 7.0, 12.0, 1.0).scalars["temperature"] for seed in range(10)]
     values, errors = np.array([(scalar.value, scalar.error) for scalar in runs]).T
     spread = np.std(values, ddof=1)
     assert abs(np.mean(values) - 7.0 * KINETIC_ENERGY * 9.0 / BOLTZMANN) < 5.0 * spread / np.sqrt(10)
@@ -62,7 +62,7 @@ def test_the_full_equations_keep_an_ion_at_the_temperature_and_the_time_local_fo
     kinds = ({"equations": "full"}, {"memory": 0.4}, {})
     hot, warm, cold = (
         run_diffusion(DiffusionRequest(**asked, **kind, production=400.0, equilibration=20.0, seed=3)).scalars[
-            "kinetic_temperature_ion"
+            "temperature"
         ]
         for kind in kinds
     )

@@ -31,7 +31,7 @@ def test_a_run_leaves_its_results(request_file, tmp_path, capsys):
     assert run(["diffusion", request_file(), "--output", str(tmp_path / "out")]) in {0, 4}
     result, summary = read_results(tmp_path / "out")
     assert summary["parameters"]["diffusion"]["ions"] == 4
-    assert set(result.scalars) == {"diffusion_coefficient_Li", "kinetic_temperature_Li"}
+    assert set(result.scalars) == {"diffusion_coefficient_Li", "temperature"}
     assert len(result.curves["mean_squared_displacement_Li"].x) == 240
     assert "diffusion_coefficient_Li" in capsys.readouterr().out
 

@@ -19,7 +19,7 @@ def walked(temperature, coefficient):
     curves |= {f"path_Li_{c}": Curve(times, np.sin(times * k), "t", "ps", c, "Å") for k, c in enumerate("xyz", 1)}
     scalars = {
         "diffusion_coefficient_Li": Scalar(coefficient, 0.02 * coefficient, "cm^2/s"),
-        "kinetic_temperature_Li": Scalar(temperature, 1.0, "K"),
+        "temperature": Scalar(temperature, 1.0, "K"),
     }
     return Result(scalars, curves)
 

@@ -1,0 +1,99 @@
+// What the controls of the page do. Text of people and of the graph goes into the page through text() alone.
+const explore = (() => {
+  const text = value => String(value).replace(/[&<>"'`]/g, letter => `&#${letter.charCodeAt(0)};`);
+  const column = (page, key) => page.source.get_column(key);
+
+  // Value and error to two digits of the error, as in the tables of the report.
+  function measurement(value, error, otherwise) {
+    if (!isFinite(value)) return text(otherwise || "—");
+    const order = number => Math.floor(Math.log10(Math.abs(number)));
+    const known = isFinite(error) && error > 0;
+    const top = value === 0 && !known ? 0 : Math.max(value === 0 ? -Infinity : order(value), known ? order(error) : -Infinity);
+    const shift = top < -3 || top > 4 ? top : 0;
+    if (!known) return text(Number((value / 10 ** shift).toPrecision(4)) + (shift ? `e${shift}` : ""));
+    const digits = Math.min(12, Math.max(0, shift - order(error) + 1));
+    const both = `${(value / 10 ** shift).toFixed(digits)} ± ${(error / 10 ** shift).toFixed(digits)}`;
+    return text(shift ? `(${both})e${shift}` : both);
+  }
+
+  function filter(page) {
+    const what = page.what && column(page, "what"), wanted = page.what && page.kinds[page.what.active];
+    const words = page.search.value_input.toLowerCase().split(/\s+/).filter(Boolean);
+    const [label, message, uuid] = ["label", "message", "uuid"].map(key => column(page, key));
+    const choices = page.choices.filter(([, widget]) => widget.value.length)
+      .map(([key, widget, names]) => [column(page, key), new Set(widget.value.map(index => names[index]))]);
+    const ranges = page.ranges.filter(([, widget]) => widget.value[0] > widget.start || widget.value[1] < widget.end)
+      .map(([key, widget]) => [column(page, key), ...widget.value]);
+    const kept = [];
+    for (let i = 0; i < label.length; i++) {
+      if (what && what[i] !== wanted) continue;
+      if (!choices.every(([values, chosen]) => chosen.has(values[i]))) continue;
+      if (!ranges.every(([values, low, high]) => values[i] >= low && values[i] <= high)) continue;
+      const said = words.length ? `${label[i]} ${message[i]} ${uuid[i]}`.toLowerCase() : "";
+      if (words.every(word => said.includes(word))) kept.push(i);
+    }
+    page.kept.indices = kept;
+    page.source.selected.indices = [];
+    count(page);
+  }
+
+  function count(page) {
+    const [x, y] = [column(page, "x"), column(page, "y")], kept = page.kept.indices;
+    const total = page.what ? column(page, "what").filter(kind => kind === page.kinds[page.what.active]).length : x.length;
+    const drawn = kept.filter(i => isFinite(x[i]) && isFinite(y[i]) && !(page.log_x.active && x[i] <= 0) && !(page.log_y.active && y[i] <= 0));
+    page.count.text = `<b>${kept.length}</b> of ${total} rows, <b>${drawn.length}</b> marks in the plot`;
+  }
+
+  function plot(page) {
+    const axis = (select, log) => {
+      const key = select.value, error = page.with_error.includes(key) ? column(page, `${key}_error`) : null;
+      // A bar that reaches below zero leaves a logarithmic plot at the bottom.
+      const end = sign => (value, i) => Math.max(value + sign * (error && isFinite(error[i]) ? error[i] : 0), log.active ? 1e-300 : -Infinity);
+      const values = Float64Array.from(column(page, key));
+      return [values, values.map(end(-1)), values.map(end(+1)), log.active, page.titles[key]];
+    };
+    const [x, left, right, log_x, title_x] = axis(page.x, page.log_x);
+    const [y, low, high, log_y, title_y] = axis(page.y, page.log_y);
+    const group = column(page, page.colour.value), [factors, palette] = page.palettes[page.colour.value];
+    page.mapper.setv({factors: factors.map(String), palette});
+    for (const [key, values] of Object.entries({x, y, left, right, low, high, group: Array.from(group, String)}))
+      page.source.set(key, values);
+    page.source.change.emit();
+    page.figure.setv({x_scale: page.scales[+log_x], y_scale: page.scales[2 + +log_y]});
+    for (const [axes, log, title] of [[page.axes_x, log_x, title_x], [page.axes_y, log_y, title_y]])
+      axes.forEach((one, index) => one.setv({visible: index === +log, axis_label: title}));
+    page.legend.title = page.colour.options.find(([key]) => key === page.colour.value)[1];
+    page.legend.visible = factors.length > 1 && factors.length <= page.longest_legend;
+    page.figure.reset.emit();
+    count(page);
+  }
+
+  function begin(page) {
+    filter(page);
+    plot(page);
+  }
+
+  function show(page) {
+    const chosen = page.source.selected.indices;
+    const get = key => column(page, key);
+    const nodes = i => get("uuid")[i] ? [i] : get("what")[i] === page.kinds[0] ? [] :
+      get("condition").map((one, k) => one === get("condition")[i] && get("uuid")[k] ? k : -1).filter(k => k >= 0);
+    const told = chosen.slice(0, page.most_told).map(i => {
+      const lines = [["State", get("state")[i] + (get("message")[i] ? `: ${get("message")[i]}` : "")]];
+      for (const key of page.y.value === page.x.value ? [page.x.value] : [page.x.value, page.y.value])
+        lines.push([page.titles[key], measurement(get(key)[i], page.with_error.includes(key) ? get(`${key}_error`)[i] : NaN), true]);
+      const commands = nodes(i).map(k => `<code class="node">verdi node show ${text(get("uuid")[k])}</code>`);
+      return `<h3>${text(get("label")[i])}</h3><dl>${lines.map(([term, value, done]) => `<dt>${text(term)}</dt><dd>${done ? value : text(value)}</dd>`).join("")}`
+        + `<dt>Workchain</dt><dd>${commands.join("<br>") || "none"}</dd></dl>`;
+    });
+    if (chosen.length > told.length) told.push(`<p class="note">… and ${chosen.length - told.length} more</p>`);
+    document.getElementById("selected").innerHTML = told.join("") || `<p class="note">${text(page.hint)}</p>`;
+  }
+
+  function arrange(page) {
+    const wanted = new Set(page.shown.value);
+    page.columns.forEach((one, index) => { one.visible = wanted.has(String(index)); });
+  }
+
+  return {begin, measurement, filter, plot, show, arrange};
+})();

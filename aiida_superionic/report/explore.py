@@ -21,13 +21,11 @@ from bokeh.models import (
     Checkbox,
     ColumnDataSource,
     CustomJS,
-    DataRange1d,
     DataTable,
     Div,
     HoverTool,
     HTMLTemplateFormatter,
     IndexFilter,
-    InlineStyleSheet,
     Legend,
     LegendItem,
     LinearScale,
@@ -59,7 +57,7 @@ HINT = "Click a mark or a row to see its node and, where it failed, why."
 _NOT_RANGES = {"Seed", INVERSE}
 _COMPONENTS = ["bokeh", "bokeh-widgets", "bokeh-tables"]
 _DRAWN = ("x", "y", "left", "right", "low", "high")
-_LOOKS = InlineStyleSheet(css=":host { font-family: inherit; }")
+_LOOKS = ":host { font-family: inherit; }"
 
 
 def render_explore(
@@ -85,7 +83,7 @@ def render_explore(
     written
         The date on the page; now where not given.
     """
-    document, parts, controls, axes = _document(columns(conditions, points))
+    parts, controls, axes = _parts(columns(conditions, points))
     script, divs = components(parts)
     return page(
         "explore.html",
@@ -102,7 +100,7 @@ def render_explore(
     )
 
 
-def _document(table: Columns) -> tuple[Document, dict[str, Any], list[str], list[str]]:
+def _parts(table: Columns) -> tuple[dict[str, Any], list[str], list[str]]:
     """Return the parts of the page, all by name, and the names of those that filter and of those that set the axes."""
     everything = [*table.asked, *table.results]
     source, kept = _source(table, everything), IndexFilter()
@@ -123,9 +121,9 @@ def _document(table: Columns) -> tuple[Document, dict[str, Any], list[str], list
         **{f"range_{key}": widget for key, widget in ranges},
         "count": Div(),
         "x": x,
-        "log_x": Checkbox(label="x logarithmic"),
+        "log_x": Checkbox(label="logarithmic"),
         "y": y,
-        "log_y": Checkbox(label="y logarithmic", active=log_y),
+        "log_y": Checkbox(label="logarithmic", active=log_y),
         "colour": colour,
         "figure": plot.figure,
         "shown": shown,
@@ -171,7 +169,7 @@ def _document(table: Columns) -> tuple[Document, dict[str, Any], list[str], list
         document.add_root(part)
     document.js_on_event(DocumentReady, call("begin"))
     controls = [name for name in parts if name.startswith(("choice", "range")) or name in {"search", "what", "count"}]
-    return document, parts, controls, ["x", "log_x", "y", "log_y", "colour"]
+    return parts, controls, ["x", "log_x", "y", "log_y", "colour"]
 
 
 def _source(table: Columns, everything: Sequence[Column]) -> ColumnDataSource:
@@ -222,8 +220,8 @@ def _selects(table: Columns, numbers: Sequence[Column]) -> tuple[Select, Select]
     measured = [*table.first, *(column.key for column in table.results)]
     x = next(iter(varied), numbers[0].key)
     return (
-        Select(title="x", value=x, options=options),
-        Select(title="y", value=next(iter(measured), numbers[0].key), options=options),
+        Select(title="Across", value=x, options=options),
+        Select(title="Up", value=next(iter(measured), numbers[0].key), options=options),
     )
 
 
@@ -248,29 +246,33 @@ class _Plot:
             tools="pan,wheel_zoom,box_zoom,box_select,tap,reset,save",
             active_drag="box_zoom",
             toolbar_location="above",
-            x_range=DataRange1d(),
-            y_range=DataRange1d(),
             name="plot",
         )
         drawn.toolbar.logo = None
         faint = {"source": source, "view": view, "line_color": colour, "line_alpha": 0.5}
-        drawn.segment(x0="x", y0="low", x1="x", y1="high", **faint)
-        drawn.segment(x0="left", y0="y", x1="right", y1="y", **faint)
+        bars_y = drawn.segment(x0="x", y0="low", x1="x", y1="high", **faint)
+        bars_x = drawn.segment(x0="left", y0="y", x1="right", y1="y", **faint)
         marks = drawn.scatter(
             "x", "y", source=source, view=view, size=7, color=colour, alpha=0.8, nonselection_alpha=0.2, name="marks"
         )
-        drawn.x_range.renderers = drawn.y_range.renderers = [marks]
         formats = {"@x": "printf", "@y": "printf"}
         told = [("", "@label"), ("state", "@state"), ("x", "@x{%.5g}"), ("y", "@y{%.5g}")]
         drawn.add_tools(HoverTool(renderers=[marks], tooltips=told, formatters=formats))
         legend = Legend(items=[LegendItem(label={"field": "group"}, renderers=[marks])], ncols=4, location="left")
         legend.orientation, legend.border_line_color = "horizontal", None
+        legend.title_text_font_style, legend.label_text_font_size = "normal", "13px"
         drawn.add_layout(legend, "below")
         drawn.add_layout(LogAxis(visible=False), "below")
         drawn.add_layout(LogAxis(visible=False), "left")
+        for axis in (*drawn.xaxis, *drawn.yaxis):
+            axis.axis_label_text_font_style = "normal"
+            axis.axis_label_text_font_size = axis.major_label_text_font_size = "13px"
         self.figure = drawn
         self.models = {
             "figure": drawn,
+            "marks": marks,
+            "bars_x": bars_x,
+            "bars_y": bars_y,
             "mapper": mapper,
             "legend": legend,
             "axes_x": list(drawn.xaxis),
@@ -317,6 +319,13 @@ def _table(table: Columns, source: ColumnDataSource, view: CDSView) -> tuple[Dat
         value=[str(k) for k, column in enumerate(listed) if column.key in first],
     )
     grid = DataTable(
-        source=source, view=view, columns=heads, height=520, row_height=28, index_position=None, autosize_mode="none"
+        source=source,
+        view=view,
+        columns=heads,
+        height=520,
+        row_height=28,
+        index_position=None,
+        autosize_mode="none",
+        reorderable=False,
     )
     return grid, shown

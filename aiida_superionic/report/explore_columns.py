@@ -102,13 +102,13 @@ def columns(conditions: Sequence[Condition], points: Sequence[PointResult]) -> C
     if any(len(condition.replicas) > 1 for condition in conditions):
         rows += [_Row(c.label, c.specification, _state(c), c.observables.get) for c in conditions]
         of_condition += range(len(conditions))
-    unit_of, headline = units(conditions), set(headline_quantities(conditions))
+    unit_of = units(conditions)
     names = quantities(conditions)
     results = [_result(f"q{k}", column_title(name, unit_of[name]), name, rows) for k, name in enumerate(names)]
     return Columns(
         asked=list(_asked([row.specification for row in rows])),
         results=results,
-        first=[column.key for column, name in zip(results, names, strict=True) if name in headline],
+        first=[results[names.index(name)].key for name in headline_quantities(conditions)],
         identity={
             "label": [row.label for row in rows],
             "state": [row.state for row in rows],

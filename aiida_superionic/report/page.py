@@ -207,6 +207,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def summary(conditions: Sequence[Condition], points: Sequence[PointResult]) -> str:
+    """Return how many conditions and points there are, and in which states: the first line of a page."""
     states = Counter(point.state for point in points)
     counts = ", ".join(f"{number} {state}" for state, number in states.items())
     return f"{_count(len(conditions), 'condition')}, {_count(len(points), 'point')}: {counts or 'none yet'}"

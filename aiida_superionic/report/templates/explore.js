@@ -59,6 +59,8 @@ const explore = (() => {
     for (const [key, values] of Object.entries({x, y, left, right, low, high, group: Array.from(group, String)}))
       page.source.set(key, values);
     page.source.change.emit();
+    page.figure.x_range.renderers = log_x ? [page.marks] : [page.marks, page.bars_x];
+    page.figure.y_range.renderers = log_y ? [page.marks] : [page.marks, page.bars_y];
     page.figure.setv({x_scale: page.scales[+log_x], y_scale: page.scales[2 + +log_y]});
     for (const [axes, log, title] of [[page.axes_x, log_x, title_x], [page.axes_y, log_y, title_y]])
       axes.forEach((one, index) => one.setv({visible: index === +log, axis_label: title}));
@@ -97,3 +99,4 @@ const explore = (() => {
 
   return {begin, measurement, filter, plot, show, arrange};
 })();
+Bokeh.set_log_level("error");

@@ -23,6 +23,7 @@ from bokeh.models import (
     CustomJS,
     DataTable,
     Div,
+    FixedTicker,
     HoverTool,
     HTMLTemplateFormatter,
     IndexFilter,
@@ -102,12 +103,14 @@ def render_explore(
 
 def _parts(table: Columns) -> tuple[dict[str, Any], list[str], list[str]]:
     """Return the parts of the page, all by name, and the names of those that filter and of those that set the axes."""
-    everything = [*table.asked, *table.results]
-    source, kept = _source(table, everything), IndexFilter()
+    described = [*table.asked, _state(table)]
+    everything = [*described, *table.results]
+    source, kept = _source(table), IndexFilter()
     view = CDSView(filter=kept)
-    x, y = _selects(table, [column for column in everything if column.numeric])
+    words = {c.key: c.distinct for c in described if not c.numeric and len(c.distinct) <= _MOST_CHOICES}
+    x, y = _selects(table, [column for column in everything if column.numeric or column.key in words])
     log_y = _spans_decades(next(column for column in everything if column.key == y.value))
-    coloured = [c for c in [*table.asked, _state(table)] if len(c.distinct) <= _MOST_COLOURS and c.title != INVERSE]
+    coloured = [c for c in described if len(c.distinct) <= _MOST_COLOURS and c.title != INVERSE]
     colour = Select(title="Colour", value=_first_colour(coloured).key, options=[(c.key, c.title) for c in coloured])
     what = RadioButtonGroup(labels=[POINTS, MEANS], active=0) if MEANS in table.identity["what"] else None
     search = TextInput(title="Search", placeholder="words of the label, the message or the UUID")
@@ -139,7 +142,8 @@ def _parts(table: Columns) -> tuple[dict[str, Any], list[str], list[str]]:
         "ranges": ranges,
         "columns": grid.columns,
         "kinds": [POINTS, MEANS],
-        "titles": {column.key: column.title.replace("$$", "$\N{ZERO WIDTH SPACE}$") for column in everything},
+        "words": words,
+        "titles": {column.key: column.title for column in everything},
         "with_error": [column.key for column in everything if column.errors is not None],
         "palettes": {c.key: [c.distinct, [stroke.colour for stroke in strokes(len(c.distinct))]] for c in coloured},
         "longest_legend": _LONGEST_LEGEND,
@@ -172,10 +176,10 @@ def _parts(table: Columns) -> tuple[dict[str, Any], list[str], list[str]]:
     return parts, controls, ["x", "log_x", "y", "log_y", "colour"]
 
 
-def _source(table: Columns, everything: Sequence[Column]) -> ColumnDataSource:
+def _source(table: Columns) -> ColumnDataSource:
     n = len(table.identity["label"])
     data: dict[str, Any] = {**table.identity, "group": [""] * n, **{key: np.full(n, np.nan) for key in _DRAWN}}
-    for column in everything:
+    for column in (*table.asked, *table.results):
         data[column.key] = column.values
         if column.errors is not None:
             data[f"{column.key}_error"] = column.errors
@@ -214,20 +218,18 @@ def _ranges(table: Columns) -> list[tuple[str, RangeSlider]]:
     return found
 
 
-def _selects(table: Columns, numbers: Sequence[Column]) -> tuple[Select, Select]:
-    options = [(column.key, column.title) for column in numbers]
-    varied = [column.key for column in table.asked if column.numeric and len(column.distinct) > 1]
+def _selects(table: Columns, offered: Sequence[Column]) -> tuple[Select, Select]:
+    options = [(column.key, column.title) for column in offered]
+    numbers = [column for column in offered if column.numeric]
+    varied = [column.key for column in numbers if not column.measured and len(column.distinct) > 1]
     measured = [*table.first, *(column.key for column in table.results)]
-    x = next(iter(varied), numbers[0].key)
-    return (
-        Select(title="Across", value=x, options=options),
-        Select(title="Up", value=next(iter(measured), numbers[0].key), options=options),
-    )
+    x, y = (next(iter(keys), numbers[0].key) for keys in (varied, measured))
+    return Select(title="Across", value=x, options=options), Select(title="Up", value=y, options=options)
 
 
 def _spans_decades(column: Column) -> bool:
     values = column.distinct
-    return bool(values) and 0.0 < 30.0 * values[0] < values[-1]
+    return column.numeric and bool(values) and 0.0 < 30.0 * values[0] < values[-1]
 
 
 def _first_colour(coloured: Sequence[Column]) -> Column:
@@ -277,6 +279,8 @@ class _Plot:
             "legend": legend,
             "axes_x": list(drawn.xaxis),
             "axes_y": list(drawn.yaxis),
+            "tickers_x": [drawn.xaxis[0].ticker, FixedTicker()],
+            "tickers_y": [drawn.yaxis[0].ticker, FixedTicker()],
             "scales": [LinearScale(), LogScale(), LinearScale(), LogScale()],
         }
 
@@ -303,7 +307,8 @@ def _table(table: Columns, source: ColumnDataSource, view: CDSView) -> tuple[Dat
             formatter: Any = HTMLTemplateFormatter(template=f"<%= {told} %>")
         else:
             formatter = StringFormatter(nan_format="—")
-        width = 300 if column.key in {"label", "message", "uuid"} else max(90, 8 * len(column.title) + 24)
+        letters = max(map(len, column.values)) if isinstance(column.values, list) and column.values else 0
+        width = min(300, 24 + 8 * max(len(column.title), letters, 8))
         heads.append(
             TableColumn(
                 field=column.key,

@@ -24,7 +24,7 @@ from aiida_superionic.report.coupling import coupling_headings, coupling_plots, 
 from aiida_superionic.report.curves import curve_plots, surface_plots
 from aiida_superionic.report.formatting import heading, measurement, percent, plain, typeset, unit_label
 from aiida_superionic.report.looks import in_page_order
-from aiida_superionic.report.selection import MOST_CONDITIONS, on_page, some
+from aiida_superionic.report.selection import on_page, some
 from aiida_superionic.report.table import (
     TEMPERATURE,
     Row,
@@ -146,7 +146,7 @@ def render_report(
         n_couplings=len(coupled),
         points=points_shown,
         n_points=len(points),
-        unfinished=unfinished[:MOST_CONDITIONS],
+        unfinished=some(unfinished),
         n_unfinished=len(unfinished),
         shared_provenance=[_node(what, text) for what, text in shared.items()],
         own_provenance=[[_node(what, text) for what, text in entries.items()] for entries in own],

@@ -117,6 +117,13 @@ class Shown:
         return np.array(self.run(MARKS + "return drawn")).reshape(-1, 2)
 
     @property
+    def requests(self) -> int:
+        """How many requests there have been but for what the page holds itself."""
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+        return sum(not url.startswith("data:") for url in asked)
+
+    @property
     def selected(self) -> str:
         """What is said of the rows that are selected."""
         return self.driver.find_element("id", "selected").text
@@ -223,6 +230,20 @@ def test_axes_are_chosen(show: Callable[..., Shown], modes: list[PointResult]) -
     assert abs(np.corrcoef(page.marks[:, 0], 1.0 / x)[0, 1] - 1.0) < 1e-9
 
 
+def test_words_are_places_on_an_axis(show: Callable[..., Shown], modes: list[PointResult]) -> None:
+    page = show(modes)
+    page.choose("Up", FRICTION)
+    page.choose("Across", "Constraint")
+    page.until(lambda: page.labels[0] == "Constraint")
+    of_mode = [point.specification["constraint"] == "UC" for point in modes if point.state == "finished"]
+    _, right = np.unique(page.marks[:, 0])
+    assert [place == right for place in page.marks[:, 0]] == of_mode
+    overrides = page.run(
+        MARKS + "return plot.model.below.find(one => one.visible && one.axis_label).major_label_overrides"
+    )
+    assert overrides == {"0": "RC", "1": "UC"}
+
+
 def test_means_over_replicas_are_rows_of_their_own(show: Callable[..., Shown], modes: list[PointResult]) -> None:
     page = show(modes)
     page.find(".bk-btn", "means").click()
@@ -278,16 +299,14 @@ def test_text_from_people_and_the_graph_is_text(
     page.until(lambda: f"failed: {EVIL}" in page.selected)
     assert page.run("return window.hacked") is None
     assert page.run("return deep(document, 'img').length") == 0
+    assert page.requests == 1  # no TeX either
     assert page.run("return deep(document, '.choices__item').filter(one => one.textContent.includes('onerror')).length")
 
 
 def test_page_needs_no_network_and_complains_of_nothing(show: Callable[..., Shown], modes: list[PointResult]) -> None:
     page = show(modes)
     page.choose("Colour", "Temperature, K")
-    messages = [json.loads(entry["message"])["message"] for entry in page.driver.get_log("performance")]
-    requested = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-    assert requested[0].startswith("file://")
-    assert all(url.startswith("data:") for url in requested[1:])
+    assert page.requests == 1
     assert [entry for entry in page.driver.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 

@@ -1,6 +1,8 @@
 // What the controls of the page do. Text of people and of the graph goes into the page through text() alone.
 const explore = (() => {
   const text = value => String(value).replace(/[&<>"'`]/g, letter => `&#${letter.charCodeAt(0)};`);
+  // What Bokeh would take for TeX.
+  const plain = value => value.replaceAll("$$", "$\u200b$");
   const column = (page, key) => page.source.get_column(key);
 
   // Value and error to two digits of the error, as in the tables of the report.
@@ -40,31 +42,35 @@ const explore = (() => {
   function count(page) {
     const [x, y] = [column(page, "x"), column(page, "y")], kept = page.kept.indices;
     const total = page.what ? column(page, "what").filter(kind => kind === page.kinds[page.what.active]).length : x.length;
-    const drawn = kept.filter(i => isFinite(x[i]) && isFinite(y[i]) && !(page.log_x.active && x[i] <= 0) && !(page.log_y.active && y[i] <= 0));
+    const drawn = kept.filter(i => isFinite(x[i]) && isFinite(y[i]) && !(page.log_x.active && !page.words[page.x.value] && x[i] <= 0) && !(page.log_y.active && !page.words[page.y.value] && y[i] <= 0));
     page.count.text = `<b>${kept.length}</b> of ${total} rows, <b>${drawn.length}</b> marks in the plot`;
   }
 
   function plot(page) {
-    const axis = (select, log) => {
+    const axis = (select, box) => {
       const key = select.value, error = page.with_error.includes(key) ? column(page, `${key}_error`) : null;
+      const names = page.words[key], log = box.active && !names;
+      const values = Float64Array.from(column(page, key), value => names ? names.indexOf(value) : value);
       // A bar that reaches below zero leaves a logarithmic plot at the bottom.
-      const end = sign => (value, i) => Math.max(value + sign * (error && isFinite(error[i]) ? error[i] : 0), log.active ? 1e-300 : -Infinity);
-      const values = Float64Array.from(column(page, key));
-      return [values, values.map(end(-1)), values.map(end(+1)), log.active, page.titles[key]];
+      const end = sign => (value, i) => Math.max(value + sign * (error && isFinite(error[i]) ? error[i] : 0), log ? 1e-300 : -Infinity);
+      return [values, values.map(end(-1)), values.map(end(+1)), log, plain(page.titles[key]), names];
     };
-    const [x, left, right, log_x, title_x] = axis(page.x, page.log_x);
-    const [y, low, high, log_y, title_y] = axis(page.y, page.log_y);
+    const [x, left, right, log_x, title_x, names_x] = axis(page.x, page.log_x);
+    const [y, low, high, log_y, title_y, names_y] = axis(page.y, page.log_y);
     const group = column(page, page.colour.value), [factors, palette] = page.palettes[page.colour.value];
-    page.mapper.setv({factors: factors.map(String), palette});
-    for (const [key, values] of Object.entries({x, y, left, right, low, high, group: Array.from(group, String)}))
+    page.mapper.setv({factors: factors.map(value => plain(String(value))), palette});
+    for (const [key, values] of Object.entries({x, y, left, right, low, high, group: Array.from(group, value => plain(String(value)))}))
       page.source.set(key, values);
     page.source.change.emit();
     page.figure.x_range.renderers = log_x ? [page.marks] : [page.marks, page.bars_x];
     page.figure.y_range.renderers = log_y ? [page.marks] : [page.marks, page.bars_y];
     page.figure.setv({x_scale: page.scales[+log_x], y_scale: page.scales[2 + +log_y]});
-    for (const [axes, log, title] of [[page.axes_x, log_x, title_x], [page.axes_y, log_y, title_y]])
+    for (const [axes, log, title, names, tickers] of [[page.axes_x, log_x, title_x, names_x, page.tickers_x], [page.axes_y, log_y, title_y, names_y, page.tickers_y]]) {
       axes.forEach((one, index) => one.setv({visible: index === +log, axis_label: title}));
-    page.legend.title = page.colour.options.find(([key]) => key === page.colour.value)[1];
+      tickers[1].ticks = (names || []).map((_, index) => index);
+      axes[0].setv({ticker: tickers[+Boolean(names)], major_label_overrides: {...(names || []).map(plain)}});
+    }
+    page.legend.title = plain(page.titles[page.colour.value]);
     page.legend.visible = factors.length > 1 && factors.length <= page.longest_legend;
     page.figure.reset.emit();
     count(page);
@@ -83,7 +89,8 @@ const explore = (() => {
     const told = chosen.slice(0, page.most_told).map(i => {
       const lines = [["State", get("state")[i] + (get("message")[i] ? `: ${get("message")[i]}` : "")]];
       for (const key of page.y.value === page.x.value ? [page.x.value] : [page.x.value, page.y.value])
-        lines.push([page.titles[key], measurement(get(key)[i], page.with_error.includes(key) ? get(`${key}_error`)[i] : NaN), true]);
+        lines.push(page.words[key] ? [page.titles[key], get(key)[i]] :
+          [page.titles[key], measurement(get(key)[i], page.with_error.includes(key) ? get(`${key}_error`)[i] : NaN, (get(`${key}_text`) || [])[i]), true]);
       const commands = nodes(i).map(k => `<code class="node">verdi node show ${text(get("uuid")[k])}</code>`);
       return `<h3>${text(get("label")[i])}</h3><dl>${lines.map(([term, value, done]) => `<dt>${text(term)}</dt><dd>${done ? value : text(value)}</dd>`).join("")}`
         + `<dt>Workchain</dt><dd>${commands.join("<br>") || "none"}</dd></dl>`;

@@ -242,7 +242,8 @@ class _Plot:
 
     def __init__(self, source: ColumnDataSource, view: CDSView) -> None:
         mapper = CategoricalColorMapper(factors=[], palette=[])
-        colour = {"field": "group", "transform": mapper}
+        # Bokeh says of each argument what it may be, and not that a dictionary may hold them.
+        colour: Any = {"field": "group", "transform": mapper}
         drawn = figure(
             height=480,
             tools="pan,wheel_zoom,box_zoom,box_select,tap,reset,save",
@@ -251,13 +252,13 @@ class _Plot:
             name="plot",
         )
         drawn.toolbar.logo = None
-        faint = {"source": source, "view": view, "line_color": colour, "line_alpha": 0.5}
+        faint: Any = {"source": source, "view": view, "line_color": colour, "line_alpha": 0.5}
         bars_y = drawn.segment(x0="x", y0="low", x1="x", y1="high", **faint)
         bars_x = drawn.segment(x0="left", y0="y", x1="right", y1="y", **faint)
         marks = drawn.scatter(
             "x", "y", source=source, view=view, size=7, color=colour, alpha=0.8, nonselection_alpha=0.2, name="marks"
         )
-        formats = {"@x": "printf", "@y": "printf"}
+        formats: Any = {"@x": "printf", "@y": "printf"}
         told = [("", "@label"), ("state", "@state"), ("x", "@x{%.5g}"), ("y", "@y{%.5g}")]
         drawn.add_tools(HoverTool(renderers=[marks], tooltips=told, formatters=formats))
         legend = Legend(items=[LegendItem(label={"field": "group"}, renderers=[marks])], ncols=4, location="left")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from aiida_superionic.campaigns.results import PointResult, conditions
 from aiida_superionic.report.explore import render_explore
 
-EVIL = "</script><img src=x onerror='window.hacked=1'>\"`$$x$$"
+EVIL = "</script><img src=x onerror='window.hacked=1'>\"`$$x$$\\(y\\)"
 DIFFUSION, FRICTION = "Diffusion coefficient (Ag), cm²/s", "Friction coefficient (Ag), kg/s"
 
 # Bokeh's widgets are in shadow roots, which no selector reaches into.
@@ -293,6 +294,7 @@ def test_text_from_people_and_the_graph_is_text(
     for title in page.run("return [...arguments[0].options].map(one => one.text)", page.under("Up", "select")):
         page.choose("Up", title)
         page.until(lambda title=title: page.labels[1].replace("\N{ZERO WIDTH SPACE}", "") == title)
+        assert not re.search(r"\$\$|\\\(", page.labels[1])  # what Bokeh would read as TeX
     page.choose("Colour", "Material")
     page.until(lambda: EVIL in page.column("Exit message"))
     page.run("return deep(document, '.slick-row')")[0].click()

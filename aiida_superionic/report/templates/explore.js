@@ -2,7 +2,7 @@
 const explore = (() => {
   const text = value => String(value).replace(/[&<>"'`]/g, letter => `&#${letter.charCodeAt(0)};`);
   // What Bokeh would take for TeX.
-  const plain = value => value.replaceAll("$$", "$\u200b$");
+  const plain = value => value.replace(/\$(?=\$)|\\(?=[[(])/g, "$&\u200b");
   const column = (page, key) => page.source.get_column(key);
 
   // Value and error to two digits of the error, as in the tables of the report.

@@ -165,12 +165,14 @@ def _parts(table: Columns) -> tuple[dict[str, Any], list[str], list[str]]:
         (source.selected, "indices", "show"),
     ):
         widget.js_on_change(changed, call(name))
-    document = Document()
     for part in parts.values():
         if not isinstance(part, RadioButtonGroup | Checkbox):
             part.sizing_mode = "stretch_width"
         part.stylesheets = [_LOOKS]
-        document.add_root(part)
+    document = Document()
+    with document.models.freeze():  # looks for what the parts refer to once, not for each
+        for part in parts.values():
+            document.add_root(part)
     document.js_on_event(DocumentReady, call("begin"))
     controls = [name for name in parts if name.startswith(("choice", "range")) or name in {"search", "what", "count"}]
     return parts, controls, ["x", "log_x", "y", "log_y", "colour"]
@@ -242,8 +244,7 @@ class _Plot:
 
     def __init__(self, source: ColumnDataSource, view: CDSView) -> None:
         mapper = CategoricalColorMapper(factors=[], palette=[])
-        # Bokeh says of each argument what it may be, and not that a dictionary may hold them.
-        colour: Any = {"field": "group", "transform": mapper}
+        colour = {"field": "group", "transform": mapper}
         drawn = figure(
             height=480,
             tools="pan,wheel_zoom,box_zoom,box_select,tap,reset,save",
@@ -252,13 +253,13 @@ class _Plot:
             name="plot",
         )
         drawn.toolbar.logo = None
-        faint: Any = {"source": source, "view": view, "line_color": colour, "line_alpha": 0.5}
+        faint = {"source": source, "view": view, "line_color": colour, "line_alpha": 0.5}
         bars_y = drawn.segment(x0="x", y0="low", x1="x", y1="high", **faint)
         bars_x = drawn.segment(x0="left", y0="y", x1="right", y1="y", **faint)
         marks = drawn.scatter(
             "x", "y", source=source, view=view, size=7, color=colour, alpha=0.8, nonselection_alpha=0.2, name="marks"
         )
-        formats: Any = {"@x": "printf", "@y": "printf"}
+        formats = {"@x": "printf", "@y": "printf"}
         told = [("", "@label"), ("state", "@state"), ("x", "@x{%.5g}"), ("y", "@y{%.5g}")]
         drawn.add_tools(HoverTool(renderers=[marks], tooltips=told, formatters=formats))
         legend = Legend(items=[LegendItem(label={"field": "group"}, renderers=[marks])], ncols=4, location="left")
@@ -305,7 +306,7 @@ def _table(table: Columns, source: ColumnDataSource, view: CDSView) -> tuple[Dat
         if column.measured:
             otherwise = f"{column.key}_text" if column.otherwise is not None else '""'
             told = f"explore.measurement(value, {column.key}_error, {otherwise})"
-            formatter: Any = HTMLTemplateFormatter(template=f"<%= {told} %>")
+            formatter = HTMLTemplateFormatter(template=f"<%= {told} %>")
         else:
             formatter = StringFormatter(nan_format="—")
         letters = max(map(len, column.values)) if isinstance(column.values, list) and column.values else 0

@@ -56,7 +56,7 @@ class Column:
     def distinct(self) -> list[Any]:
         """The values that the column takes, in order."""
         if isinstance(self.values, np.ndarray):
-            return np.unique(self.values[np.isfinite(self.values)]).tolist()
+            return list(np.unique(self.values[np.isfinite(self.values)]).tolist())
         return sorted(set(self.values))
 
 
@@ -130,8 +130,8 @@ def _result(key: str, title: str, name: str, rows: Sequence[_Row]) -> Column:
     return Column(
         key,
         title,
-        _numbers([scalar and scalar.value for scalar in scalars]),
-        _numbers([scalar and scalar.error for scalar in scalars]),
+        _numbers([scalar.value if scalar else None for scalar in scalars]),
+        _numbers([scalar.error if scalar else None for scalar in scalars]),
         [typeset(measurement(scalar)) if scalar and scalar.value is None else "" for scalar in scalars]
         if any(scalar and scalar.value is None for scalar in scalars)
         else None,

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aiida_superionic.analysis.results import Scalar
 from aiida_superionic.campaigns.results import PointResult, conditions
 from aiida_superionic.report.explore import render_explore
+from aiida_superionic.report.formatting import measurement, typeset
 
 EVIL = "</script><img src=x onerror='window.hacked=1'>\"`$$x$$\\(y\\)"
 DIFFUSION, FRICTION = "Diffusion coefficient (Ag), cm²/s", "Friction coefficient (Ag), kg/s"
@@ -170,7 +172,7 @@ def test_table_and_plot_show_what_has_finished(show: Callable[..., Shown], modes
     assert set(page.column("State")) == {"finished"}
     assert page.column(DIFFUSION)[0] == "< 1.1 × 10⁻⁶"
     value = modes[1].observables["friction_coefficient_Ag"]["value"]
-    assert page.column(FRICTION)[1] == f"({value * 1e12:.2f} ± 0.24)e-12"
+    assert page.column(FRICTION)[1] == f"({value * 1e12:.2f} ± 0.24) × 10⁻¹²"
     page.choose("Up", FRICTION)
     assert len(page.marks) == 11
     page.choose("Up", DIFFUSION)
@@ -310,6 +312,14 @@ def test_page_needs_no_network_and_complains_of_nothing(show: Callable[..., Show
     page.choose("Colour", "Temperature, K")
     assert page.requests == 1
     assert [entry for entry in page.driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_numbers_are_written_as_in_the_report(show: Callable[..., Shown], modes: list[PointResult]) -> None:
+    page = show(modes)
+    numbers = [(3.123e-12, 1.5e-13), (-0.5, 0.012), (749.46, 0.97), (0.01, 0.2), (12345.0, 6.0), (-3.2e7, 4.1e5)]
+    numbers += [(0.0, 0.3), (8.4e-5, None), (2.0, 0.0), (1.0, None), (9.99e-4, 3e-6), (0.0996, 0.0996)]
+    written = page.run("return arguments[0].map(([value, error]) => explore.measurement(value, error))", numbers)
+    assert written == [typeset(measurement(Scalar(*number, "1"))) for number in numbers]
 
 
 def test_page_of_nothing_is_still_a_page(show: Callable[..., Shown], make_point: Callable[..., PointResult]) -> None:

@@ -5,17 +5,19 @@ const explore = (() => {
   const plain = value => value.replace(/\$(?=\$)|\\(?=[[(])/g, "$&\u200b");
   const column = (page, key) => page.source.get_column(key);
 
-  // Value and error to two digits of the error, as in the tables of the report.
+  // Value and error to two digits of the error, as formatting.py writes them for the tables of the report.
   function measurement(value, error, otherwise) {
     if (!isFinite(value)) return text(otherwise || "—");
-    const order = number => Math.floor(Math.log10(Math.abs(number)));
+    const order = (number, ...digits) => Number(Math.abs(number).toExponential(...digits).split("e")[1]);
     const known = isFinite(error) && error > 0;
-    const top = value === 0 && !known ? 0 : Math.max(value === 0 ? -Infinity : order(value), known ? order(error) : -Infinity);
+    const top = value === 0 && !known ? 0 : Math.max(value === 0 ? -Infinity : order(value), known ? order(error, 1) : -Infinity);
     const shift = top < -3 || top > 4 ? top : 0;
-    if (!known) return text(Number((value / 10 ** shift).toPrecision(4)) + (shift ? `e${shift}` : ""));
-    const digits = Math.min(12, Math.max(0, shift - order(error) + 1));
-    const both = `${(value / 10 ** shift).toFixed(digits)} ± ${(error / 10 ** shift).toFixed(digits)}`;
-    return text(shift ? `(${both})e${shift}` : both);
+    const power = shift ? ` × 10${String(shift).replace(/./g, sign => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)])}` : "";
+    const minus = number => number.replace("-", "−");
+    if (!known) return text(minus(String(Number((value / 10 ** shift).toPrecision(4)))) + power + (error === 0 ? " ± 0" : ""));
+    const digits = Math.min(12, Math.max(0, shift - order(error, 1) + 1));
+    const both = `${minus((value / 10 ** shift).toFixed(digits))} ± ${(error / 10 ** shift).toFixed(digits)}`;
+    return text(shift ? `(${both})${power}` : both);
   }
 
   function filter(page) {

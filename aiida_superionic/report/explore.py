@@ -54,7 +54,7 @@ _MOST_CHOICES = 60
 _MOST_COLOURS = 60
 _LONGEST_LEGEND = 14
 _MOST_TOLD = 5
-HINT = "Click a mark or a row to see its node and, where it failed, why."
+_HINT = "Click a mark or a row to see its node and, where it failed, why."
 _NOT_RANGES = {"Seed", INVERSE}
 _COMPONENTS = ["bokeh", "bokeh-widgets", "bokeh-tables"]
 _DRAWN = ("x", "y", "left", "right", "low", "high")
@@ -92,7 +92,7 @@ def render_explore(
         written,
         summary=summary(conditions, points),
         report=report,
-        hint=HINT,
+        hint=_HINT,
         controls=[divs[name] for name in controls],
         axes=[divs[name] for name in axes],
         divs=divs,
@@ -115,7 +115,7 @@ def _parts(table: Columns) -> tuple[dict[str, Any], list[str], list[str]]:
     what = RadioButtonGroup(labels=[POINTS, MEANS], active=0) if MEANS in table.identity["what"] else None
     search = TextInput(title="Search", placeholder="words of the label, the message or the UUID")
     choices, ranges = _choices(table), _ranges(table)
-    plot = _Plot(source, view)
+    plot = _plot(source, view)
     grid, shown = _table(table, source, view)
     parts = {
         "search": search,
@@ -128,13 +128,13 @@ def _parts(table: Columns) -> tuple[dict[str, Any], list[str], list[str]]:
         "y": y,
         "log_y": Checkbox(label="logarithmic", active=log_y),
         "colour": colour,
-        "figure": plot.figure,
+        "figure": plot["figure"],
         "shown": shown,
         "table": grid,
     }
     page_of = {
         **{name: parts[name] for name in ("search", "count", "x", "y", "log_x", "log_y", "colour", "shown")},
-        **plot.models,
+        **plot,
         "what": what,
         "source": source,
         "kept": kept,
@@ -148,7 +148,7 @@ def _parts(table: Columns) -> tuple[dict[str, Any], list[str], list[str]]:
         "palettes": {c.key: [c.distinct, [stroke.colour for stroke in strokes(len(c.distinct))]] for c in coloured},
         "longest_legend": _LONGEST_LEGEND,
         "most_told": _MOST_TOLD,
-        "hint": HINT,
+        "hint": _HINT,
     }
 
     def call(name: str) -> CustomJS:
@@ -223,9 +223,9 @@ def _ranges(table: Columns) -> list[tuple[str, RangeSlider]]:
 def _selects(table: Columns, offered: Sequence[Column]) -> tuple[Select, Select]:
     options = [(column.key, column.title) for column in offered]
     numbers = [column for column in offered if column.numeric]
-    varied = [column.key for column in numbers if not column.measured and len(column.distinct) > 1]
-    measured = [*table.first, *(column.key for column in table.results)]
-    x, y = (next(iter(keys), numbers[0].key) for keys in (varied, measured))
+    varied = [column for column in numbers if not column.measured and len(column.distinct) > 1]
+    x = next(iter([*varied, *numbers, *offered])).key
+    y = next(iter([*table.first, *(column.key for column in table.results), x]))
     return Select(title="Across", value=x, options=options), Select(title="Up", value=y, options=options)
 
 
@@ -239,52 +239,49 @@ def _first_colour(coloured: Sequence[Column]) -> Column:
     return next((column for column in coloured if not column.numeric and len(column.distinct) > 1), coloured[-1])
 
 
-class _Plot:
-    """The figure and the parts of it that change."""
-
-    def __init__(self, source: ColumnDataSource, view: CDSView) -> None:
-        mapper = CategoricalColorMapper(factors=[], palette=[])
-        colour = {"field": "group", "transform": mapper}
-        drawn = figure(
-            height=480,
-            tools="pan,wheel_zoom,box_zoom,box_select,tap,reset,save",
-            active_drag="box_zoom",
-            toolbar_location="above",
-            name="plot",
-        )
-        drawn.toolbar.logo = None
-        faint = {"source": source, "view": view, "line_color": colour, "line_alpha": 0.5}
-        bars_y = drawn.segment(x0="x", y0="low", x1="x", y1="high", **faint)
-        bars_x = drawn.segment(x0="left", y0="y", x1="right", y1="y", **faint)
-        marks = drawn.scatter(
-            "x", "y", source=source, view=view, size=7, color=colour, alpha=0.8, nonselection_alpha=0.2, name="marks"
-        )
-        formats = {"@x": "printf", "@y": "printf"}
-        told = [("", "@label"), ("state", "@state"), ("x", "@x{%.5g}"), ("y", "@y{%.5g}")]
-        drawn.add_tools(HoverTool(renderers=[marks], tooltips=told, formatters=formats))
-        legend = Legend(items=[LegendItem(label={"field": "group"}, renderers=[marks])], ncols=4, location="left")
-        legend.orientation, legend.border_line_color = "horizontal", None
-        legend.title_text_font_style, legend.label_text_font_size = "normal", "13px"
-        drawn.add_layout(legend, "below")
-        drawn.add_layout(LogAxis(visible=False), "below")
-        drawn.add_layout(LogAxis(visible=False), "left")
-        for axis in (*drawn.xaxis, *drawn.yaxis):
-            axis.axis_label_text_font_style = "normal"
-            axis.axis_label_text_font_size = axis.major_label_text_font_size = "13px"
-        self.figure = drawn
-        self.models = {
-            "figure": drawn,
-            "marks": marks,
-            "bars_x": bars_x,
-            "bars_y": bars_y,
-            "mapper": mapper,
-            "legend": legend,
-            "axes_x": list(drawn.xaxis),
-            "axes_y": list(drawn.yaxis),
-            "tickers_x": [drawn.xaxis[0].ticker, FixedTicker()],
-            "tickers_y": [drawn.yaxis[0].ticker, FixedTicker()],
-            "scales": [LinearScale(), LogScale(), LinearScale(), LogScale()],
-        }
+def _plot(source: ColumnDataSource, view: CDSView) -> dict[str, Any]:
+    """Return the figure and the parts of it that change, by name."""
+    mapper = CategoricalColorMapper(factors=[], palette=[])
+    colour = {"field": "group", "transform": mapper}
+    drawn = figure(
+        height=480,
+        tools="pan,wheel_zoom,box_zoom,box_select,tap,reset,save",
+        active_drag="box_zoom",
+        toolbar_location="above",
+        name="plot",
+    )
+    drawn.toolbar.logo = None
+    faint = {"source": source, "view": view, "line_color": colour, "line_alpha": 0.5}
+    bars_y = drawn.segment(x0="x", y0="low", x1="x", y1="high", **faint)
+    bars_x = drawn.segment(x0="left", y0="y", x1="right", y1="y", **faint)
+    marks = drawn.scatter(
+        "x", "y", source=source, view=view, size=7, color=colour, alpha=0.8, nonselection_alpha=0.2, name="marks"
+    )
+    formats = {"@x": "printf", "@y": "printf"}
+    told = [("", "@label"), ("state", "@state"), ("x", "@x{%.5g}"), ("y", "@y{%.5g}")]
+    drawn.add_tools(HoverTool(renderers=[marks], tooltips=told, formatters=formats))
+    legend = Legend(items=[LegendItem(label={"field": "group"}, renderers=[marks])], ncols=4, location="left")
+    legend.orientation, legend.border_line_color = "horizontal", None
+    legend.title_text_font_style, legend.label_text_font_size = "normal", "13px"
+    drawn.add_layout(legend, "below")
+    drawn.add_layout(LogAxis(visible=False), "below")
+    drawn.add_layout(LogAxis(visible=False), "left")
+    for axis in (*drawn.xaxis, *drawn.yaxis):
+        axis.axis_label_text_font_style = "normal"
+        axis.axis_label_text_font_size = axis.major_label_text_font_size = "13px"
+    return {
+        "figure": drawn,
+        "marks": marks,
+        "bars_x": bars_x,
+        "bars_y": bars_y,
+        "mapper": mapper,
+        "legend": legend,
+        "axes_x": list(drawn.xaxis),
+        "axes_y": list(drawn.yaxis),
+        "tickers_x": [drawn.xaxis[0].ticker, FixedTicker()],
+        "tickers_y": [drawn.yaxis[0].ticker, FixedTicker()],
+        "scales": [LinearScale(), LogScale(), LinearScale(), LogScale()],
+    }
 
 
 def _table(table: Columns, source: ColumnDataSource, view: CDSView) -> tuple[DataTable, MultiChoice]:

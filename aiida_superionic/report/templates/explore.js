@@ -26,8 +26,10 @@ const explore = (() => {
     const [label, message, uuid] = ["label", "message", "uuid"].map(key => column(page, key));
     const choices = page.choices.filter(([, widget]) => widget.value.length)
       .map(([key, widget, names]) => [column(page, key), new Set(widget.value.map(index => names[index]))]);
+    // The steps of a slider meet the values but for rounding.
+    const slack = widget => 1e-6 * (widget.end - widget.start);
     const ranges = page.ranges.filter(([, widget]) => widget.value[0] > widget.start || widget.value[1] < widget.end)
-      .map(([key, widget]) => [column(page, key), ...widget.value]);
+      .map(([key, widget]) => [column(page, key), widget.value[0] - slack(widget), widget.value[1] + slack(widget)]);
     const kept = [];
     for (let i = 0; i < label.length; i++) {
       if (what && what[i] !== wanted) continue;
@@ -41,37 +43,43 @@ const explore = (() => {
     count(page);
   }
 
+  const logarithmic = (page, select, box) => box.active && !page.words[select.value];
+
   function count(page) {
     const [x, y] = [column(page, "x"), column(page, "y")], kept = page.kept.indices;
     const total = page.what ? column(page, "what").filter(kind => kind === page.kinds[page.what.active]).length : x.length;
-    const drawn = kept.filter(i => isFinite(x[i]) && isFinite(y[i]) && !(page.log_x.active && !page.words[page.x.value] && x[i] <= 0) && !(page.log_y.active && !page.words[page.y.value] && y[i] <= 0));
+    const drawable = (values, select, box) => i => isFinite(values[i]) && (values[i] > 0 || !logarithmic(page, select, box));
+    const drawn = kept.filter(drawable(x, page.x, page.log_x)).filter(drawable(y, page.y, page.log_y));
     page.count.text = `<b>${kept.length}</b> of ${total} rows, <b>${drawn.length}</b> marks in the plot`;
   }
 
   function plot(page) {
     const axis = (select, box) => {
       const key = select.value, error = page.with_error.includes(key) ? column(page, `${key}_error`) : null;
-      const names = page.words[key], log = box.active && !names;
+      const names = page.words[key], log = logarithmic(page, select, box);
       const values = Float64Array.from(column(page, key), value => names ? names.indexOf(value) : value);
       // A bar that reaches below zero leaves a logarithmic plot at the bottom.
-      const end = sign => (value, i) => Math.max(value + sign * (error && isFinite(error[i]) ? error[i] : 0), log ? 1e-300 : -Infinity);
+      const bar = i => error && isFinite(error[i]) ? error[i] : 0;
+      const end = sign => (value, i) => Math.max(value + sign * bar(i), log ? 1e-300 : -Infinity);
       return [values, values.map(end(-1)), values.map(end(+1)), log, plain(page.titles[key]), names];
     };
     const [x, left, right, log_x, title_x, names_x] = axis(page.x, page.log_x);
     const [y, low, high, log_y, title_y, names_y] = axis(page.y, page.log_y);
     const group = column(page, page.colour.value), [factors, palette] = page.palettes[page.colour.value];
     page.mapper.setv({factors: factors.map(value => plain(String(value))), palette});
-    for (const [key, values] of Object.entries({x, y, left, right, low, high, group: Array.from(group, value => plain(String(value)))}))
-      page.source.set(key, values);
+    const named = Array.from(group, value => plain(String(value)));
+    for (const [key, values] of Object.entries({x, y, left, right, low, high, group: named})) page.source.set(key, values);
     page.source.change.emit();
     page.figure.x_range.renderers = log_x ? [page.marks] : [page.marks, page.bars_x];
     page.figure.y_range.renderers = log_y ? [page.marks] : [page.marks, page.bars_y];
     page.figure.setv({x_scale: page.scales[+log_x], y_scale: page.scales[2 + +log_y]});
-    for (const [axes, log, title, names, tickers] of [[page.axes_x, log_x, title_x, names_x, page.tickers_x], [page.axes_y, log_y, title_y, names_y, page.tickers_y]]) {
+    const label = (axes, tickers, log, title, names) => {
       axes.forEach((one, index) => one.setv({visible: index === +log, axis_label: title}));
       tickers[1].ticks = (names || []).map((_, index) => index);
       axes[0].setv({ticker: tickers[+Boolean(names)], major_label_overrides: {...(names || []).map(plain)}});
-    }
+    };
+    label(page.axes_x, page.tickers_x, log_x, title_x, names_x);
+    label(page.axes_y, page.tickers_y, log_y, title_y, names_y);
     page.legend.title = plain(page.titles[page.colour.value]);
     page.legend.visible = factors.length > 1 && factors.length <= page.longest_legend;
     page.figure.reset.emit();
@@ -88,14 +96,17 @@ const explore = (() => {
     const get = key => column(page, key);
     const nodes = i => get("uuid")[i] ? [i] : get("what")[i] === page.kinds[0] ? [] :
       get("condition").map((one, k) => one === get("condition")[i] && get("uuid")[k] ? k : -1).filter(k => k >= 0);
+    const written = (key, i) => {
+      if (page.words[key]) return text(get(key)[i]);
+      const error = page.with_error.includes(key) ? get(`${key}_error`)[i] : NaN;
+      return measurement(get(key)[i], error, (get(`${key}_text`) || [])[i]);
+    };
     const told = chosen.slice(0, page.most_told).map(i => {
-      const lines = [["State", get("state")[i] + (get("message")[i] ? `: ${get("message")[i]}` : "")]];
-      for (const key of page.y.value === page.x.value ? [page.x.value] : [page.x.value, page.y.value])
-        lines.push(page.words[key] ? [page.titles[key], get(key)[i]] :
-          [page.titles[key], measurement(get(key)[i], page.with_error.includes(key) ? get(`${key}_error`)[i] : NaN, (get(`${key}_text`) || [])[i]), true]);
+      const state = get("message")[i] ? `${get("state")[i]}: ${get("message")[i]}` : get("state")[i];
+      const entries = [...new Set([page.x.value, page.y.value])].map(key => [page.titles[key], written(key, i)]);
       const commands = nodes(i).map(k => `<code class="node">verdi node show ${text(get("uuid")[k])}</code>`);
-      return `<h3>${text(get("label")[i])}</h3><dl>${lines.map(([term, value, done]) => `<dt>${text(term)}</dt><dd>${done ? value : text(value)}</dd>`).join("")}`
-        + `<dt>Workchain</dt><dd>${commands.join("<br>") || "none"}</dd></dl>`;
+      const list = [["State", text(state)], ...entries, ["Workchain", commands.join("<br>") || "none"]];
+      return `<h3>${text(get("label")[i])}</h3><dl>${list.map(([term, html]) => `<dt>${text(term)}</dt><dd>${html}</dd>`).join("")}</dl>`;
     });
     if (chosen.length > told.length) told.push(`<p class="note">… and ${chosen.length - told.length} more</p>`);
     document.getElementById("selected").innerHTML = told.join("") || `<p class="note">${text(page.hint)}</p>`;

@@ -35,6 +35,7 @@ def pytest_collection_modifyitems(items):
             ("lammps_installation", "lammps"),
             ("cp2k_installation", "cp2k"),
             ("learning_installation", "learning"),
+            ("browser", "browser"),
         ):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)

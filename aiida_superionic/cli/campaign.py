@@ -143,22 +143,26 @@ def cmd_results(file: Path, format_: str, all_: bool) -> None:
 )
 @tells_user_errors
 def cmd_report(file: Path, output: Path | None) -> None:
-    """Write one HTML page with the table, the figures, and what is behind each number."""
+    """Write an HTML page with the table, the figures, and what is behind each number, and one to explore the points."""
     from aiida_superionic.campaigns.spec import load_campaign
 
     campaign = load_campaign(file)
     statuses = _statuses(file)
-    from aiida_superionic.campaigns.collect import collect_results
     from aiida_superionic.campaigns.results import conditions
-    from aiida_superionic.report.page import write_report
+    from aiida_superionic.report.explore import render_explore
+    from aiida_superionic.report.page import write_report, write_whole
+    from aiida_superionic.report.selection import collect_for_page
 
     path = (output or Path(f"{campaign.campaign}.html")).absolute()
-    points = collect_results(statuses)
+    explore = path.with_name(f"{path.stem}-explore.html")
+    points = collect_for_page(statuses)
+    found = conditions(points)
     try:
-        write_report(path, campaign.campaign, conditions(points), points)
+        write_whole(explore, render_explore(campaign.campaign, found, points, report=path.name))
+        write_report(path, campaign.campaign, found, points, explore=explore.name)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
-    click.echo(f"report: {path}")
+    click.echo(f"report: {path}\nto sort, filter and plot: {explore}")
 
 
 def _load() -> None:

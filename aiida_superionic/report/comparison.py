@@ -28,6 +28,8 @@ def comparison_plot(table: Sequence[Row]) -> Plot | None:
     labelled = [
         (label, row) for label, row in zip(own, table, strict=True) if any(cell.comparisons for cell in row.cells)
     ]
+    n_published = len(labelled)
+    labelled = [labelled[k] for k in figures.chosen(n_published, figures.MOST_PANELS)]
     table = [row for _, row in labelled]
     columns = [cells for cells in zip(*(row.cells for row in table), strict=True) if any(c.comparisons for c in cells)]
     if not columns:
@@ -41,6 +43,7 @@ def comparison_plot(table: Sequence[Row]) -> Plot | None:
     names = ", ".join(heading(cells[0].quantity) for cells in columns)
     title = "Beside published numbers"
     description = f"{title}: {names}; mean and standard error (dots), replicas (ticks), published numbers (diamonds)."
+    description += figures.and_others(len(labelled), n_published, "conditions")
     with figures.style():
         size = figures.PAGE_WIDTH, 1.2 + 0.32 * len(labels)
         figure = Figure(figsize=size, layout="constrained")

@@ -73,16 +73,19 @@ def coupling_plots(couplings: Sequence[Coupling]) -> list[Plot]:
     """Draw the conductivity of each mode, with what each motion takes from it, and the frequencies of the motions."""
     if not couplings:
         return []
-    plots = [_conductivity_plot(couplings)]
+    total = len(couplings)
+    couplings = [couplings[k] for k in figures.chosen(total, figures.MOST_LINES)]
+    left_out = figures.and_others(len(couplings), total, "conditions")
+    plots = [_conductivity_plot(couplings, left_out)]
     names = [
         name
         for name in dict.fromkeys(key for c in couplings for one in c.modes.values() for key in one.observables)
         if name.startswith(_FREQUENCIES)
     ]
-    return [*plots, _frequency_plot(couplings, names)] if names else plots
+    return [*plots, _frequency_plot(couplings, names, left_out)] if names else plots
 
 
-def _conductivity_plot(couplings: Sequence[Coupling]) -> Plot:
+def _conductivity_plot(couplings: Sequence[Coupling], left_out: str) -> Plot:
     modes = modes_of(couplings)
     title = "What each motion contributes"
     with figures.style():
@@ -110,12 +113,12 @@ def _conductivity_plot(couplings: Sequence[Coupling]) -> Plot:
         _legend(figure, left, len(couplings))
         description = (
             f"{title}: conductivity by what is held (left), and by how many orders of magnitude it falls with each"
-            " motion (right); triangles are bounds."
+            f" motion (right); triangles are bounds.{left_out}"
         )
         return figures.plot(figure, "coupling", title, description, wide=True)
 
 
-def _frequency_plot(couplings: Sequence[Coupling], names: Sequence[str]) -> Plot:
+def _frequency_plot(couplings: Sequence[Coupling], names: Sequence[str], left_out: str) -> Plot:
     modes = modes_of(couplings)
     title = "How often ions move"
     with figures.style():
@@ -131,7 +134,7 @@ def _frequency_plot(couplings: Sequence[Coupling], names: Sequence[str]) -> Plot
         axes[0, 0].set_ylabel(axis_text(f"{heading(names[0]) if len(names) == 1 else 'frequency'} (1/ns)"))
         _legend(figure, axes[0, 0], len(names))
         quantities = joined([heading(name)[:1].lower() + heading(name)[1:] for name in names])
-        description = f"{title}: {quantities} by what is held; triangles are bounds."
+        description = f"{title}: {quantities} by what is held; triangles are bounds.{left_out}"
         return figures.plot(figure, "coupling_frequencies", title, description, wide=True)
 
 

@@ -24,6 +24,7 @@ from aiida_superionic.report.coupling import coupling_headings, coupling_plots, 
 from aiida_superionic.report.curves import curve_plots, surface_plots
 from aiida_superionic.report.formatting import heading, measurement, percent, plain, typeset, unit_label
 from aiida_superionic.report.looks import in_page_order
+from aiida_superionic.report.selection import on_page, some
 from aiida_superionic.report.table import (
     TEMPERATURE,
     Row,
@@ -36,6 +37,7 @@ from aiida_superionic.report.table import (
     units,
 )
 
+_MOST_VALUES = 24
 _SETUP_TITLES = {
     "version": "Version of the specification",
     "lattice_constants": "Lattice constants, Å",
@@ -58,6 +60,7 @@ def write_report(
     points: Sequence[PointResult],
     *,
     columns: Sequence[str] | None = None,
+    explore: str = "",
     written: datetime | None = None,
 ) -> None:
     """Write the report; a reader of the file sees the old one or the new one, never a part.
@@ -74,6 +77,8 @@ def write_report(
         All points, in the order in which they are listed.
     columns
         The scalars of the main table; the headline quantities where not given.
+    explore
+        The name of the file beside it in which the points are sorted, filtered and plotted; empty where there is none.
     written
         The date on the page; now where not given.
 
@@ -84,7 +89,7 @@ def write_report(
     OSError
         If the file cannot be written.
     """
-    write_whole(path, render_report(title, conditions, points, columns=columns, written=written))
+    write_whole(path, render_report(title, conditions, points, columns=columns, explore=explore, written=written))
 
 
 def render_report(
@@ -93,49 +98,60 @@ def render_report(
     points: Sequence[PointResult],
     *,
     columns: Sequence[str] | None = None,
+    explore: str = "",
     written: datetime | None = None,
 ) -> str:
     """Return the text of the page that :func:`write_report` writes."""
-    table = rows(conditions, columns)
-    unit_of = units(conditions)
-    per_point = list(dict.fromkeys([TEMPERATURE, *(headline_quantities(conditions) if columns is None else columns)]))
-    _, short = split_labels(conditions)
+    shown = on_page(conditions)
+    table = rows(shown, columns)
+    unit_of = units(shown)
+    per_point = list(dict.fromkeys([TEMPERATURE, *(headline_quantities(shown) if columns is None else columns)]))
+    _, short = split_labels(shown)
     found = scans(conditions)
     compensated = compensations(found)
     comparison = comparison_plot(table)
     arrhenius = [*arrhenius_plots(found), *compensation_plots(compensated)]
     coupled = couplings(conditions)
-    modes = coupling_plots(coupled)
-    shared, own = _shared_and_own([point.provenance for point in points])
+    coupled_shown = some(coupled)
+    modes = coupling_plots(coupled_shown)
+    all_shown = len(shown) == len(conditions)
+    points_shown = points if all_shown else [replica for condition in shown for replica in condition.replicas]
+    shared, own = _shared_and_own([point.provenance for point in points_shown])
+    unfinished = [point for point in points if point.state != FINISHED]
     return page(
         "report.html",
         title,
         written,
-        summary=_summary(conditions, points),
+        explore=explore,
+        summary=summary(conditions, points),
+        n_conditions=len(conditions),
         setup=_setup(conditions),
         table=table,
         column_titles=[column_title(cell.quantity, unit_of.get(cell.quantity, "")) for cell in table[0].cells]
         if table
         else [],
-        labels=[label or condition.label for label, condition in zip(short, conditions, strict=True)],
+        labels=[label or condition.label for label, condition in zip(short, shown, strict=True)],
         sources=_sources(table),
         comparison=comparison,
-        scans=found,
+        scans=some(found),
+        n_scans=len(found),
         compensations=compensated,
         arrhenius=arrhenius,
         mode_plots=modes,
         per_point=[(name, column_title(name, unit_of.get(name, ""))) for name in per_point],
-        everything=rows(conditions, quantities(conditions)),
-        plots=in_page_order([*curve_plots(conditions), *surface_plots(conditions)]),
-        coupling_headings=coupling_headings(coupled) if coupled else [],
-        coupling_rows=typeset_rows(coupled),
-        points=points,
-        unfinished=[point for point in points if point.state != FINISHED],
+        everything=rows(shown, quantities(shown)),
+        plots=in_page_order([*curve_plots(shown), *surface_plots(shown)]),
+        coupling_headings=coupling_headings(coupled_shown) if coupled else [],
+        coupling_rows=typeset_rows(coupled_shown),
+        n_couplings=len(coupled),
+        points=points_shown,
+        n_points=len(points),
+        unfinished=some(unfinished),
+        n_unfinished=len(unfinished),
         shared_provenance=[_node(what, text) for what, text in shared.items()],
         own_provenance=[[_node(what, text) for what, text in entries.items()] for entries in own],
         specifications=[
-            (condition.label, json.dumps(condition.specification, indent=2, ensure_ascii=False))
-            for condition in conditions
+            (condition.label, json.dumps(condition.specification, indent=2, ensure_ascii=False)) for condition in shown
         ],
     )
 
@@ -190,7 +206,8 @@ def write_whole(path: Path, text: str) -> None:
         part.unlink(missing_ok=True)
 
 
-def _summary(conditions: Sequence[Condition], points: Sequence[PointResult]) -> str:
+def summary(conditions: Sequence[Condition], points: Sequence[PointResult]) -> str:
+    """Return how many conditions and points there are, and in which states: the first line of a page."""
     states = Counter(point.state for point in points)
     counts = ", ".join(f"{number} {state}" for state, number in states.items())
     return f"{_count(len(conditions), 'condition')}, {_count(len(points), 'point')}: {counts or 'none yet'}"
@@ -208,8 +225,15 @@ def _setup(conditions: Sequence[Condition]) -> list[tuple[str, str]]:
         for key, value in said.items():
             values.setdefault(key, {})[plain(value)] = None
     seeds = sorted({replica.specification["seed"] for condition in conditions for replica in condition.replicas})
-    setup = [(_SETUP_TITLES.get(key, heading(key)), "; ".join(texts)) for key, texts in values.items()]
-    return [*setup, ("Seeds", ", ".join(map(str, seeds)))]
+    setup = [(_SETUP_TITLES.get(key, heading(key)), _listed("; ", list(texts))) for key, texts in values.items()]
+    return [*setup, ("Seeds", _listed(", ", list(map(str, seeds))))]
+
+
+def _listed(separator: str, values: Sequence[str]) -> str:
+    """Return the values, or of many the first and the last."""
+    if len(values) <= _MOST_VALUES:
+        return separator.join(values)
+    return separator.join([*values[: _MOST_VALUES - 2], "…", f"{values[-1]} ({len(values)} in all)"])
 
 
 def _sources(table: Sequence[Row]) -> list[str]:

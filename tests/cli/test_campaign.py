@@ -92,6 +92,15 @@ def test_report_that_cannot_be_written_is_told(invoke, campaign_file, tmp_path):
     assert result.stderr == f"Error: {tmp_path / 'no' / 'page.html'} cannot be written: No such file or directory\n"
 
 
+def test_report_is_a_page_to_read_and_one_to_explore(invoke, campaign_file, tmp_path):
+    path = tmp_path / "page.html"
+    output = invoke("campaign", "report", campaign_file(), "-o", path).output
+    assert output == f"report: {path}\nto sort, filter and plot: {tmp_path / 'page-explore.html'}\n"
+    assert "4 points: 4 missing" in path.read_text()
+    assert 'href="page-explore.html"' in path.read_text()
+    assert 'href="page.html"' in (tmp_path / "page-explore.html").read_text()
+
+
 def test_locked_database_is_told_in_a_sentence():
     import sqlite3
 

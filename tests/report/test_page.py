@@ -12,6 +12,7 @@ import pytest
 
 from aiida_superionic.analysis.results import Surface
 from aiida_superionic.campaigns.results import PointResult, conditions
+from aiida_superionic.report import selection
 from aiida_superionic.report.page import render_report, write_report
 
 WRITTEN = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -190,3 +191,38 @@ def test_unknown_column_leaves_no_file(tmp_path: Path, brief: list[PointResult])
     with pytest.raises(ValueError, match="did you mean"):
         write_report(tmp_path / "report.html", "agi", conditions(brief), brief, columns=["memory_time_I"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_page_of_a_large_campaign_shows_some_of_it(
+    make_point: Callable[..., PointResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "MOST_CONDITIONS", 3)
+    points = [make_point(seed, 500.0 + 10.0 * k, curves={}) for k in range(9) for seed in (1, 2)]
+    points += [make_point(1, 700.0 + k, "missing") for k in range(5)]
+    html = render_report("big", conditions(points), points, explore="big <1>.html", written=WRITTEN)
+    parsed = Page(html)
+    text = " ".join(parsed.text.split())
+    assert "14 conditions, 23 points: 18 finished, 5 missing" in text
+    assert "of 3 of the 14 conditions, evenly chosen among those with results" in text
+    assert "5 of 23 points have no results" in text
+    assert "and 2 more" in text
+    assert [f"{500 + 10 * k} K" in parsed.text.partition("Specifications")[2] for k in range(9)] == [
+        k in {0, 4, 8} for k in range(9)
+    ]
+    assert "Diffusion coefficient (Ag) 9 " in text  # the fit has all of them
+    assert parsed.loads == ["big%20%3C1%3E.html"] * 2
+
+
+def test_curves_are_read_for_what_the_page_shows(
+    make_point: Callable[..., PointResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = [make_point(seed, 500.0 + 10.0 * k) for k in range(9) for seed in (1, 2)]
+
+    def collect(statuses: list[int], *, with_curves: bool = True) -> list[PointResult]:
+        return [points[k] if with_curves else replace(points[k], curves={}, provenance={}) for k in statuses]
+
+    monkeypatch.setattr(selection, "MOST_CONDITIONS", 3)
+    monkeypatch.setattr(selection, "collect_results", collect)
+    read = selection.collect_for_page(list(range(18)))  # type: ignore[arg-type]
+    assert [bool(point.curves) for point in read] == [k in {0, 1, 8, 9, 16, 17} for k in range(18)]
+    assert [point.label for point in read] == [point.label for point in points]

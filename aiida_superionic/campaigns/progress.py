@@ -13,7 +13,7 @@ from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.cp2k_md import ENERGIES_FILE, Cp2kMdCalculation
 from aiida_superionic.calculations.lammps import LammpsCalculation
 from aiida_superionic.calculations.settings import MdSettings
-from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State
+from aiida_superionic.campaigns.attempts import PointStatus, State
 from aiida_superionic.campaigns.awaited import Awaited, awaited
 
 _TAIL_BYTES = 4096
@@ -55,18 +55,17 @@ def _in_words(status: PointStatus, chains: dict[int, list[Awaited]], jobs: dict[
 
 
 def _jobs(pks: Sequence[int]) -> dict[int, _Job]:
-    found: dict[int, _Job] = {}
+    if not pks:
+        return {}
     keys = ("paused", "process_status", "remote_workdir", "output_filename")
-    for start in range(0, len(pks), IDS_PER_QUERY):
-        query = orm.QueryBuilder().append(
-            orm.CalcJobNode,
-            filters={"id": {"in": list(pks[start : start + IDS_PER_QUERY])}},
-            project=["id", "process_type", *(f"attributes.{key}" for key in keys)],
-            tag="job",
-        )
-        query.append(orm.Computer, with_node="job", project="transport_type")
-        found.update({row[0]: _Job(*row) for row in query.iterall()})
-    return found
+    query = orm.QueryBuilder().append(
+        orm.CalcJobNode,
+        filters={"id": {"in": list(pks)}},
+        project=["id", "process_type", *(f"attributes.{key}" for key in keys)],
+        tag="job",
+    )
+    query.append(orm.Computer, with_node="job", project="transport_type")
+    return {row[0]: _Job(*row) for row in query.iterall()}
 
 
 def _job_progress(job: _Job) -> str:

@@ -57,7 +57,7 @@ def cmd_apply(file: Path, watch: bool, retry_failed: bool) -> None:
     from aiida_superionic.campaigns.spec import load_campaign
 
     campaign = load_campaign(file)
-    _load()
+    load_a_profile()
     from aiida_superionic.campaigns.apply import apply
 
     console = _console()
@@ -161,7 +161,8 @@ def cmd_report(file: Path, output: Path | None) -> None:
     click.echo(f"report: {path}")
 
 
-def _load() -> None:
+def load_a_profile() -> None:
+    """Load the profile, or say how to make one."""
     from aiida.common.exceptions import ConfigurationError
     from aiida.manage import load_profile
 
@@ -176,7 +177,7 @@ def _statuses(file: Path) -> list[PointStatus]:
     from aiida_superionic.campaigns.spec import load_campaign
 
     campaign = load_campaign(file)
-    _load()
+    load_a_profile()
     from aiida_superionic.campaigns.attempts import point_statuses
 
     return point_statuses(expand(campaign))

@@ -64,8 +64,9 @@ def template_of(attempt: orm.WorkChainNode) -> Template:
         own.add(process.pk)
         for link in process.base.links.get_incoming().all():
             links.append((link.node.pk, process.pk, link.link_label, link.link_type.value))
-            if not isinstance(link.node, orm.Code) and (link.node.creator is None or _below(link.node, attempt)):
-                own.add(link.node.pk)
+            if isinstance(link.node, orm.Data) and not isinstance(link.node, orm.AbstractCode):
+                if link.node.creator is None or link.node.creator.pk in {one.pk for one in processes}:
+                    own.add(link.node.pk)
         for link in process.base.links.get_outgoing().all():
             if link.link_type in (LinkType.CREATE, LinkType.RETURN):
                 links.append((process.pk, link.node.pk, link.link_label, link.link_type.value))
@@ -81,10 +82,6 @@ def template_of(attempt: orm.WorkChainNode) -> Template:
     return Template(
         attempt.inputs.point.pk, attempt.pk, rows, sorted(set(links)), unfinished, not_yet | later - unfinished
     )
-
-
-def _below(node: orm.Data, attempt: orm.WorkChainNode) -> bool:
-    return node.creator.pk in {process.pk for process in attempt.called_descendants}
 
 
 def fabricate(name: str, specifications: Sequence[PointSpecification], template: Template) -> tuple[int, int]:

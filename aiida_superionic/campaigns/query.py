@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pprint
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from typing import TYPE_CHECKING, Any
@@ -94,13 +94,13 @@ class Alternative:
         for filters in self.campaigns:
             yield "CampaignGroup", {"with_node": "point", "filters": filters}
 
-    def run(self) -> Iterable[tuple[int, int]]:
-        """Return the pks of the points and attempts that the database finds."""
+    def run(self) -> Iterator[tuple[int, int]]:
+        """Yield the pks of the points and attempts that the database finds."""
         classes = {"PointData": PointData, "CampaignGroup": CampaignGroup}
         builder = orm.QueryBuilder()
         for name, arguments in self.appended():
             builder.append(classes.get(name) or getattr(orm, name.removeprefix("orm.")), **arguments)
-        return builder.iterall()  # type: ignore[no-any-return]
+        yield from map(tuple, builder.iterall())
 
 
 @dataclass(frozen=True)

@@ -80,11 +80,12 @@ class Quantity:
 
 def quantities_on_graph() -> dict[str, str]:
     """Return the unit of every scalar that the newest finished points of each material have, by its name."""
-    path = "attributes.specification.material"
-    materials = orm.QueryBuilder().append(PointData, subclassing=False, project=path).distinct().all(flat=True)
+    said = "attributes.specification"
+    materials = orm.QueryBuilder().append(PointData, subclassing=False, project=f"{said}.material")
     found: dict[str, str] = {}
-    for material in materials:
-        query = orm.QueryBuilder().append(PointData, subclassing=False, filters={path: material}, tag="point")
+    for material in materials.distinct().all(flat=True):
+        filters = {said: {"!has_key": "material"}} if material is None else {f"{said}.material": material}
+        query = orm.QueryBuilder().append(PointData, subclassing=False, filters=filters, tag="point")
         query.append(
             orm.WorkChainNode,
             with_incoming="point",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aiida_superionic.cli.errors import tells_user_errors
+from aiida_superionic.cli.loading import load_a_profile
 from aiida_superionic.cli.root import cmd_root
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ def cmd_query(text: str | None, format_: str, also: str | None, explain: bool, l
       aiida-superionic query "D > 1e-6 cm^2/s and temperature < 600 K and constraint = RC"
       aiida-superionic query "state = failed and campaign in (first, second)"
     """  # noqa: D301 - click reads the escaped character as: keep the lines
-    from aiida_superionic.cli.campaign import load_a_profile
-
     if text is None and not list_:
         raise click.UsageError("Missing argument 'TEXT', such as: \"D > 1e-6 cm^2/s and temperature < 600 K\"")
     load_a_profile()

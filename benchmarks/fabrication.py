@@ -64,14 +64,14 @@ def template_of(attempt: orm.WorkChainNode) -> Template:
         own.add(process.pk)
         for link in process.base.links.get_incoming().all():
             links.append((link.node.pk, process.pk, link.link_label, link.link_type.value))
-            if isinstance(link.node, orm.Data) and not isinstance(link.node, orm.AbstractCode):
-                if link.node.creator is None or link.node.creator.pk in {one.pk for one in processes}:
-                    own.add(link.node.pk)
+            if isinstance(link.node, orm.Data) and (link.node.creator is None or link.node.creator in processes):
+                own.add(link.node.pk)
         for link in process.base.links.get_outgoing().all():
             if link.link_type in (LinkType.CREATE, LinkType.RETURN):
                 links.append((process.pk, link.node.pk, link.link_label, link.link_type.value))
                 own.add(link.node.pk)
-    own -= {node.pk for node in (attempt.inputs.md.structure, attempt.inputs.md.potential)}
+    shared = {attempt.inputs.md.structure.pk, attempt.inputs.md.potential.pk}
+    own -= shared | {node.pk for node in map(orm.load_node, own) if isinstance(node, orm.AbstractCode)}
     query = orm.QueryBuilder().append(orm.Node, filters={"id": {"in": list(own)}}, project=list(_COLUMNS))
     rows = {values[0]: dict(zip(_COLUMNS, values, strict=True)) for values in query.iterall()}
     (md,) = (process for process in attempt.called if isinstance(process, orm.WorkChainNode))

@@ -35,6 +35,7 @@ def cmd_root() -> None:
 
 from aiida_superionic.cli import (  # noqa: E402, F401 - each adds its commands to the root
     campaign,
+    campaign_files,
     dataset,
     engines,
     lattice,

@@ -11,12 +11,13 @@ from aiida_superionic.campaigns.query_grammar import QueryError
 from aiida_superionic.data.campaign import CampaignGroup
 
 D = {"value": 2.5e-5, "error": 1e-6, "unit": "cm^2/s", "upper_bound": None}
+SUCH = "write a number such as 1 cm^2/s"
 HOT, COLD, HELD, BOUND, FAILED, RUNS = range(1, 7)
 
 
 @pytest.fixture
 def graph(specification, store_point, store_attempt):
-    """Points of seeds 1 to 6, and their nodes: a hot and a cold one, one that is held, a bound, and two without result."""
+    """Return nodes of points by their seed: a hot, a cold and a held one, a bound, and two without a result."""
     nodes = {}
 
     def point(seed, **changes):
@@ -119,10 +120,10 @@ def test_quantity_of_several_species(specification, store_point, store_attempt):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("D > 1 K", "D is compared with 1 K, whose unit K cannot be converted to cm^2/s; write a number such as 1 cm^2/s"),
+        ("D > 1 K", f"D is compared with 1 K, whose unit K cannot be converted to cm^2/s; {SUCH}"),
         ("D > 1", "D is compared with 1, which has no unit; write one such as 1 cm^2/s"),
-        ("D > 1 parrots", "D is compared with 1 parrots, whose unit parrots is not known; write a number such as 1 cm^2/s"),
-        ("D > RC", "D is compared with 'RC'; write a number such as 1 cm^2/s"),
+        ("D > 1 parrots", f"D is compared with 1 parrots, whose unit parrots is not known; {SUCH}"),
+        ("D > RC", f"D is compared with 'RC'; {SUCH}"),
         ("haven_ratio > RC", "haven_ratio is compared with 'RC'; write a number"),
         ("temperature < 600", "temperature is compared with 600, which has no unit; write one such as 1 K"),
         ("constraint = RD", "unknown constraint 'RD'; did you mean RC?"),
@@ -135,7 +136,7 @@ def test_quantity_of_several_species(specification, store_point, store_attempt):
         ("xyzzy < 600 K", "the graph has no quantity 'xyzzy'; aiida-superionic query --list shows what there is"),
         ("D.value > 1", "'D.value' is not known; a quantity has a value and an error: write D.error"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_compared_is_refused_in_a_sentence(graph, text, said):
     with pytest.raises(QueryError) as error:
         compile_query(text)

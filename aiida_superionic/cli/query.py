@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from aiida_superionic.campaigns.results import PointResult
 
+_LONGEST = 100
+
 
 @cmd_root.command("query")
 @click.argument("text", required=False)
@@ -63,8 +65,9 @@ def cmd_query(text: str | None, format_: str, also: str | None, explain: bool, l
     else:
         console = Console()
         if points:
-            console.print(_table(points, compiled.quantities))
-        console.print(f"{len(points)} points", highlight=False)
+            console.print(_table(points[:_LONGEST], compiled.quantities))
+        shown = f"; the first {_LONGEST} are shown, --format csv has all" if len(points) > _LONGEST else ""
+        console.print(f"{len(points)} points{shown}", highlight=False)
 
 
 def _table(points: Sequence[PointResult], quantities: Sequence[str]) -> Table:

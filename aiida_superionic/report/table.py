@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from aiida_superionic.report.literature import Reference, literature, references
 TEMPERATURE = "temperature"
 _MOST_BESIDE = 4
 """Conditions beside each other on a line of a terminal of 80 columns: with more, words are broken."""
+_MANY_REPLICAS = 100
 _TRANSPORT = {
     "diffusion_coefficient",
     "conductivity",
@@ -200,8 +202,23 @@ def quantity_tables(conditions: Sequence[Condition]) -> Iterator[Table]:
 
 
 def temperature_table(conditions: Sequence[Condition]) -> Table:
-    """Return the measured temperature of every replica for the terminal, beside the one that was set."""
+    """Return the measured temperature of every replica for the terminal, beside the one that was set.
+
+    Of many replicas it is their mean under each condition, and where they stand.
+    """
     terminal, labels = _labelled_table("Measured temperatures", conditions)
+    if sum(len(condition.replicas) for condition in conditions) > _MANY_REPLICAS:
+        for title in ("measured, K", "set, K", "states"):
+            terminal.add_column(title, justify="right", overflow="fold")
+        for condition, label in zip(conditions, labels, strict=True):
+            states = Counter(replica.state for replica in condition.replicas)
+            terminal.add_row(
+                *label,
+                measurement(condition.observables.get(TEMPERATURE)),
+                plain(condition.specification["temperature"]),
+                ", ".join(f"{number} {state}" for state, number in states.items()),
+            )
+        return terminal
     for title in ("seed", "measured, K", "set, K"):
         terminal.add_column(title, justify="right", overflow="fold")
     terminal.add_column("state", overflow="fold")

@@ -55,6 +55,18 @@ def test_other_potential_is_compared_with_all_and_with_none_as_its_own(make_poin
     assert "classical FF 3.3e-12 (−33 %)" in text
 
 
+def test_temperatures_of_many_replicas_are_of_their_conditions(make_point: Callable[..., PointResult]) -> None:
+    points = [
+        make_point(seed, observables={"temperature": {"value": 700.0 + seed % 2, "error": 1.0, "unit": "K"}})
+        for seed in range(1, 102)
+    ]
+    text = shown(temperature_table(conditions(points)))
+    assert "101 finished" in text
+    assert "700.505 ± 0.050" in text
+    assert "seed" not in text
+    assert "seed" in shown(temperature_table(conditions(points[:100])))
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_narrow_terminal_never_cuts_a_number(study: list[PointResult], width: int) -> None:
     assert "…" not in shown(terminal_table(rows(conditions(study))), width)

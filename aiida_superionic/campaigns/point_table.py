@@ -103,10 +103,11 @@ def data_frame(points: Sequence[PointResult], quantities: Sequence[str] | None =
     """
     try:
         import pandas as pd  # noqa: PLC0415 - not everybody has it
-    except ImportError:
+    except ModuleNotFoundError:
         raise MissingPackageError(f"pandas is not installed; run: {_HOW_TO_INSTALL}") from None
     table = columns(points, quantities)
-    frame = pd.DataFrame(table)
+    numbers = table.keys() - columns(points, []).keys()
+    frame = pd.DataFrame(table).astype(dict.fromkeys(numbers, float))
     frame.attrs["units"] = {title: unit for title, unit in column_units(points).items() if title in table}
     return frame
 
@@ -122,7 +123,7 @@ def write_parquet(path: Path, points: Sequence[PointResult]) -> None:
     try:
         import pyarrow as pa  # noqa: PLC0415 - not everybody has it
         from pyarrow import parquet  # noqa: PLC0415
-    except ImportError:
+    except ModuleNotFoundError:
         raise MissingPackageError(f"pyarrow is not installed; run: {_HOW_TO_INSTALL}") from None
     said, units = columns(points, []), column_units(points)
     kinds = {"seed": pa.int64(), "temperature": pa.float64()}

@@ -35,7 +35,7 @@ replicas: {replicas}
 md: {{equilibration: 1 ps, production: 20 ps, timestep: 2 fs, sampling_interval: 10 fs}}
 observables: [{{diffusion: {{fit_start: 1.0, fit_end: 3.0}}}}, host_lattice, jumps, temperature]
 """
-QUERY = "D > 3e-5 cm^2/s and temperature < 600 K and constraint = UC"
+QUERY = "D < 1e-5 cm^2/s and temperature < 600 K and constraint = UC"
 WANTED = {"plan": 10.0, "status": 2.0, "results": 2.0, "query": 2.0}
 REPEATS = 3
 STORAGES = ("sqlite", "postgresql")

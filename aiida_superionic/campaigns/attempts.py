@@ -109,21 +109,32 @@ def _attempts(point_pks: Iterable[int]) -> dict[int, list[Attempt]]:
     pks = list(point_pks)
     if not pks:
         return {}
-    keys = ("process_state", "exit_status", "exit_message", "exception", "process_status")
     query = orm.QueryBuilder().append(orm.Node, filters={"id": {"in": pks}}, project="id", tag="point")
     query.append(
         orm.WorkChainNode,
         with_incoming="point",
         edge_filters={"label": "point"},
-        project=["id", "uuid", *(f"attributes.{key}" for key in keys)],
+        project=["id", "uuid", "attributes.process_state", "attributes.exit_status"],
     )
     rows = query.all()
-    stillborn = _stillborn([row[1] for row in rows if row[3] == "created"])
+    stillborn = _stillborn([pk for _, pk, _, state, _ in rows if state == "created"])
+    messages = _messages([pk for _, pk, _, state, status in rows if state not in ACTIVE_STATES and status != 0])
     found: dict[int, list[Attempt]] = {}
-    for point, pk, uuid, state, status, *reasons in rows:
-        attempt = Attempt(pk, uuid, None if pk in stillborn else state, status, _message(state, *reasons))
+    for point, pk, uuid, state, status in rows:
+        attempt = Attempt(pk, uuid, None if pk in stillborn else state, status, messages.get(pk, ""))
         found.setdefault(point, []).append(attempt)
     return found
+
+
+def _messages(pks: list[int]) -> dict[int, str]:
+    """Return why attempts ended as they did."""
+    if not pks:
+        return {}
+    keys = ("process_state", "exit_message", "exception", "process_status")
+    query = orm.QueryBuilder().append(
+        orm.WorkChainNode, filters={"id": {"in": pks}}, project=["id", *(f"attributes.{key}" for key in keys)]
+    )
+    return {pk: _message(*reasons) for pk, *reasons in query.all()}
 
 
 def _stillborn(pks: list[int]) -> set[int]:

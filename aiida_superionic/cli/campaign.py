@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aiida_superionic.cli.campaign_tables import counted, estimate_in_words, failure_text, status_tables
+from aiida_superionic.cli.campaign_tables import MANY, counted, estimate_in_words, failure_text, status_tables
 from aiida_superionic.cli.errors import UserError, tells_user_errors
 from aiida_superionic.cli.loading import load_a_profile, statuses_of
 from aiida_superionic.cli.root import cmd_root
@@ -119,7 +119,7 @@ def cmd_status(context: click.Context, file: Path, watch: bool, done: bool, all_
     console = _console()
     for table in status_tables(statuses, all_):
         console.print(table)
-    _print_summary(statuses, console)
+    _print_summary(statuses, console, with_cost=all_ or len(statuses) <= MANY)
 
 
 @cmd_campaign.command("results")
@@ -248,11 +248,11 @@ def _watch(file: Path, console: Console) -> None:
         raise UserError(f"{failed} of {len(statuses)} points failed")
 
 
-def _print_summary(statuses: Sequence[PointStatus], console: Console) -> None:
+def _print_summary(statuses: Sequence[PointStatus], console: Console, with_cost: bool = True) -> None:
     from aiida_superionic.campaigns.cost import cost_of
 
     console.print(f"{len(statuses)} points: {counted(statuses)}")
-    cost = cost_of(statuses)
+    cost = cost_of(statuses) if with_cost else None
     if cost is not None:
         cores = len(os.sched_getaffinity(0))
         console.print(

@@ -70,7 +70,7 @@ def _jobs(pks: Sequence[int]) -> dict[int, _Job]:
     inputs = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": list(pks)}}, project="id", tag="job")
     inputs.append(orm.Dict, with_outgoing="job", edge_filters={"label": "parameters"}, project="attributes")
     parameters = dict(inputs.all())
-    return {row[0]: _Job(*row, parameters.get(row[0])) for row in query.all()}
+    return {row[0]: _Job(*(*row, parameters.get(row[0]))) for row in query.all()}
 
 
 def _job_progress(job: _Job) -> str:

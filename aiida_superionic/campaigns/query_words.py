@@ -9,7 +9,6 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_superionic.campaigns.attempts import FINISHED_STATUSES
 from aiida_superionic.campaigns.keys import UNCONSTRAINED
 from aiida_superionic.campaigns.point_table import MEASURED
 from aiida_superionic.campaigns.points import PointSpecification
@@ -29,7 +28,7 @@ SHORT_NAMES = {
     "γ": "friction_coefficient",
 }
 """Quantities by the letters of papers."""
-_NEWEST = 20
+_SOME = 20
 _EQUAL = ("==", "!=", "in", "!in")
 
 
@@ -79,25 +78,21 @@ class Quantity:
 
 
 def quantities_on_graph() -> dict[str, str]:
-    """Return the unit of every scalar that the newest finished points of each material have, by its name."""
-    said = "attributes.specification"
-    materials = orm.QueryBuilder().append(PointData, subclassing=False, project=f"{said}.material")
-    found: dict[str, str] = {}
-    for material in materials.distinct().all(flat=True):
-        filters = {said: {"!has_key": "material"}} if material is None else {f"{said}.material": material}
-        query = orm.QueryBuilder().append(PointData, subclassing=False, filters=filters, tag="point")
-        query.append(
-            orm.WorkChainNode,
-            with_incoming="point",
-            edge_filters={"label": "point"},
-            filters={"attributes.exit_status": {"in": list(FINISHED_STATUSES)}},
-            tag="attempt",
-        )
-        query.append(orm.Dict, with_incoming="attempt", edge_filters={"label": "observables"}, project="attributes")
-        query.order_by({"attempt": {"id": "desc"}}).limit(_NEWEST)
-        for observables in query.all(flat=True):
-            found |= {name: scalar["unit"] for name, scalar in observables.items()}
-    return found
+    """Return the unit of every scalar that points have, by its name.
+
+    It is looked up for some of the points of each material and each list of observables, the first ones and the last.
+    """
+    said = [{f"attributes.specification.{key}": {"cast": "t"}} for key in ("material", "observables")]
+    alike: dict[tuple[str | None, ...], list[int]] = {}
+    for pk, *asked in orm.QueryBuilder().append(PointData, subclassing=False, project=["id", *said]).all():
+        alike.setdefault(tuple(asked), []).append(pk)
+    chosen = [pk for pks in alike.values() for pk in {*sorted(pks)[:_SOME], *sorted(pks)[-_SOME:]}]
+    if not chosen:
+        return {}
+    query = orm.QueryBuilder().append(orm.Node, filters={"id": {"in": chosen}}, tag="point")
+    query.append(orm.WorkChainNode, with_incoming="point", edge_filters={"label": "point"}, tag="attempt")
+    query.append(orm.Dict, with_incoming="attempt", edge_filters={"label": "observables"}, project="attributes")
+    return {name: scalar["unit"] for observables in query.all(flat=True) for name, scalar in observables.items()}
 
 
 def quantity(word: str, there: Mapping[str, str]) -> Quantity:

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and the tests that need no daemon and no engine but LAMMPS
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-lattice test test-all test-slow learning bench bench-large bench-constraint bench-deviation bench-lattice lint clean
+.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-lattice test test-all test-slow learning bench bench-large bench-constraint bench-deviation bench-lattice bench-campaigns lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -105,6 +105,10 @@ bench-deviation: $(VENV)/.package $(SUPERIONIC_ENGINES)/learning/.installed
 # make bench-lattice   measure the time-local model beside the sum over all modes
 bench-lattice: $(VENV)/.package
 	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/lattice.py
+
+# make bench-campaigns   time the commands of a campaign of ten thousand points, in SQLite and in PostgreSQL
+bench-campaigns: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
+	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/campaigns.py
 
 # make lint   style, types, and who may import whom
 lint: $(VENV)/.tools

@@ -11,8 +11,10 @@ from aiida import orm
 from aiida.common import LinkType
 from aiida.manage.manager import Manager
 from aiida.plugins import CalculationFactory, ParserFactory
+from click.testing import CliRunner
 
 from aiida_superionic.calculations.settings import MdSettings
+from aiida_superionic.cli import cmd_root
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.engines.catalogue import engines
 from aiida_superionic.engines.installation import default_prefix, find
@@ -117,6 +119,19 @@ def run_lammps(lammps_executable):
         return result.stdout
 
     return run
+
+
+@pytest.fixture
+def invoke(aiida_profile):
+    """Return a function that runs ``aiida-superionic`` with arguments; an exception that escapes fails the test."""
+
+    def invoke(*arguments, status=0):
+        result = CliRunner().invoke(cmd_root, [str(argument) for argument in arguments])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        assert result.exit_code == status, result.output
+        return result
+
+    return invoke
 
 
 @pytest.fixture

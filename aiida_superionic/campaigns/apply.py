@@ -14,7 +14,7 @@ from aiida.engine.daemon.client import DaemonException
 from aiida_superionic.calculations.analyse import names_that_take_the_crystal
 from aiida_superionic.calculations.dft import LevelOfTheory
 from aiida_superionic.calculations.functions import make_sites, make_structure
-from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State, point_statuses
+from aiida_superionic.campaigns.attempts import PointStatus, State, point_statuses
 from aiida_superionic.campaigns.keys import LATTICE_MODELS
 from aiida_superionic.campaigns.lattice_spec import LatticeCampaign
 from aiida_superionic.campaigns.lock import submission_lock
@@ -110,9 +110,8 @@ def _group(name: str, statuses: Sequence[PointStatus]) -> CampaignGroup:
     absent = sorted(
         {status.node_pk for status in statuses if status.node_pk is not None} - {pk for (pk,) in members.iterall()}
     )
-    for start in range(0, len(absent), IDS_PER_QUERY):
-        chunk = {"id": {"in": absent[start : start + IDS_PER_QUERY]}}
-        group.add_nodes(orm.QueryBuilder().append(PointData, filters=chunk).all(flat=True))
+    if absent:
+        group.add_nodes(orm.QueryBuilder().append(PointData, filters={"id": {"in": absent}}).all(flat=True))
     return group
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from aiida import orm
 
@@ -13,12 +12,13 @@ from aiida_superionic.campaigns.points import PointSpecification
 from aiida_superionic.data.point import PointData
 from aiida_superionic.workchains.transport import TransportWorkChain
 
-IDS_PER_QUERY = 500
-"""How many nodes one query may name: a database bounds the number of values in one filter."""
-
 ACTIVE_STATES = ("created", "waiting", "running")
-# A submitter that is killed before it wrote the checkpoint leaves a process that no worker can continue.
-_STILLBORN = {"attributes.process_state": "created", "attributes": {"!has_key": orm.ProcessNode.CHECKPOINT_KEY}}
+# Some observables are missing from the results of the last two; running such a point again gives the same.
+FINISHED_STATUSES = (
+    0,
+    TransportWorkChain.exit_codes.ERROR_NOT_CONVERGED.status,
+    TransportWorkChain.exit_codes.ERROR_IMPOSSIBLE_REQUEST.status,
+)
 
 
 class State(StrEnum):
@@ -47,11 +47,7 @@ class Attempt:
             return None
         if self.process_state in ACTIVE_STATES:
             return State.RUNNING
-        # Some observables are missing from such a point's results; running it again gives the same.
-        codes = TransportWorkChain.exit_codes
-        if self.exit_status in {0, codes.ERROR_NOT_CONVERGED.status, codes.ERROR_IMPOSSIBLE_REQUEST.status}:
-            return State.FINISHED
-        return State.FAILED
+        return State.FINISHED if self.exit_status in FINISHED_STATUSES else State.FAILED
 
 
 @dataclass(frozen=True)
@@ -73,13 +69,20 @@ def point_statuses(specifications: Sequence[PointSpecification]) -> list[PointSt
 
     The latest successful attempt counts; without one, a running attempt; without one, the latest that failed.
     """
-    nodes = _point_nodes([specification.hash for specification in specifications])
-    attempts = _attempts(nodes.values())
-    statuses = []
-    for specification in specifications:
-        pk = nodes.get(specification.hash)
-        statuses.append(PointStatus(specification, pk, _deciding(attempts.get(pk, [])) if pk is not None else None))
-    return statuses
+    hashes = [specification.hash for specification in specifications]
+    nodes = _point_nodes(hashes)
+    deciding = deciding_attempts(nodes.values())
+    pks = [nodes.get(digest) for digest in hashes]
+    return [
+        PointStatus(specification, pk, None if pk is None else deciding.get(pk))
+        for specification, pk in zip(specifications, pks, strict=True)
+    ]
+
+
+def deciding_attempts(points: Iterable[int]) -> dict[int, Attempt]:
+    """Return the attempt that counts at each point that has one, by the pk of its node; see :func:`point_statuses`."""
+    found = ((point, _deciding(attempts)) for point, attempts in _attempts(points).items())
+    return {point: attempt for point, attempt in found if attempt is not None}
 
 
 def _deciding(attempts: Iterable[Attempt]) -> Attempt | None:
@@ -89,36 +92,57 @@ def _deciding(attempts: Iterable[Attempt]) -> Attempt | None:
 
 
 def _point_nodes(hashes: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for start in range(0, len(hashes), IDS_PER_QUERY):
-        chunk = list(hashes[start : start + IDS_PER_QUERY])
-        query = orm.QueryBuilder().append(
-            PointData, filters={"attributes.hash": {"in": chunk}}, project=["attributes.hash", "id"]
-        )
-        for digest, pk in sorted(query.iterall(), key=lambda row: -row[1]):
-            found[digest] = pk  # should two nodes ever hold one point, the first stored counts
-    return found
+    if not hashes:
+        return {}
+    # Without subclasses the type is compared as a whole, which the database's index serves.
+    query = orm.QueryBuilder().append(
+        PointData,
+        subclassing=False,
+        filters={"attributes.hash": {"in": list(hashes)}},
+        project=["attributes.hash", "id"],
+    )
+    # Should two nodes ever hold one point, the first stored counts.
+    return dict(sorted(query.all(), key=lambda row: -row[1]))
 
 
 def _attempts(point_pks: Iterable[int]) -> dict[int, list[Attempt]]:
-    found: dict[int, list[Attempt]] = {}
     pks = list(point_pks)
-    keys = ("process_state", "exit_status", "exit_message", "exception", "process_status")
-    for start in range(0, len(pks), IDS_PER_QUERY):
-        points = {"id": {"in": pks[start : start + IDS_PER_QUERY]}}
-        stillborn = {pk for _, pk in _query_attempts(points, _STILLBORN, ["id"]).iterall()}
-        rows = _query_attempts(points, {}, ["id", "uuid", *(f"attributes.{key}" for key in keys)])
-        for point, pk, uuid, state, status, *reasons in rows.iterall():
-            attempt = Attempt(pk, uuid, None if pk in stillborn else state, status, _message(state, *reasons))
-            found.setdefault(point, []).append(attempt)
+    if not pks:
+        return {}
+    query = orm.QueryBuilder().append(orm.Node, filters={"id": {"in": pks}}, project="id", tag="point")
+    query.append(
+        orm.WorkChainNode,
+        with_incoming="point",
+        edge_filters={"label": "point"},
+        project=["id", "uuid", "attributes.process_state", "attributes.exit_status"],
+    )
+    rows = query.all()
+    stillborn = _stillborn([pk for _, pk, _, state, _ in rows if state == "created"])
+    messages = _messages([pk for _, pk, _, state, status in rows if state not in ACTIVE_STATES and status != 0])
+    found: dict[int, list[Attempt]] = {}
+    for point, pk, uuid, state, status in rows:
+        attempt = Attempt(pk, uuid, None if pk in stillborn else state, status, messages.get(pk, ""))
+        found.setdefault(point, []).append(attempt)
     return found
 
 
-def _query_attempts(points: dict[str, Any], attempts: dict[str, Any], project: list[str]) -> orm.QueryBuilder:
-    query = orm.QueryBuilder().append(PointData, filters=points, project="id", tag="point")
-    return query.append(
-        orm.WorkChainNode, with_incoming="point", edge_filters={"label": "point"}, filters=attempts, project=project
+def _messages(pks: list[int]) -> dict[int, str]:
+    """Return why attempts ended as they did."""
+    if not pks:
+        return {}
+    keys = ("process_state", "exit_message", "exception", "process_status")
+    query = orm.QueryBuilder().append(
+        orm.WorkChainNode, filters={"id": {"in": pks}}, project=["id", *(f"attributes.{key}" for key in keys)]
     )
+    return {pk: _message(*reasons) for pk, *reasons in query.all()}
+
+
+def _stillborn(pks: list[int]) -> set[int]:
+    """Return those that no worker can continue: a submitter that is killed early leaves them without a checkpoint."""
+    if not pks:
+        return set()
+    filters = {"id": {"in": pks}, "attributes": {"!has_key": orm.ProcessNode.CHECKPOINT_KEY}}
+    return set(orm.QueryBuilder().append(orm.WorkChainNode, filters=filters, project="id").all(flat=True))
 
 
 def _message(state: str | None, exit_message: str | None, exception: str | None, status: str | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiida import orm
 
-from aiida_superionic.campaigns.attempts import ACTIVE_STATES, IDS_PER_QUERY
+from aiida_superionic.campaigns.attempts import ACTIVE_STATES
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,21 @@ def awaited(pks: Collection[int]) -> dict[int, list[Awaited]]:
 
 
 def _last_called(pks: list[int]) -> dict[int, Awaited]:
-    found: dict[int, Awaited] = {}
-    for start in range(0, len(pks), IDS_PER_QUERY):
-        query = orm.QueryBuilder()
-        query.append(
-            orm.WorkChainNode,
-            filters={"id": {"in": pks[start : start + IDS_PER_QUERY]}, "attributes.process_state": "waiting"},
-            project="id",
-            tag="caller",
-        )
-        query.append(
-            (orm.WorkChainNode, orm.CalcJobNode),
-            with_incoming="caller",
-            filters={"attributes.process_state": {"in": list(ACTIVE_STATES)}},
-            project=["id", "node_type"],
-            edge_project="label",
-        )
-        for caller, pk, node_type, label in sorted(query.iterall()):
-            found[caller] = Awaited(pk, label, node_type == orm.CalcJobNode.class_node_type)
-    return found
+    query = orm.QueryBuilder()
+    query.append(
+        orm.WorkChainNode,
+        filters={"id": {"in": pks}, "attributes.process_state": "waiting"},
+        project="id",
+        tag="caller",
+    )
+    query.append(
+        (orm.WorkChainNode, orm.CalcJobNode),
+        with_incoming="caller",
+        filters={"attributes.process_state": {"in": list(ACTIVE_STATES)}},
+        project=["id", "node_type"],
+        edge_project="label",
+    )
+    return {
+        caller: Awaited(pk, label, node_type == orm.CalcJobNode.class_node_type)
+        for caller, pk, node_type, label in sorted(query.all())
+    }

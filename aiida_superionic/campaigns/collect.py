@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aiida import orm
 
 from aiida_superionic.analysis.results import Curve, Surface
-from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State
+from aiida_superionic.campaigns.attempts import PointStatus, State
 from aiida_superionic.campaigns.results import PointResult
 
 _ENGINES = {"LAMMPS": "lammps_version", "CP2K": "cp2k_version"}
@@ -25,7 +26,9 @@ def collect_results(statuses: Sequence[PointStatus], *, with_curves: bool = True
         Whether to read the curves and surfaces too, which takes a file per point.
     """
     finished = [status.attempt.pk for status in statuses if status.attempt and status.state is State.FINISHED]
-    observables = _outputs(finished, "observables", orm.Dict, "attributes")
+    # As text: AiiDA would look at every number in it for something to convert.
+    texts = _outputs(finished, "observables", orm.Dict, {"attributes": {"cast": "t"}})
+    observables = {pk: json.loads(text) for pk, text in texts.items()}
     curves = _outputs(finished, "curves", orm.ArrayData, "*") if with_curves else {}
     return [
         PointResult(
@@ -44,16 +47,12 @@ def collect_results(statuses: Sequence[PointStatus], *, with_curves: bool = True
     ]
 
 
-def _outputs(pks: Sequence[int], label: str, kind: type[orm.Data], projection: str) -> dict[int, Any]:
-    found: dict[int, Any] = {}
-    for start in range(0, len(pks), IDS_PER_QUERY):
-        query = orm.QueryBuilder()
-        query.append(
-            orm.WorkChainNode, filters={"id": {"in": list(pks[start : start + IDS_PER_QUERY])}}, project="id", tag="w"
-        )
-        query.append(kind, with_incoming="w", edge_filters={"label": label}, project=projection)
-        found.update(query.iterall())
-    return found
+def _outputs(pks: Sequence[int], label: str, kind: type[orm.Data], projection: Any) -> dict[int, Any]:
+    if not pks:
+        return {}
+    query = orm.QueryBuilder().append(orm.Node, filters={"id": {"in": list(pks)}}, project="id", tag="attempt")
+    query.append(kind, with_incoming="attempt", edge_filters={"label": label}, project=[projection])
+    return dict(query.all())
 
 
 def curves_of(node: orm.ArrayData) -> dict[str, Curve]:

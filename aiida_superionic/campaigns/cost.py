@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiida import orm
 
-from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus
+from aiida_superionic.campaigns.attempts import PointStatus
 
 _DEEPEST_JOB = 3  # transport -> md -> lammps base -> job
+
+
+class Usage(NamedTuple):
+    """CPU time of a job, when it started and when it ended; in seconds."""
+
+    cpu_seconds: float
+    started: float
+    ended: float
 
 
 @dataclass(frozen=True)
@@ -27,19 +36,28 @@ class Cost:
 
 def cost_of(statuses: Sequence[PointStatus]) -> Cost | None:
     """Return what the jobs of the attempts that count took; None where none has ended."""
-    pks = [status.attempt.pk for status in statuses if status.attempt]
-    jobs: dict[int, dict[str, float]] = {}
-    for start in range(0, len(pks), IDS_PER_QUERY):
-        for depth in range(_DEEPEST_JOB):
-            query = orm.QueryBuilder()
-            query.append(orm.WorkChainNode, filters={"id": {"in": pks[start : start + IDS_PER_QUERY]}}, tag="0")
-            for level in range(depth):
-                query.append(orm.WorkChainNode, with_incoming=str(level), tag=str(level + 1))
-            query.append(orm.CalcJobNode, with_incoming=str(depth), tag="job", project="id")
-            query.append(orm.Dict, with_incoming="job", edge_filters={"label": "usage"}, project="attributes")
-            jobs.update(query.iterall())
+    used = usage_of([status.attempt.pk for status in statuses if status.attempt])
+    jobs = [job for jobs in used.values() for job in jobs]
     if not jobs:
         return None
-    began = min(job["started"] for job in jobs.values())
-    ended = max(job["ended"] for job in jobs.values())
-    return Cost(len(jobs), sum(job["cpu_seconds"] for job in jobs.values()), ended - began)
+    cpu, started, ended = zip(*jobs, strict=True)
+    return Cost(len(jobs), sum(cpu), max(ended) - min(started))
+
+
+def usage_of(attempts: Sequence[int]) -> dict[int, list[Usage]]:
+    """Return what each job of attempts took, by the pk of the attempt; those that did not end have no entry."""
+    found: dict[int, list[Usage]] = {}
+    for depth in range(_DEEPEST_JOB if attempts else 0):
+        query = orm.QueryBuilder().append(orm.Node, filters={"id": {"in": list(attempts)}}, project="id", tag="0")
+        for level in range(depth):
+            query.append(orm.WorkChainNode, with_incoming=str(level), tag=str(level + 1))
+        query.append(orm.CalcJobNode, with_incoming=str(depth), tag="job")
+        query.append(
+            orm.Dict,
+            with_incoming="job",
+            edge_filters={"label": "usage"},
+            project=[f"attributes.{field}" for field in Usage._fields],
+        )
+        for attempt, *taken in query.all():
+            found.setdefault(attempt, []).append(Usage(*taken))
+    return found

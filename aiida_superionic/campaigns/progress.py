@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiida import orm
 
@@ -13,7 +14,7 @@ from aiida_superionic.calculations import usage
 from aiida_superionic.calculations.cp2k_md import ENERGIES_FILE, Cp2kMdCalculation
 from aiida_superionic.calculations.lammps import LammpsCalculation
 from aiida_superionic.calculations.settings import MdSettings
-from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State
+from aiida_superionic.campaigns.attempts import PointStatus, State
 from aiida_superionic.campaigns.awaited import Awaited, awaited
 
 _TAIL_BYTES = 4096
@@ -30,6 +31,7 @@ class _Job:
     folder: str | None
     output_filename: str
     transport_type: str
+    parameters: dict[str, Any] | None
 
 
 def progress_of(statuses: Sequence[PointStatus]) -> list[str]:
@@ -55,18 +57,20 @@ def _in_words(status: PointStatus, chains: dict[int, list[Awaited]], jobs: dict[
 
 
 def _jobs(pks: Sequence[int]) -> dict[int, _Job]:
-    found: dict[int, _Job] = {}
+    if not pks:
+        return {}
     keys = ("paused", "process_status", "remote_workdir", "output_filename")
-    for start in range(0, len(pks), IDS_PER_QUERY):
-        query = orm.QueryBuilder().append(
-            orm.CalcJobNode,
-            filters={"id": {"in": list(pks[start : start + IDS_PER_QUERY])}},
-            project=["id", "process_type", *(f"attributes.{key}" for key in keys)],
-            tag="job",
-        )
-        query.append(orm.Computer, with_node="job", project="transport_type")
-        found.update({row[0]: _Job(*row) for row in query.iterall()})
-    return found
+    query = orm.QueryBuilder().append(
+        orm.CalcJobNode,
+        filters={"id": {"in": list(pks)}},
+        project=["id", "process_type", *(f"attributes.{key}" for key in keys)],
+        tag="job",
+    )
+    query.append(orm.Computer, with_node="job", project="transport_type")
+    inputs = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": list(pks)}}, project="id", tag="job")
+    inputs.append(orm.Dict, with_outgoing="job", edge_filters={"label": "parameters"}, project="attributes")
+    parameters = dict(inputs.all())
+    return {row[0]: _Job(*(*row, parameters.get(row[0]))) for row in query.all()}
 
 
 def _job_progress(job: _Job) -> str:
@@ -86,10 +90,9 @@ def _job_progress(job: _Job) -> str:
     if job.process_type not in thermo:
         return ""
     steps = _THERMO_STEP.findall(_tail(Path(job.folder) / thermo[job.process_type]))
-    if not steps:
+    if not steps or job.parameters is None:
         return ""
-    parameters = orm.load_node(job.pk).inputs.parameters.get_dict()
-    return f"{min(int(steps[-1]) / MdSettings.model_validate(parameters).steps('duration'), 1.0):.0%}"
+    return f"{min(int(steps[-1]) / MdSettings.model_validate(job.parameters).steps('duration'), 1.0):.0%}"
 
 
 def _tail(path: Path) -> bytes:

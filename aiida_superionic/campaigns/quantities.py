@@ -12,6 +12,8 @@ import pint
 _QUANTITY = re.compile(
     r" *([-+]?(?:[0-9]{1,32}(?:\.[0-9]{0,32})?|\.[0-9]{1,32})(?:[eE][-+]?[0-9]{1,3})?) *([A-Za-zµμ]{1,32}) *"
 )
+_FACTOR = r"(?:[^\W\d_]|[°%])+(?:\^-?\d{1,2}|⁻[¹²³⁴])?"
+_UNIT = re.compile(rf"(?:1/)?{_FACTOR}(?:[*/·]{_FACTOR})*")
 
 
 @cache
@@ -50,3 +52,31 @@ def parse_time(text: object) -> float:
         raise ValueError("has an unknown unit; the usual ones are fs, ps and ns") from None
     except pint.PintError:
         raise ValueError("is not a time; the usual units are fs, ps and ns") from None
+
+
+def in_unit(number: str, unit: str, wanted: str) -> float:
+    """Return a number in another unit.
+
+    Parameters
+    ----------
+    number
+        As it was written.
+    unit
+        Its unit, such as ``cm^2/s``, ``Å`` or ``degC``.
+    wanted
+        The unit of the result.
+
+    Raises
+    ------
+    ValueError
+        If there is no such unit, or it is of another dimension. The message says which.
+    """
+    registry = _unit_registry()
+    if unit != "1" and not _UNIT.fullmatch(unit):
+        raise ValueError(f"whose unit {unit} is not one")
+    try:
+        return float(registry.Quantity(Decimal(number), registry.parse_units(unit)).to(wanted).magnitude)
+    except pint.UndefinedUnitError:
+        raise ValueError(f"whose unit {unit} is not known") from None
+    except pint.PintError:
+        raise ValueError(f"whose unit {unit} cannot be converted to {wanted}") from None

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from aiida_superionic.cli.campaign_tables import MANY, counted, estimate_in_words, failure_text, status_tables
 from aiida_superionic.cli.errors import UserError, tells_user_errors
+from aiida_superionic.cli.loading import load_a_profile, statuses_of
 from aiida_superionic.cli.root import cmd_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
-    from rich.table import Table
 
     from aiida_superionic.campaigns.attempts import PointStatus
 
 FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+ALL_POINTS = click.option("--all", "all_", is_flag=True, help="Every point, however many there are.")
 _REFRESH_SECONDS = 4.0
 _LINE_SECONDS = 10.0
 _LONGEST_LIST = 4
@@ -35,32 +36,56 @@ def cmd_campaign() -> None:
 
 @cmd_campaign.command("plan")
 @FILE
+@ALL_POINTS
 @tells_user_errors
-def cmd_plan(file: Path) -> None:
+def cmd_plan(file: Path, all_: bool) -> None:
     """Show what FILE asks for and what the graph already holds; nothing is stored."""
-    statuses = _statuses(file)
-    counts = Counter(str(status.state) for status in statuses)
+    statuses = statuses_of(file)
+    missing = sum(status.state == "missing" for status in statuses)
     console = _console()
-    console.print(_status_table(statuses))
-    console.print(f"{len(statuses)} points: {_count(counts)}; apply would submit {counts['missing']}")
+    for table in status_tables(statuses, all_):
+        console.print(table)
+    console.print(f"{len(statuses)} points: {counted(statuses)}; apply would submit {missing}")
+    from aiida_superionic.campaigns.attempts import State
+    from aiida_superionic.campaigns.estimate import estimate
+
+    ended = {State.FINISHED, State.RUNNING, State.FAILED}
+    lacking = [status.specification for status in statuses if status.state not in ended]
+    if lacking:
+        console.print(estimate_in_words(estimate(lacking)), highlight=False)
 
 
 @cmd_campaign.command("apply")
 @FILE
 @click.option("--watch", is_flag=True, help="Stay and show where the points stand until all are done.")
-@click.option("--retry-failed", is_flag=True, help="Submit points whose attempts failed once more.")
 @tells_user_errors
-def cmd_apply(file: Path, watch: bool, retry_failed: bool) -> None:
+def cmd_apply(file: Path, watch: bool) -> None:
     """Submit what is missing from the graph; safe to repeat, to interrupt and to run twice at once."""
+    _apply(file, watch)
+
+
+@cmd_campaign.command("retry")
+@FILE
+@click.option("--failed", is_flag=True, required=True, help="Those whose attempts failed.")
+@click.option("--watch", is_flag=True, help="Stay and show where the points stand until all are done.")
+@tells_user_errors
+def cmd_retry(file: Path, failed: bool, watch: bool) -> None:
+    """Show why points of FILE failed and submit them once more, with what is missing as apply does."""
+    _apply(file, watch, retry_failed=failed)
+
+
+def _apply(file: Path, watch: bool, retry_failed: bool = False) -> None:
     from rich.progress import Progress
 
     from aiida_superionic.campaigns.spec import load_campaign
 
     campaign = load_campaign(file)
-    _load()
+    load_a_profile()
     from aiida_superionic.campaigns.apply import apply
 
     console = _console()
+    if retry_failed:
+        console.print(failure_text(statuses_of(file), examples=None), soft_wrap=True)
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("submitting", total=None)
         applied = apply(
@@ -73,26 +98,28 @@ def cmd_apply(file: Path, watch: bool, retry_failed: bool) -> None:
         _watch(file, console)
     failed = sum(status.state == "failed" for status in applied.statuses)
     if failed and not watch:
-        console.print(f"{failed} points failed earlier; --retry-failed submits them once more")
+        console.print(f"{failed} points failed earlier; campaign retry {file} --failed submits them once more")
 
 
 @cmd_campaign.command("status")
 @FILE
 @click.option("--watch", is_flag=True, help="Stay and show where the points stand until all are done.")
 @click.option("--done", is_flag=True, help="Print nothing; exit with status 1 unless every point has finished.")
+@ALL_POINTS
 @click.pass_context
 @tells_user_errors
-def cmd_status(context: click.Context, file: Path, watch: bool, done: bool) -> None:
-    """Show where each point of FILE stands."""
+def cmd_status(context: click.Context, file: Path, watch: bool, done: bool, all_: bool) -> None:
+    """Show where the points of FILE stand: each, or of many the conditions, the failures and what runs."""
     if watch:
         _watch(file, _console())
         return
-    statuses = _statuses(file)
+    statuses = statuses_of(file)
     if done:
         context.exit(int(any(status.state != "finished" for status in statuses)))
     console = _console()
-    console.print(_status_table(statuses))
-    _print_summary(statuses, console)
+    for table in status_tables(statuses, all_):
+        console.print(table)
+    _print_summary(statuses, console, with_cost=all_ or len(statuses) <= MANY)
 
 
 @cmd_campaign.command("results")
@@ -109,7 +136,7 @@ def cmd_status(context: click.Context, file: Path, watch: bool, done: bool) -> N
 @tells_user_errors
 def cmd_results(file: Path, format_: str, all_: bool) -> None:
     """Print the numbers that FILE asked for, averaged over replicas, beside the literature's."""
-    statuses = _statuses(file)
+    statuses = statuses_of(file)
     from aiida_superionic.campaigns.collect import collect_results
     from aiida_superionic.campaigns.coupling import couplings
     from aiida_superionic.campaigns.results import conditions
@@ -147,7 +174,7 @@ def cmd_report(file: Path, output: Path | None) -> None:
     from aiida_superionic.campaigns.spec import load_campaign
 
     campaign = load_campaign(file)
-    statuses = _statuses(file)
+    statuses = statuses_of(file)
     from aiida_superionic.campaigns.results import conditions
     from aiida_superionic.report.explore import render_explore
     from aiida_superionic.report.page import write_report, write_whole
@@ -165,64 +192,21 @@ def cmd_report(file: Path, output: Path | None) -> None:
     click.echo(f"report: {path}\nto sort, filter and plot: {explore}")
 
 
-def _load() -> None:
-    from aiida.common.exceptions import ConfigurationError
-    from aiida.manage import load_profile
-
-    try:
-        load_profile()
-    except ConfigurationError:
-        raise UserError("there is no profile yet; make one with: aiida-superionic setup") from None
-
-
-def _statuses(file: Path) -> list[PointStatus]:
-    from aiida_superionic.campaigns.points import expand
-    from aiida_superionic.campaigns.spec import load_campaign
-
-    campaign = load_campaign(file)
-    _load()
-    from aiida_superionic.campaigns.attempts import point_statuses
-
-    return point_statuses(expand(campaign))
-
-
 def _console() -> Console:
     from rich.console import Console
 
     return Console()
 
 
-def _count(counts: Counter[str]) -> str:
-    return ", ".join(f"{counts[state]} {state}" for state in ("finished", "running", "failed", "missing"))
-
-
-def _status_table(statuses: Sequence[PointStatus]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    from aiida_superionic.campaigns.progress import progress_of
-
-    styles = {"finished": "green", "running": "cyan", "failed": "red", "missing": "dim"}
-    table = Table("point", "state", "process", "now", box=None)
-    for status, now in zip(statuses, progress_of(statuses), strict=True):
-        state = str(status.state)
-        table.add_row(
-            Text(status.specification.label),
-            Text(state, styles[state]),
-            str(status.attempt.pk) if status.attempt else "-",
-            Text(now),
-        )
-    return table
-
-
 @contextmanager
 def _display(console: Console) -> Iterator[Callable[[Sequence[PointStatus]], None]]:
     """Yield what shows the points: a table that is redrawn, or a line now and then where nothing can be redrawn."""
+    from rich.console import Group
     from rich.live import Live
 
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
-            yield lambda statuses: live.update(_status_table(statuses), refresh=True)
+            yield lambda statuses: live.update(Group(*status_tables(statuses)), refresh=True)
     else:
         yield _LinePrinter(console)
 
@@ -238,16 +222,13 @@ class _LinePrinter:
         if time.monotonic() - self.printed < _LINE_SECONDS:
             return
         self.printed = time.monotonic()
-        running = [
-            now for status, now in zip(statuses, progress_of(statuses), strict=True) if status.state == "running"
-        ]
-        doing = ", ".join(running[:_LONGEST_LIST]) + (" ..." if len(running) > _LONGEST_LIST else "")
-        counts = _count(Counter(str(status.state) for status in statuses))
-        self.console.print(f"{time.strftime('%H:%M:%S')} {counts}: {doing}", markup=False, highlight=False)
+        running = [status for status in statuses if status.state == "running"]
+        doing = ", ".join(progress_of(running[:_LONGEST_LIST])) + (" ..." if len(running) > _LONGEST_LIST else "")
+        self.console.print(f"{time.strftime('%H:%M:%S')} {counted(statuses)}: {doing}", markup=False, highlight=False)
 
 
 def _watch(file: Path, console: Console) -> None:
-    statuses = _statuses(file)
+    statuses = statuses_of(file)
     from aiida_superionic.campaigns.attempts import point_statuses
     from aiida_superionic.campaigns.reconcile import daemon_lives
 
@@ -265,19 +246,17 @@ def _watch(file: Path, console: Console) -> None:
         console.print("no longer watching; the daemon goes on with the runs")
         raise click.exceptions.Exit(130) from None
     _print_summary(statuses, console)
-    for status in statuses:
-        if status.state == "failed" and status.attempt:
-            console.print(f"{status.specification.label}: {status.attempt.message}", markup=False, style="red")
     failed = sum(status.state == "failed" for status in statuses)
     if failed:
+        console.print(failure_text(statuses), soft_wrap=True)
         raise UserError(f"{failed} of {len(statuses)} points failed")
 
 
-def _print_summary(statuses: Sequence[PointStatus], console: Console) -> None:
+def _print_summary(statuses: Sequence[PointStatus], console: Console, with_cost: bool = True) -> None:
     from aiida_superionic.campaigns.cost import cost_of
 
-    console.print(f"{len(statuses)} points: {_count(Counter(str(status.state) for status in statuses))}")
-    cost = cost_of(statuses)
+    console.print(f"{len(statuses)} points: {counted(statuses)}")
+    cost = cost_of(statuses) if with_cost else None
     if cost is not None:
         cores = len(os.sched_getaffinity(0))
         console.print(

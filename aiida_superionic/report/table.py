@@ -22,6 +22,9 @@ from aiida_superionic.report.literature import Reference, literature, references
 TEMPERATURE = "temperature"
 _MOST_BESIDE = 4
 """Conditions beside each other on a line of a terminal of 80 columns: with more, words are broken."""
+_MANY_REPLICAS = 100
+_OFF = 0.05
+"""Part of the temperature by which a replica of many is worth a line."""
 _TRANSPORT = {
     "diffusion_coefficient",
     "conductivity",
@@ -200,21 +203,36 @@ def quantity_tables(conditions: Sequence[Condition]) -> Iterator[Table]:
 
 
 def temperature_table(conditions: Sequence[Condition]) -> Table:
-    """Return the measured temperature of every replica for the terminal, beside the one that was set."""
+    """Return the measured temperature of every replica for the terminal, beside the one that was set.
+
+    Of many replicas those are left out whose temperature is as it was set.
+    """
+    every = [(condition, replica) for condition in conditions for replica in condition.replicas]
+    few = len(every) <= _MANY_REPLICAS
+    shown = every if few else [pair for pair in every if _is_off(pair[1])]
     terminal, labels = _labelled_table("Measured temperatures", conditions)
+    if not few:
+        left_out = len(every) - len(shown)
+        terminal.caption = f"{left_out} others are within {_OFF:.0%} of what was set, or have not been measured"
     for title in ("seed", "measured, K", "set, K"):
         terminal.add_column(title, justify="right", overflow="fold")
     terminal.add_column("state", overflow="fold")
-    for condition, label in zip(conditions, labels, strict=True):
-        for replica in condition.replicas:
-            terminal.add_row(
-                *label,
-                plain(replica.specification["seed"]),
-                measurement(replica.scalar(TEMPERATURE)),
-                plain(condition.specification["temperature"]),
-                Text(state_text(replica)),
-            )
+    label_of = dict(zip((condition.label for condition in conditions), labels, strict=True))
+    for condition, replica in shown:
+        terminal.add_row(
+            *label_of[condition.label],
+            plain(replica.specification["seed"]),
+            measurement(replica.scalar(TEMPERATURE)),
+            plain(condition.specification["temperature"]),
+            Text(state_text(replica)),
+        )
     return terminal
+
+
+def _is_off(replica: PointResult) -> bool:
+    measured = replica.scalar(TEMPERATURE)
+    wanted = replica.specification["temperature"]
+    return measured is not None and measured.value is not None and abs(measured.value - wanted) > _OFF * wanted
 
 
 def _labelled_table(title: str, conditions: Sequence[Condition]) -> tuple[Table, list[tuple[Text, ...]]]:

@@ -4,9 +4,6 @@ from collections import namedtuple
 
 import pytest
 from aiida import orm
-from click.testing import CliRunner
-
-from aiida_superionic.cli import cmd_root
 
 GOOD = """\
 campaign: study
@@ -21,19 +18,6 @@ observables:
   - friction: {longest_lag: 3.0}
 """
 Stored = namedtuple("Stored", "nodes groups")
-
-
-@pytest.fixture
-def invoke(aiida_profile):
-    """Return a function that runs ``aiida-superionic`` with arguments; an exception that escapes fails the test."""
-
-    def invoke(*arguments, status=0):
-        result = CliRunner().invoke(cmd_root, [str(argument) for argument in arguments])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        assert result.exit_code == status, result.output
-        return result
-
-    return invoke
 
 
 @pytest.fixture

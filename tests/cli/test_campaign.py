@@ -138,3 +138,22 @@ def test_results_of_several_temperatures_have_activation_energies(invoke, campai
     assert "0.100" in output.partition("Activation energies")[2]
     monkeypatch.setattr(collect, "collect_results", lambda *_, **__: points[:2])
     assert "Activation energies" not in invoke("campaign", "results", campaign_file()).output
+
+
+def test_status_of_many_points_is_of_conditions(invoke, campaign_file):
+    file = campaign_file("replicas: 2", "replicas: 60")
+    output = invoke("campaign", "status", file).output
+    assert output.count("alpha-AgI 2x2x2") == 2
+    assert "seed" not in output
+    assert output.count(" 60") == 2
+    assert "0 conditions have finished" in output
+    assert invoke("campaign", "status", file, "--all").output.count("alpha-AgI 2x2x2") == 120
+
+
+def test_plan_says_that_a_cost_is_unknown(invoke, campaign_file, aiida_profile_clean):
+    output = invoke("campaign", "plan", campaign_file()).output
+    assert "4 points of which nothing alike has run: their cost is unknown" in output
+
+
+def test_retry_says_what_it_needs(invoke, campaign_file):
+    assert "Missing option '--failed'" in invoke("campaign", "retry", campaign_file(), status=2).stderr

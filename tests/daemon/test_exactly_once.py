@@ -121,8 +121,8 @@ def test_failed_point_is_told_and_run_again_only_when_asked(laboratory):
     assert err == "Error: 1 of 1 points failed\n"
     out, _ = laboratory.apply(file)
     assert "submitted 0, revived 0, of 1 points" in out
-    assert "1 points failed earlier; --retry-failed submits them once more" in out
-    out, _ = laboratory.apply(file, "--retry-failed", "--watch", status=2)
+    assert f"1 points failed earlier; campaign retry {file} --failed submits them once more" in out
+    out, _ = laboratory.run("aiida-superionic", "campaign", "retry", file, "--failed", "--watch", status=2)
     assert "submitted 1" in out
     assert "host lattice" in out
     found = laboratory.attempts(file)

@@ -55,6 +55,19 @@ def test_other_potential_is_compared_with_all_and_with_none_as_its_own(make_poin
     assert "classical FF 3.3e-12 (−33 %)" in text
 
 
+def test_of_many_replicas_only_the_temperatures_that_are_off_are_shown(make_point: Callable[..., PointResult]) -> None:
+    measured = {7: 800.0, 8: 780.0, 9: None}
+    points = [
+        make_point(seed, observables={"temperature": {"value": measured.get(seed, 751.0), "error": 1.0, "unit": "K"}})
+        for seed in range(1, 102)
+    ]
+    text = shown(temperature_table(conditions(points)))
+    assert "800.0 ± 1.0" in text
+    assert "780.0" not in text
+    assert "100 others are within 5% of what was set" in text
+    assert shown(temperature_table(conditions(points[:100]))).count("finished") == 100
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_narrow_terminal_never_cuts_a_number(study: list[PointResult], width: int) -> None:
     assert "…" not in shown(terminal_table(rows(conditions(study))), width)

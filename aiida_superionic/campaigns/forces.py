@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiida_superionic.calculations.evaluate import level_of_theory_of
 from aiida_superionic.campaigns.crystal import Crystal
 from aiida_superionic.campaigns.potential_spec import (
     Learning,
@@ -20,7 +21,8 @@ from aiida_superionic.campaigns.values import fault
 from aiida_superionic.data.contents import NodeError, node_of
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.potentials import PotentialError
+from aiida_superionic.potentials import PotentialError, parse_potential, potentials
+from aiida_superionic.workchains.dft import level_of_theory
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def forces_of(entry: PotentialEntry, crystals: Sequence[Crystal]) -> Forces:
                 f"the dataset has no frame with {', '.join(strange)}, which {crystal.name} holds; name another",
                 *(key, "dataset"),
             )
+    if isinstance(asked, Learning):
+        _check_labels(asked, dataset)
     made = _preparation(asked, dataset, crystals)
     return Forces({"potential": asked.family, "preparation": made.hash}, made)
 
@@ -96,6 +100,17 @@ def _dataset(asked: Training | Learning, key: str) -> DatasetData:
             f"the dataset {asked.dataset} is not divided; do so with: aiida-superionic dataset split", key, "dataset"
         )
     return node
+
+
+def _check_labels(asked: Learning, dataset: DatasetData) -> None:
+    """Check that what is labelled will have labels that can be learned together with those of the dataset."""
+    if asked.teacher is not None:
+        labels, key = level_of_theory_of(parse_potential(potentials()[asked.teacher])), "teacher"
+    else:
+        labels, key = level_of_theory(asked.level or "").name, "level"
+    known = dataset.base.attributes.get("level_of_theory")
+    if labels != known:
+        raise fault(f"new labels would be of {labels}; those of the dataset are of {known}", "learn", key)
 
 
 def _preparation(

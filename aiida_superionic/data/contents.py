@@ -11,6 +11,7 @@ from aiida.orm.utils.loaders import NodeEntityLoader
 from aiida_superionic.errors import SuperionicError
 
 CONTENT_EXTRA = "superionic_content"
+_LARGEST_PK = 2**31 - 1  # of PostgreSQL's keys
 
 _Node = TypeVar("_Node", bound=orm.Data)
 
@@ -27,6 +28,8 @@ def node_of(kind: type[_Node], name: str | int) -> _Node:
     NodeError
         If there is none, or several.
     """
+    if str(name).isdecimal() and int(name) > _LARGEST_PK:
+        raise NodeError(f"no {kind.__name__} has the PK {name}")
     try:
         node: _Node = NodeEntityLoader.load_entity(str(name), sub_classes=(kind,))
     except NotExistent:

@@ -191,7 +191,7 @@ class TestFileOfAStructure:
         half.info["occupancy"] = {"0": {"Ag": 0.5}}
         half.set_array("spacegroup_kinds", np.array([0]))
         write(tmp_path / "half.cif", half)
-        with pytest.raises(StructureError, match="fills a site with 0[.]5 Ag; it must be ordered"):
+        with pytest.raises(StructureError, match=r"fills a site with 0\.5 Ag; it must be ordered"):
             read_structure(tmp_path / "half.cif")
 
 

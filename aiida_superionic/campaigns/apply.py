@@ -57,12 +57,15 @@ class Applied:
         Where the points stand now.
     prepared
         Attempts at what points wait for.
+    held_back
+        Points that the limit lets wait.
     """
 
     submitted: int
     revived: int
     statuses: list[PointStatus]
     prepared: int = 0
+    held_back: int = 0
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ def apply(
                 ) from error
         else:
             _group(campaign.campaign, statuses)
-    return Applied(len(now.points), revived, point_statuses(specifications), len(now.preparations))
+    return Applied(len(now.points), revived, point_statuses(specifications), len(now.preparations), now.held_back)
 
 
 def study_of(campaign: CampaignFile | Campaign | LatticeCampaign) -> Campaign | LatticeCampaign:

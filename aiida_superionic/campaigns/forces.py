@@ -95,7 +95,7 @@ def _dataset(asked: Training | Learning, key: str) -> DatasetData:
         node: DatasetData = node_of(DatasetData, asked.dataset)
     except NodeError as error:
         raise fault(f"{error}; bring it in with: aiida-superionic dataset import", key, "dataset") from None
-    if not node.base.attributes.get("split").get("train"):
+    if not all(node.base.attributes.get("split")[subset] for subset in ("train", "validation")):
         raise fault(
             f"the dataset {asked.dataset} is not divided; do so with: aiida-superionic dataset split", key, "dataset"
         )

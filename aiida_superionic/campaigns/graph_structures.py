@@ -47,7 +47,7 @@ def crystals_of(entry: ReferenceStructure | OwnStructure, folder: Path) -> list[
         if set(entry.mobile) == set(atoms.get_chemical_symbols()):
             raise fault(f"{place} holds nothing but {', '.join(entry.mobile)}; write what diffuses in it", "mobile")
         try:
-            check_formal_charges(entry.formal_charges, orm.StructureData(ase=atoms))
+            check_formal_charges(entry.formal_charges, atoms.get_chemical_symbols())
         except ValueError as error:
             raise fault(f"{place}: {error}; write those of {formula_of(atoms)}", "formal_charges") from None
         found.setdefault(content_of(atoms), Crystal.of_atoms(entry, atoms, node))

@@ -38,9 +38,7 @@ def preparation_builder(specification: PreparationSpecification, machine: Machin
     SourceError
         If the graph does not hold its dataset, or a structure that it explores.
     """
-    query = orm.QueryBuilder().append(
-        DatasetData, filters={"attributes.sha256": specification.dataset, "attributes.split.train": {">": 0}}
-    )
+    query = orm.QueryBuilder().append(DatasetData, filters={"attributes.sha256": specification.dataset})
     dataset = query.first(flat=True)
     if dataset is None:
         raise SourceError(f"the graph holds no dataset with the content {specification.dataset[:8]}")

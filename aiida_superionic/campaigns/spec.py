@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem, load_document
 from aiida_superionic.campaigns.dynamics_spec import Campaign
 from aiida_superionic.campaigns.faults import faults_of
-from aiida_superionic.campaigns.keys import LATTICE_MODELS, MOLECULAR_DYNAMICS, MOST_POINTS, Study, too_many
+from aiida_superionic.campaigns.keys import LATTICE_MODELS, MODELS, MOLECULAR_DYNAMICS, MOST_POINTS, Study, too_many
 from aiida_superionic.campaigns.lattice_spec import LatticeCampaign
 from aiida_superionic.campaigns.wording import quote
 
@@ -112,6 +112,7 @@ def load_campaign(path: Path) -> CampaignFile:
     model = document.data.get("model", MOLECULAR_DYNAMICS)
     kind = LatticeCampaign if isinstance(model, str) and model in LATTICE_MODELS else Campaign
     other = Campaign if kind is LatticeCampaign else LatticeCampaign
+    named = model if model in MODELS else quote(model)
     parts: list[Part] = []
     problems: list[Problem] = []
     for data, number, swept in _parts(document):
@@ -120,7 +121,7 @@ def load_campaign(path: Path) -> CampaignFile:
         except ValidationError as error:
             problems += [
                 Problem(document.line(_place(number, swept, location)), sentence)
-                for location, sentence in faults_of(error, kind, (other,), str(model))
+                for location, sentence in faults_of(error, kind, (other,), named)
             ]
     if problems:
         raise CampaignFileError(path, list(dict.fromkeys(problems)))

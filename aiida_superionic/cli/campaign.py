@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from aiida_superionic.campaigns.apply import Applied
     from aiida_superionic.campaigns.attempts import PointStatus
 
 FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -86,7 +87,7 @@ def cmd_apply(file: Path, watch: bool, retry_failed: bool) -> None:
     if applied.prepared:
         console.print(f"began {applied.prepared} of what points wait for")
     if watch:
-        _watch(file, console, top_up=lambda: apply(campaign).statuses)
+        _watch(file, console, top_up=lambda: apply(campaign))
     failed = sum(status.state == "failed" for status in applied.statuses)
     if failed and not watch:
         console.print(f"{failed} points failed earlier; --retry-failed submits them once more")
@@ -275,7 +276,7 @@ class _LinePrinter:
         self.console.print(f"{time.strftime('%H:%M:%S')} {counts}: {doing}", markup=False, highlight=False)
 
 
-def _watch(file: Path, console: Console, top_up: Callable[[], Sequence[PointStatus]] = lambda: []) -> None:
+def _watch(file: Path, console: Console, top_up: Callable[[], Applied] | None = None) -> None:
     """Show the points until none runs; what ``top_up`` submits where some wait or are missing is awaited too."""
     statuses = _statuses(file)
     from aiida_superionic.campaigns.attempts import point_statuses
@@ -285,9 +286,11 @@ def _watch(file: Path, console: Console, top_up: Callable[[], Sequence[PointStat
         with _display(console) as show:
             while True:
                 show(statuses)
-                if any(status.state in {"missing", "waiting"} for status in statuses):
-                    statuses = top_up() or statuses
-                if not _is_busy(statuses):
+                held_back = 0
+                if top_up and any(status.state in {"missing", "waiting"} for status in statuses):
+                    applied = top_up()
+                    statuses, held_back = applied.statuses, applied.held_back
+                if not held_back and not _is_busy(statuses):
                     break
                 if not daemon_lives():
                     raise UserError("the daemon is not running; start it with verdi daemon start, and apply once more")
@@ -300,6 +303,8 @@ def _watch(file: Path, console: Console, top_up: Callable[[], Sequence[PointStat
     for status in statuses:
         if status.state == "failed" and status.attempt:
             console.print(f"{status.specification.label}: {status.attempt.message}", markup=False, style="red")
+    for awaited in dict.fromkeys(status.awaits for status in statuses if status.state == "waiting"):
+        console.print(awaited, markup=False, style="red")
     failed = sum(status.state == "failed" for status in statuses)
     if failed:
         raise UserError(f"{failed} of {len(statuses)} points failed")
@@ -313,7 +318,8 @@ def _is_busy(statuses: Sequence[PointStatus]) -> bool:
         return True
     awaited = {status.specification.preparation for status in statuses if status.state == "waiting"}
     known = preparation_statuses(digest for digest in awaited if digest is not None)
-    return any(status.stage is Stage.RUNNING for status in known.values())
+    # One that is ready by now is so since the points were looked at.
+    return any(status.stage in {Stage.RUNNING, Stage.READY} for status in known.values())
 
 
 def _print_summary(statuses: Sequence[PointStatus], console: Console) -> None:

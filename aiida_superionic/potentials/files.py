@@ -151,7 +151,7 @@ def _species_of_nequip(name: str, model: bytes) -> list[str]:
                 if member.endswith("metadata.json"):
                     said = json.loads(archive.read(member))
                     if isinstance(said, dict) and isinstance(said.get("type_names"), str):
-                        return said["type_names"].split()
+                        return str(said["type_names"]).split()
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise PotentialError(f"{name} cannot be read as a compiled model: {error}") from None
     raise PotentialError(f"{name} does not say its species; it is no model that NequIP compiled")
@@ -174,7 +174,12 @@ def _pod(contents: Mapping[str, bytes], about: Mapping[str, str]) -> Pod:
         raise PotentialError(f"{coefficients}: {error}") from None
     if len(values) != int(header[1]):
         raise PotentialError(f"{coefficients} holds {len(values)} numbers and says {header[1]}")
-    return Pod(basis=_basis(bases[0], texts[bases[0]]), coefficients=tuple(values), **about)
+    return Pod(
+        basis=_basis(bases[0], texts[bases[0]]),
+        coefficients=tuple(values),
+        source=about["source"],
+        description=about["description"],
+    )
 
 
 def _basis(name: str, text: str) -> PodBasis:

@@ -40,17 +40,20 @@ TRAIN = "train: {dataset: frames, protocol: fast, settings: {cutoff: 5.0}}"
 def frames(agi, aiida_profile_clean):
     """Return a maker of datasets of α-AgI that a potential labelled."""
 
-    def make(label="frames", subset="train", level="vashishta-rahman"):
+    def make(label="frames", subsets=("train", "validation"), level="vashishta-rahman"):
         atoms = agi((1, 1, 1))
-        frame = Frame(
-            species=tuple(atoms.get_chemical_symbols()),
-            positions=atoms.positions,
-            cell=atoms.cell[:],
-            energy=-1.0,
-            forces=0.1 * atoms.positions,
-            subset=subset,
+        frames = tuple(
+            Frame(
+                species=tuple(atoms.get_chemical_symbols()),
+                positions=atoms.positions,
+                cell=atoms.cell[:],
+                energy=-1.0,
+                forces=0.1 * atoms.positions,
+                subset=subset,
+            )
+            for subset in subsets
         )
-        node = DatasetData(Dataset((frame,), level_of_theory_of(parse_potential(potentials()[level]))))
+        node = DatasetData(Dataset(frames, level_of_theory_of(parse_potential(potentials()[level]))))
         node.label = label
         return node.store()
 
@@ -175,10 +178,10 @@ class TestBuilder:
         ("potential", "codes"),
         [
             (TRAIN, {"fit", "lammps"}),
-            (TRAIN.replace("settings: {cutoff: 5.0}", "family: deepmd"), {"deepmd", "lammps-deepmd"}),
+            (TRAIN.replace("{cutoff: 5.0}", "{learn_stress: false}, family: deepmd"), {"deepmd", "lammps-deepmd"}),
             (LEARN, {"fit", "lammps", "assessment"}),
             (
-                LEARN.replace("protocol: fast", "family: deepmd, steps: [1000]"),
+                LEARN.replace("protocol: fast", "family: deepmd, steps: [1000], settings: {learn_stress: false}"),
                 {"deepmd", "lammps-deepmd", "conversion", "lammps"},
             ),
         ],
@@ -191,7 +194,8 @@ class TestBuilder:
         builder = preparation_builder(specification, machine)
         assert builder.dataset.uuid == dataset.uuid
         assert builder.seed.value == 1
-        told = builder._process_class.spec().inputs.validate(builder._inputs(prune=True))
+        ports = builder._process_class.spec().inputs
+        told = ports.validate(ports.pre_process(builder._inputs(prune=True)))
         assert told is None, told
 
 
@@ -223,7 +227,7 @@ REFUSED = [
 @pytest.mark.parametrize(("old", "new", "sentence"), REFUSED)
 def test_what_cannot_be_prepared_is_refused(frames, load, old, new, sentence):
     frames()
-    frames("undivided", subset=None)
+    frames("undivided", subsets=(None,))
     assert old in FILE
     with pytest.raises(CampaignFileError) as error:
         expansion(load(FILE.replace(old, new)))

@@ -53,5 +53,6 @@ def remember(node: _Node, content: str, label: str = "") -> _Node:
     if label and not node.label:
         node.label = label
     node.store()
-    node.base.extras.set(CONTENT_EXTRA, content)
+    if node.base.extras.get(CONTENT_EXTRA, None) != content:
+        node.base.extras.set(CONTENT_EXTRA, content)
     return node

@@ -21,6 +21,7 @@ _DIGITS = 8
 _SAME_PLACE = 0.3  # Å
 _SMALLEST_VOLUME = 0.5  # Å³ per atom
 _MOST_ATOMS = 1_000_000
+_LONGEST_FORMULA = 64
 
 
 def read_structure(path: Path) -> Atoms:
@@ -104,8 +105,8 @@ def check_structure(atoms: Atoms) -> None:
 
 
 def formula_of(atoms: Atoms) -> str:
-    """Return the reduced formula of a structure, cations first."""
-    return f"{atoms.symbols.formula.reduce()[0]:metal}"
+    """Return the reduced formula of a structure, cations first, as far as it fits into a name."""
+    return f"{atoms.symbols.formula.reduce()[0]:metal}"[:_LONGEST_FORMULA]
 
 
 def content_of(atoms: Atoms) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, StrictStr, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StrictStr, model_validator
 
 from aiida_superionic.campaigns.sections import Section, one_of
 from aiida_superionic.campaigns.values import Length, NodeName, OneOf, Real, Repeats, Symbol, Text, fault
@@ -68,6 +68,8 @@ class StructureQuery(Section):
 
 class OwnStructure(Section):
     """A structure that is no reference crystal: a file, a node, or all nodes that a query finds."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in _OTHER_SOURCES]})
 
     file: Text | None = Field(
         default=None,

@@ -87,6 +87,7 @@ def test_the_page_names_every_key():
         ("[vashishta-rahman]", "[{train: {dataset: x, seed: one}}]"),
         ("material: alpha-AgI, ", ""),
         ("material: alpha-AgI", "file: x.cif"),
+        ("material: alpha-AgI", "file: x.cif, node: x, mobile: [Ag]"),
         ("supercell: [3, 3, 3]", "supercell: [3, 3]"),
         ("production: 80 ps", "production: 80"),
         ("protocol: fast", "protocol: quick"),

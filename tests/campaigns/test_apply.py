@@ -107,6 +107,25 @@ class TestGroup:
         assert 0 < len(again) < 30
 
 
+class TestLimit:
+    def test_counts_what_runs_on_its_computer(self, specification, store_point, store_attempt, computer):
+        other = orm.Computer("other", "localhost", "", "core.local", "core.direct", "/tmp/other").store()  # noqa: S108
+        codes = [orm.InstalledCode(computer=where, filepath_executable="/bin/true") for where in (computer, other)]
+        for seed, (state, code, checkpoint) in enumerate(
+            [
+                ("waiting", codes[0], True),
+                ("running", codes[0], True),
+                ("created", codes[0], False),  # its submitter was killed, and no worker will ever continue it
+                ("finished", codes[0], True),
+                ("waiting", codes[1], True),
+            ],
+            1,
+        ):
+            inputs = {"md__code": code, "analyse__code": code}
+            store_attempt(store_point(specification(seed)), state, inputs=inputs, checkpoint=checkpoint)
+        assert (module.running_on(computer.label), module.running_on("other"), module.running_on("none")) == (2, 1, 0)
+
+
 def diffusion(value, upper_bound=None):
     error = None if value is None else 1e-6
     return {"diffusion_coefficient_Ag": {"value": value, "error": error, "unit": "cm^2/s", "upper_bound": upper_bound}}

@@ -191,7 +191,7 @@ class Cp2kMdCalculation(DynamicsCalcJob):
                 " species of it must move and one must stay as the host lattice"
             )
         try:
-            check_formal_charges(settings.formal_charges, value["structure"])
+            check_formal_charges(settings.formal_charges, value["structure"].get_ase().get_chemical_symbols())
             dynamics(value["level"].get_dict(), settings, seed=value["seed"].value)
         except ValueError as error:
             return str(error)

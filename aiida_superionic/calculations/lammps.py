@@ -46,19 +46,18 @@ def kinds_of(structure: orm.StructureData) -> list[str]:
     return list(dict.fromkeys(structure.get_ase().get_chemical_symbols()))
 
 
-def check_formal_charges(charges: Mapping[str, float], structure: orm.StructureData) -> None:
-    """Check that formal charges are those of a structure.
+def check_formal_charges(charges: Mapping[str, float], symbols: Sequence[str]) -> None:
+    """Check that formal charges are those of a structure whose atoms have these chemical symbols.
 
     Raises
     ------
     ValueError
         If a species is not in the structure, or every species has a charge and the structure is not neutral.
     """
-    symbols = structure.get_ase().get_chemical_symbols()
     absent = sorted(set(charges) - set(symbols))
     if absent:
         raise ValueError(
-            f"formal charges of {', '.join(absent)} where the structure holds {', '.join(kinds_of(structure))}"
+            f"formal charges of {', '.join(absent)} where the structure holds {', '.join(dict.fromkeys(symbols))}"
         )
     if set(charges) == set(symbols):
         total = sum(charges[symbol] for symbol in symbols)
@@ -245,7 +244,7 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
         settings = MdSettings.model_validate(parameters.get_dict())
         if settings.deviation_limit is not None and not committee:
             raise ValueError("deviation_limit is that of a committee, and none is given")
-        check_formal_charges(settings.formal_charges, structure)
+        check_formal_charges(settings.formal_charges, structure.get_ase().get_chemical_symbols())
         atoms = oriented_atoms(structure)
         whole = crystal.get_ase() if crystal else None
         kinds = kinds_of(structure)

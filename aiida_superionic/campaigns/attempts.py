@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from aiida import orm
 
-from aiida_superionic.campaigns.points import PointSpecification
+from aiida_superionic.campaigns.point_spec import PointSpecification
+from aiida_superionic.campaigns.preparations import preparation_statuses
 from aiida_superionic.data.point import PointData
 from aiida_superionic.workchains.transport import TransportWorkChain
 
@@ -27,6 +28,7 @@ class State(StrEnum):
     FINISHED = "finished"
     RUNNING = "running"
     FAILED = "failed"
+    WAITING = "waiting"
     MISSING = "missing"
 
 
@@ -52,16 +54,17 @@ class Attempt:
 
 @dataclass(frozen=True)
 class PointStatus:
-    """A point, its node if there is one, and the attempt that counts."""
+    """A point, its node if there is one, the attempt that counts, and what it waits for without one."""
 
     specification: PointSpecification
     node_pk: int | None
     attempt: Attempt | None
+    awaits: str = ""
 
     @property
     def state(self) -> State:
         """Where the point stands."""
-        return (self.attempt.state if self.attempt else None) or State.MISSING
+        return (self.attempt.state if self.attempt else None) or (State.WAITING if self.awaits else State.MISSING)
 
 
 def point_statuses(specifications: Sequence[PointSpecification]) -> list[PointStatus]:
@@ -72,9 +75,16 @@ def point_statuses(specifications: Sequence[PointSpecification]) -> list[PointSt
     hashes = [specification.hash for specification in specifications]
     nodes = _point_nodes(hashes)
     deciding = deciding_attempts(nodes.values())
+    needed = preparation_statuses(one.preparation for one in specifications if one.preparation is not None)
+    awaits = {digest: status.awaited for digest, status in needed.items()}
     pks = [nodes.get(digest) for digest in hashes]
     return [
-        PointStatus(specification, pk, None if pk is None else deciding.get(pk))
+        PointStatus(
+            specification,
+            pk,
+            None if pk is None else deciding.get(pk),
+            awaits.get(specification.preparation or "", ""),
+        )
         for specification, pk in zip(specifications, pks, strict=True)
     ]
 

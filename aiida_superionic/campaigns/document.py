@@ -177,7 +177,7 @@ class _Composer:
     def _value(self, event: Event, location: Location) -> Any:
         self._check_plain(event)
         if len(location) > _DEEPEST_NESTING:
-            raise self._refused(event, "the values are nested too deeply; a campaign has at most four levels")
+            raise self._refused(event, "the values are nested too deeply; a campaign has at most six levels")
         if isinstance(event, MappingStartEvent):
             return self._mapping(location)
         if isinstance(event, SequenceStartEvent):

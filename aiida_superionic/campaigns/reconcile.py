@@ -13,7 +13,6 @@ from aiida.engine.daemon.client import get_daemon_client
 from aiida.engine.processes.control import revive_processes
 from aiida.manage import get_manager
 
-from aiida_superionic.campaigns.attempts import PointStatus, State
 from aiida_superionic.campaigns.awaited import awaited
 
 _BROKER_PATIENCE = 30.0  # s; a broker that is being started reads its queue first
@@ -94,14 +93,13 @@ def _comes_to_be_heard(broker: ZeromqBroker) -> bool:
     return False
 
 
-def revive(statuses: Sequence[PointStatus]) -> int:
-    """Give a task to processes of running attempts that have none, and return how many.
+def revive(running: Sequence[int]) -> int:
+    """Give a task to processes of attempts that run and have none, and return how many.
 
     A submitter killed between storing an attempt and sending its task leaves one, and so does a broker killed before
     it wrote down what a worker sent. Processes are read before tasks, so that none is taken for lost because it began
     in between.
     """
-    running = [status.attempt.pk for status in statuses if status.attempt and status.state is State.RUNNING]
     broker = get_manager().get_broker()
     # What RabbitMQ holds cannot be listed without taking it from the workers; it keeps tasks through a crash itself.
     if not running or not isinstance(broker, ZeromqBroker):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from aiida_superionic.campaigns.apply import Applied
     from aiida_superionic.campaigns.attempts import PointStatus
 
 FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -40,17 +41,27 @@ def cmd_campaign() -> None:
 @tells_user_errors
 def cmd_plan(file: Path, all_: bool) -> None:
     """Show what FILE asks for and what the graph already holds; nothing is stored."""
-    statuses = statuses_of(file)
-    missing = sum(status.state == "missing" for status in statuses)
+    from aiida_superionic.campaigns.spec import load_campaign
+
+    campaign = load_campaign(file)
+    load_a_profile()
+    from aiida_superionic.campaigns.apply import due
+    from aiida_superionic.campaigns.attempts import State, point_statuses
+    from aiida_superionic.campaigns.estimate import estimate
+    from aiida_superionic.campaigns.points import expansion
+
+    asked = expansion(campaign)
+    statuses = point_statuses(asked.points)
+    now = due(campaign, asked, statuses)
     console = _console()
     for table in status_tables(statuses, all_):
         console.print(table)
-    console.print(f"{len(statuses)} points: {counted(statuses)}; apply would submit {missing}")
-    from aiida_superionic.campaigns.attempts import State
-    from aiida_superionic.campaigns.estimate import estimate
-
-    ended = {State.FINISHED, State.RUNNING, State.FAILED}
-    lacking = [status.specification for status in statuses if status.state not in ended]
+    console.print(f"{len(statuses)} points: {counted(statuses)}; apply would submit {len(now.points)}")
+    if now.held_back:
+        console.print(f"{now.held_back} more would wait for the limit of {campaign.study.limit}")
+    for preparation in now.preparations:
+        console.print(f"apply would begin first: {preparation.label}", markup=False)
+    lacking = [status.specification for status in statuses if status.state in {State.MISSING, State.WAITING}]
     if lacking:
         console.print(estimate_in_words(estimate(lacking)), highlight=False)
 
@@ -94,11 +105,29 @@ def _apply(file: Path, watch: bool, retry_failed: bool = False) -> None:
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     console.print(f"submitted {applied.submitted}, revived {applied.revived}, of {len(applied.statuses)} points")
+    if applied.prepared:
+        console.print(f"began {applied.prepared} of what points wait for")
     if watch:
-        _watch(file, console)
+        _watch(file, console, top_up=lambda: apply(campaign))
     failed = sum(status.state == "failed" for status in applied.statuses)
     if failed and not watch:
         console.print(f"{failed} points failed earlier; campaign retry {file} --failed submits them once more")
+
+
+@cmd_campaign.command("schema")
+@click.option("--model", help="Of campaigns of this model alone.  [default: of all]")
+@tells_user_errors
+def cmd_schema(model: str | None) -> None:
+    """Print the JSON schema of campaign files, by which editors complete and check them."""
+    import json
+
+    from aiida_superionic.campaigns.keys import MODELS
+    from aiida_superionic.campaigns.spec import campaign_schema
+    from aiida_superionic.campaigns.wording import unknown
+
+    if model is not None and model not in MODELS:
+        raise UserError(unknown("model", model, MODELS))
+    click.echo(json.dumps(campaign_schema(model), indent=1))
 
 
 @cmd_campaign.command("status")
@@ -227,7 +256,8 @@ class _LinePrinter:
         self.console.print(f"{time.strftime('%H:%M:%S')} {counted(statuses)}: {doing}", markup=False, highlight=False)
 
 
-def _watch(file: Path, console: Console) -> None:
+def _watch(file: Path, console: Console, top_up: Callable[[], Applied] | None = None) -> None:
+    """Show the points until none runs; what ``top_up`` submits where some wait or are missing is awaited too."""
     statuses = statuses_of(file)
     from aiida_superionic.campaigns.attempts import point_statuses
     from aiida_superionic.campaigns.reconcile import daemon_lives
@@ -236,7 +266,11 @@ def _watch(file: Path, console: Console) -> None:
         with _display(console) as show:
             while True:
                 show(statuses)
-                if not any(status.state == "running" for status in statuses):
+                held_back = 0
+                if top_up and any(status.state in {"missing", "waiting"} for status in statuses):
+                    applied = top_up()
+                    statuses, held_back = applied.statuses, applied.held_back
+                if not held_back and not _is_busy(statuses):
                     break
                 if not daemon_lives():
                     raise UserError("the daemon is not running; start it with verdi daemon start, and apply once more")
@@ -246,10 +280,24 @@ def _watch(file: Path, console: Console) -> None:
         console.print("no longer watching; the daemon goes on with the runs")
         raise click.exceptions.Exit(130) from None
     _print_summary(statuses, console)
+    for awaited in dict.fromkeys(status.awaits for status in statuses if status.state == "waiting"):
+        console.print(awaited, markup=False, style="red")
     failed = sum(status.state == "failed" for status in statuses)
     if failed:
         console.print(failure_text(statuses), soft_wrap=True)
         raise UserError(f"{failed} of {len(statuses)} points failed")
+
+
+def _is_busy(statuses: Sequence[PointStatus]) -> bool:
+    """Return whether a point runs, or waits for what somebody is at work on."""
+    from aiida_superionic.campaigns.preparations import Stage, preparation_statuses
+
+    if any(status.state == "running" for status in statuses):
+        return True
+    awaited = {status.specification.preparation for status in statuses if status.state == "waiting"}
+    known = preparation_statuses(digest for digest in awaited if digest is not None)
+    # One that is ready by now is so since the points were looked at.
+    return any(status.stage in {Stage.RUNNING, Stage.READY} for status in known.values())
 
 
 def _print_summary(statuses: Sequence[PointStatus], console: Console, with_cost: bool = True) -> None:

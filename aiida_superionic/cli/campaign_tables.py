@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from aiida_superionic.campaigns.attempts import PointStatus
+    from aiida_superionic.campaigns.attempts import PointStatus, State
     from aiida_superionic.campaigns.estimate import Estimate
 
 MANY = 100
@@ -22,10 +22,15 @@ _EXAMPLES = 2
 
 def counted(statuses: Iterable[PointStatus]) -> str:
     """Return how many points stand where: ``3 finished, 1 running, 0 failed, 0 missing``."""
+    counts = Counter(status.state for status in statuses)
+    return ", ".join(f"{counts[state]} {state}" for state in _states(counts))
+
+
+def _states(counts: Counter[State]) -> list[State]:
+    """Return the states that are told: few campaigns have points that wait for something else."""
     from aiida_superionic.campaigns.attempts import State
 
-    counts = Counter(status.state for status in statuses)
-    return ", ".join(f"{counts[state]} {state}" for state in State)
+    return [state for state in State if state is not State.WAITING or counts[state]]
 
 
 def status_tables(statuses: Sequence[PointStatus], all_: bool = False) -> Iterator[Table | Text]:
@@ -50,13 +55,13 @@ def point_table(statuses: Sequence[PointStatus]) -> Table:
 
     from aiida_superionic.campaigns.progress import progress_of
 
-    styles = {"finished": "green", "running": "cyan", "failed": "red", "missing": "dim"}
+    styles = {"finished": "green", "running": "cyan", "failed": "red", "waiting": "yellow", "missing": "dim"}
     table = Table("point", "state", "process", "now", box=None)
     for status, now in zip(statuses, progress_of(statuses), strict=True):
         state = str(status.state)
         table.add_row(
             Text(status.specification.label),
-            Text(state, styles.get(state, "")),
+            Text(state, styles[state]),
             str(status.attempt.pk) if status.attempt else "-",
             Text(now),
         )

@@ -140,8 +140,8 @@ def ensure_code(installation: Installation, computer: orm.Computer) -> tuple[orm
     return code, True
 
 
-def registered_code(name: str) -> orm.InstalledCode:
-    """Return the code of an engine on this machine.
+def registered_code(name: str, computer: str = COMPUTER) -> orm.InstalledCode:
+    """Return the code of an engine on a computer, this machine if no other is named.
 
     Raises
     ------
@@ -149,8 +149,13 @@ def registered_code(name: str) -> orm.InstalledCode:
         If it was not registered.
     """
     try:
-        return orm.load_code(f"{name}@{COMPUTER}")
+        return orm.load_code(f"{name}@{computer}")
     except NotExistent:
+        if computer != COMPUTER:
+            raise EngineError(
+                f"no code {name}@{computer} is registered; make one with: verdi code create core.code.installed"
+                f" --label {name} --computer {computer}"
+            ) from None
         raise EngineError(
             f"no code {name}@{COMPUTER} is registered; run: {engines()[name].how_to_install}, and then"
             " aiida-superionic setup"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,12 +18,18 @@ class ProtocolError(SuperionicError, ValueError):
 
 def protocols(process: str) -> dict[str, dict[str, Any]]:
     """Return the protocols of a workchain by name, each complete."""
-    data = load_yaml(read_folder("aiida_superionic.workchains", "protocols")[process])
+    data = deepcopy(_read(process))
     shared: dict[str, Any] = data["shared"]
     return {
         name: {**shared, **{key: value for key, value in settings.items() if key != "description"}}
         for name, settings in data["protocols"].items()
     }
+
+
+@cache
+def _read(process: str) -> Any:
+    # A campaign asks hundreds of times: for every part of a sweep, and every word that it checks.
+    return load_yaml(read_folder("aiida_superionic.workchains", "protocols")[process])
 
 
 def protocol_settings(process: str, protocol: str, overrides: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import pwd
 import shutil
@@ -180,6 +181,7 @@ def measure(folder: Path, storages: list[str], server: dict[str, Any], file: Pat
     from aiida_superionic.campaigns.spec import load_campaign
     from aiida_superionic.workchains.transport import TransportWorkChain
 
+    logging.getLogger("aiida").setLevel(logging.WARNING)
     archive, times = folder / "template.aiida", {}
     specifications = expand(load_campaign(file))
     for storage in storages:

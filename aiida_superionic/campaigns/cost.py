@@ -10,8 +10,6 @@ from aiida import orm
 
 from aiida_superionic.campaigns.attempts import PointStatus
 
-_DEEPEST_JOB = 3  # transport -> md -> lammps base -> job
-
 
 class Usage(NamedTuple):
     """CPU time of a job, when it started and when it ended; in seconds."""
@@ -46,18 +44,31 @@ def cost_of(statuses: Sequence[PointStatus]) -> Cost | None:
 
 def usage_of(attempts: Sequence[int]) -> dict[int, list[Usage]]:
     """Return what each job of attempts took, by the pk of the attempt; those that did not end have no entry."""
+    jobs = _jobs_of(attempts)
+    if not jobs:
+        return {}
+    query = orm.QueryBuilder().append(orm.Node, filters={"id": {"in": list(jobs)}}, project="id", tag="job")
+    query.append(
+        orm.Dict,
+        with_incoming="job",
+        edge_filters={"label": "usage"},
+        project=[f"attributes.{field}" for field in Usage._fields],
+    )
     found: dict[int, list[Usage]] = {}
-    for depth in range(_DEEPEST_JOB if attempts else 0):
-        query = orm.QueryBuilder().append(orm.Node, filters={"id": {"in": list(attempts)}}, project="id", tag="0")
-        for level in range(depth):
-            query.append(orm.WorkChainNode, with_incoming=str(level), tag=str(level + 1))
-        query.append(orm.CalcJobNode, with_incoming=str(depth), tag="job")
-        query.append(
-            orm.Dict,
-            with_incoming="job",
-            edge_filters={"label": "usage"},
-            project=[f"attributes.{field}" for field in Usage._fields],
-        )
-        for attempt, *taken in query.all():
-            found.setdefault(attempt, []).append(Usage(*taken))
+    for job, *taken in query.all():
+        found.setdefault(jobs[job], []).append(Usage(*taken))
+    return found
+
+
+def _jobs_of(attempts: Sequence[int]) -> dict[int, int]:
+    """Return the jobs of attempts, at whatever depth, each with the pk of its attempt."""
+    # One level at a time: of a chain of joins a database may begin with the end, and look at all jobs that ever ran.
+    found: dict[int, int] = {}
+    callers = {pk: pk for pk in attempts}
+    while callers:
+        query = orm.QueryBuilder().append(orm.Node, filters={"id": {"in": list(callers)}}, project="id", tag="caller")
+        query.append((orm.WorkChainNode, orm.CalcJobNode), with_incoming="caller", project=["id", "node_type"])
+        called = {pk: (callers[caller], node_type) for caller, pk, node_type in query.all()}
+        found |= {pk: attempt for pk, (attempt, kind) in called.items() if kind == orm.CalcJobNode.class_node_type}
+        callers = {pk: attempt for pk, (attempt, _) in called.items() if pk not in found}
     return found

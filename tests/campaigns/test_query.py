@@ -126,7 +126,7 @@ def test_quantity_of_several_species(specification, store_point, store_attempt):
         ("D > RC", f"D is compared with 'RC'; {SUCH}"),
         ("haven_ratio > RC", "haven_ratio is compared with 'RC'; write a number"),
         ("temperature < 600", "temperature is compared with 600, which has no unit; write one such as 1 K"),
-        ("constraint = RD", "unknown constraint 'RD'; did you mean RC?"),
+        ("constraint = RTCC", "unknown constraint 'RTCC'; did you mean RTC?"),
         ("constraint < RC", "constraint is a name; compare it with =, != or in"),
         ("material = 3", "material is compared with 3; write a name"),
         ("state = missing", "unknown state 'missing'; write failed or finished or running"),
@@ -150,10 +150,10 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(graph, text, said):
         ("D > 1 K and", "at its end"),
         ("(D > 1 K", "at its end"),
         ("D > 1 K)", "from ')' on"),
-        ("D", "from 'D' on"),
+        ("D", "at its end"),
         ("", "at its end"),
         ("1 K < 2 K", "from '1 K < 2 K' on"),
-        ("__import__('os')", "from \"__import__('os')\" on"),
+        ("__import__('os')", """from "('os')" on"""),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_place(aiida_profile, text, where):

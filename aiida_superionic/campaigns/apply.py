@@ -74,7 +74,7 @@ def apply(
         If a code is not registered.
     """
     specifications = expand(campaign)
-    with submission_lock():
+    with submission_lock() as assert_locked:
         statuses = point_statuses(specifications)
         wanted = {State.MISSING, State.FAILED} if retry_failed else {State.MISSING}
         lacking = [status for status in statuses if status.state in wanted]
@@ -87,7 +87,7 @@ def apply(
             try:
                 await_broker()
                 revived = revive(statuses)
-                _submit_all(lacking, _group(campaign.campaign, statuses), codes, progress)
+                _submit_all(lacking, _group(campaign.campaign, statuses), codes, assert_locked, progress)
                 await_delivery()
                 if await_workers():
                     await_broker()
@@ -120,10 +120,12 @@ def _submit_all(
     lacking: Sequence[PointStatus],
     group: CampaignGroup,
     codes: dict[str, orm.AbstractCode],
+    assert_locked: Callable[[], None],
     progress: Callable[[int, int], None],
 ) -> None:
     for done, status in enumerate(lacking):
         progress(done, len(lacking))
+        assert_locked()
         _submit(status, group, codes)
     progress(len(lacking), len(lacking))
 

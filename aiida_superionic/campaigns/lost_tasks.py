@@ -32,7 +32,7 @@ from aiida_superionic.campaigns.task_queue import await_no_listener
 
 _LOOKS = 5
 _BETWEEN_LOOKS = 0.1  # s
-_SUSPECT_AFTER = 10.0  # s in which no further process was found to be continued
+_SUSPECT_AFTER = 30.0  # s in which no further process was found to be continued; workers may be that busy
 _STOP_PATIENCE = 120.0  # s; a worker ends what it has open on a cluster
 
 

@@ -14,7 +14,7 @@ constraints: [UC]
 replicas: 2
 seed: 11
 md: {equilibration: 1 ps, production: 2 ps}
-observables: [temperature, radial_distribution, {diffusion: {fit_start: 0.2 ps, fit_end: 0.5 ps}}]
+observables: [temperature, radial_distribution, {diffusion: {fit_start: 0.2, fit_end: 0.5}}]
 """
 READ = """
 import hashlib, json

@@ -30,6 +30,14 @@ def make_structure(
 
 
 @calcfunction
+def repeat_structure(structure: orm.StructureData, supercell: orm.List) -> orm.StructureData:
+    """Repeat a structure along each vector of its cell."""
+    repeated = orm.StructureData(ase=structure.get_ase().repeat(supercell.get_list()))
+    repeated.label = f"{structure.label} {'x'.join(str(count) for count in supercell.get_list())}"
+    return repeated
+
+
+@calcfunction
 def make_sites(structure: orm.StructureData, material: orm.Str, supercell: orm.List) -> orm.StructureData:
     """Return a supercell's host atoms and, after them, a mobile ion on every site of its reference crystal."""
     repeats = tuple(supercell.get_list())

@@ -8,17 +8,20 @@ from dataclasses import dataclass
 
 from aiida import orm
 from aiida.common.exceptions import InvalidOperation
-from aiida.engine import ProcessBuilder, submit
+from aiida.engine import submit
 from aiida.engine.daemon.client import DaemonException
 
-from aiida_superionic.calculations.analyse import names_that_take_the_crystal
-from aiida_superionic.calculations.dft import LevelOfTheory
-from aiida_superionic.calculations.functions import make_sites, make_structure
-from aiida_superionic.campaigns.attempts import IDS_PER_QUERY, PointStatus, State, point_statuses
-from aiida_superionic.campaigns.keys import LATTICE_MODELS
+from aiida_superionic.campaigns.attempts import ACTIVE_STATES, IDS_PER_QUERY, PointStatus, State, point_statuses
+from aiida_superionic.campaigns.builders import Machine, attempt_builder, codes_of
+from aiida_superionic.campaigns.execution import Resources
+from aiida_superionic.campaigns.graph_structures import ensure_structure
+from aiida_superionic.campaigns.keys import Study
 from aiida_superionic.campaigns.lattice_spec import LatticeCampaign
 from aiida_superionic.campaigns.lock import submission_lock
-from aiida_superionic.campaigns.points import PointSpecification, expand
+from aiida_superionic.campaigns.points import Expansion, expansion
+from aiida_superionic.campaigns.preparation_builders import codes_of_preparation, preparation_builder
+from aiida_superionic.campaigns.preparation_spec import PreparationSpecification
+from aiida_superionic.campaigns.preparations import Stage, preparation_statuses
 from aiida_superionic.campaigns.reconcile import (
     await_broker,
     await_delivery,
@@ -26,20 +29,14 @@ from aiida_superionic.campaigns.reconcile import (
     daemon_lives,
     revive,
 )
-from aiida_superionic.campaigns.spec import Campaign
+from aiida_superionic.campaigns.spec import Campaign, CampaignFile
+from aiida_superionic.campaigns.wording import unknown
 from aiida_superionic.data.campaign import CampaignGroup
+from aiida_superionic.data.contents import remember
 from aiida_superionic.data.point import PointData
-from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.engines.registration import code_version, registered_code
+from aiida_superionic.data.preparation import PreparationData
+from aiida_superionic.engines.registration import registered_code
 from aiida_superionic.errors import SuperionicError
-from aiida_superionic.lattice.request import lattice_models
-from aiida_superionic.potentials import potentials
-from aiida_superionic.structures import materials
-from aiida_superionic.workchains.dft import level_of_theory
-from aiida_superionic.workchains.lattice_base import LatticeBaseWorkChain
-from aiida_superionic.workchains.transport import TransportWorkChain
-
-LATTICE_CODE = "lattice"
 
 
 class ApplyError(SuperionicError):
@@ -48,15 +45,77 @@ class ApplyError(SuperionicError):
 
 @dataclass(frozen=True)
 class Applied:
-    """What one ``apply`` did."""
+    """What one ``apply`` did.
+
+    Parameters
+    ----------
+    submitted
+        Attempts at points.
+    revived
+        Processes that a killed submitter or broker left without a task.
+    statuses
+        Where the points stand now.
+    prepared
+        Attempts at what points wait for.
+    """
 
     submitted: int
     revived: int
     statuses: list[PointStatus]
+    prepared: int = 0
+
+
+@dataclass(frozen=True)
+class Due:
+    """What an ``apply`` would submit now.
+
+    Parameters
+    ----------
+    points
+        In the order of the file.
+    held_back
+        How many more there are that the limit lets wait.
+    preparations
+        What points wait for and nobody is at work on.
+    """
+
+    points: list[PointStatus]
+    held_back: int
+    preparations: list[PreparationSpecification]
+
+
+def due(
+    campaign: CampaignFile | Campaign | LatticeCampaign,
+    asked: Expansion,
+    statuses: Sequence[PointStatus],
+    retry_failed: bool = False,
+) -> Due:
+    """Return what an ``apply`` would submit now.
+
+    Parameters
+    ----------
+    campaign
+        Whose limit counts.
+    asked
+        What it asks for.
+    statuses
+        Where its points stand.
+    retry_failed
+        Whether points and preparations that failed are submitted once more.
+    """
+    wanted = {State.MISSING, State.FAILED} if retry_failed else {State.MISSING}
+    lacking = [status for status in statuses if status.state in wanted]
+    limit = study_of(campaign).limit
+    room = len(lacking) if limit is None else max(0, limit - running_on(study_of(campaign).computer))
+    awaited = {status.specification.preparation for status in statuses if status.state is State.WAITING}
+    stages = {Stage.MISSING, Stage.FAILED} if retry_failed else {Stage.MISSING}
+    known = preparation_statuses(digest for digest in awaited if digest is not None)
+    preparations = [asked.preparations[digest] for digest, status in known.items() if status.stage in stages]
+    return Due(lacking[:room], max(0, len(lacking) - room), preparations)
 
 
 def apply(
-    campaign: Campaign | LatticeCampaign,
+    campaign: CampaignFile | Campaign | LatticeCampaign,
     *,
     retry_failed: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -64,34 +123,40 @@ def apply(
     """Submit every point of a campaign that the graph has no running or finished attempt at.
 
     Under the submission lock: attempts that a killed submitter left without a task are revived, points without a
-    node get one, and each point that is missing - or failed, where ``retry_failed`` says so - gets a new attempt.
+    node get one, and each point that is missing - or failed, where ``retry_failed`` says so - gets a new attempt, as
+    far as the campaign's limit goes. What points wait for is submitted before them.
 
     Raises
     ------
     ApplyError
-        If there is something to run and the daemon does not run or does not answer.
+        If there is something to run and the daemon does not run or does not answer, or if the computer is not known.
+    CampaignFileError
+        If a file or a node that the campaign names cannot be used.
     EngineError
         If a code is not registered.
     """
-    specifications = expand(campaign)
+    asked = expansion(campaign)
+    specifications = asked.points
     with submission_lock() as assert_locked:
         statuses = point_statuses(specifications)
-        wanted = {State.MISSING, State.FAILED} if retry_failed else {State.MISSING}
-        lacking = [status for status in statuses if status.state in wanted]
+        now = due(campaign, asked, statuses, retry_failed)
+        running = _running(statuses)
         revived = 0
-        if lacking or any(status.state is State.RUNNING for status in statuses):
+        if now.points or now.preparations or running:
             if not daemon_lives():
                 raise ApplyError("the daemon is not running; start it with: verdi daemon start")
-            needed = dict.fromkeys(name for specification in specifications for name in _codes_of(specification))
-            codes = {name: registered_code(name) for name in needed}
+            machine = _machine(study_of(campaign), now)
+            _store_sources(asked)
             try:
                 await_broker()
-                revived = revive(statuses)
-                _submit_all(lacking, _group(campaign.campaign, statuses), codes, assert_locked, progress)
+                revived = revive(running)
+                for preparation in now.preparations:
+                    _prepare(preparation, machine)
+                _submit_all(now.points, _group(campaign.campaign, statuses), machine, assert_locked, progress)
                 await_delivery()
                 if await_workers():
                     await_broker()
-                    revived += revive(point_statuses(specifications))
+                    revived += revive(_running(point_statuses(specifications)))
             except (InvalidOperation, DaemonException, ConnectionError, TimeoutError) as error:
                 raise ApplyError(
                     f"the daemon does not answer ({error}); nothing is lost: restart it with: verdi daemon restart, and"
@@ -99,7 +164,72 @@ def apply(
                 ) from error
         else:
             _group(campaign.campaign, statuses)
-    return Applied(len(lacking), revived, point_statuses(specifications))
+    return Applied(len(now.points), revived, point_statuses(specifications), len(now.preparations))
+
+
+def study_of(campaign: CampaignFile | Campaign | LatticeCampaign) -> Campaign | LatticeCampaign:
+    """Return what says where a campaign runs."""
+    return campaign.study if isinstance(campaign, CampaignFile) else campaign
+
+
+def running_on(computer: str) -> int:
+    """Return how many attempts at points, of whatever campaign, run on a computer."""
+    alive = {"attributes.process_state": {"in": list(ACTIVE_STATES)}}
+    query = orm.QueryBuilder().append(PointData, tag="point")
+    query.append(
+        orm.WorkChainNode,
+        with_incoming="point",
+        edge_filters={"label": "point"},
+        filters={**alive, "attributes": {"has_key": orm.ProcessNode.CHECKPOINT_KEY}},
+        tag="attempt",
+        project="id",
+    )
+    query.append(orm.InstalledCode, with_outgoing="attempt", tag="code")
+    query.append(orm.Computer, with_node="code", filters={"label": computer})
+    return len(set(query.all(flat=True)))
+
+
+def _running(statuses: Sequence[PointStatus]) -> list[int]:
+    """Return the processes that the points wait for: attempts at them, and at their preparations."""
+    attempts = [status.attempt.pk for status in statuses if status.attempt and status.state is State.RUNNING]
+    awaited = {status.specification.preparation for status in statuses if status.state is State.WAITING}
+    known = preparation_statuses(digest for digest in awaited if digest is not None).values()
+    return attempts + [
+        status.attempt_pk for status in known if status.stage is Stage.RUNNING and status.attempt_pk is not None
+    ]
+
+
+def _machine(study: Study, now: Due) -> Machine:
+    """Return the codes that are needed now, and what their jobs may take."""
+    computers = orm.QueryBuilder().append(orm.Computer, project="label").all(flat=True)
+    if study.computer not in computers:
+        raise ApplyError(unknown("computer", study.computer, computers))
+    needed = [name for status in now.points for name in codes_of(status.specification)]
+    needed += [name for preparation in now.preparations for name in codes_of_preparation(preparation)]
+    codes = {name: registered_code(name, study.computer) for name in dict.fromkeys(needed)}
+    return Machine(codes, study.resources.get(study.computer, Resources()))
+
+
+def _store_sources(asked: Expansion) -> None:
+    """Let the structures and potentials that a campaign brings be found by their content."""
+    for crystal in asked.crystals.values():
+        ensure_structure(crystal)
+    for content, potential in asked.potentials.items():
+        remember(potential, content)
+
+
+def _prepare(specification: PreparationSpecification, machine: Machine) -> None:
+    status = preparation_statuses([specification.hash])[specification.hash]
+    if status.node_pk is None:
+        node = PreparationData(json.loads(specification.canonical_json), specification.hash)
+        node.label = specification.label
+        node.store()
+    else:
+        node = orm.load_node(status.node_pk)
+    builder = preparation_builder(specification, machine)
+    builder.preparation = node
+    builder.metadata.label = specification.label
+    submit(builder)
 
 
 def _group(name: str, statuses: Sequence[PointStatus]) -> CampaignGroup:
@@ -119,18 +249,18 @@ def _group(name: str, statuses: Sequence[PointStatus]) -> CampaignGroup:
 def _submit_all(
     lacking: Sequence[PointStatus],
     group: CampaignGroup,
-    codes: dict[str, orm.AbstractCode],
+    machine: Machine,
     assert_locked: Callable[[], None],
     progress: Callable[[int, int], None],
 ) -> None:
     for done, status in enumerate(lacking):
         progress(done, len(lacking))
         assert_locked()
-        _submit(status, group, codes)
+        _submit(status, group, machine)
     progress(len(lacking), len(lacking))
 
 
-def _submit(status: PointStatus, group: CampaignGroup, codes: dict[str, orm.AbstractCode]) -> None:
+def _submit(status: PointStatus, group: CampaignGroup, machine: Machine) -> None:
     specification = status.specification
     if status.node_pk is None:
         node = PointData(json.loads(specification.canonical_json), specification.hash)
@@ -139,115 +269,7 @@ def _submit(status: PointStatus, group: CampaignGroup, codes: dict[str, orm.Abst
         group.add_nodes([node])
     else:
         node = orm.load_node(status.node_pk)
-    builder = _builder(specification, codes)
+    builder = attempt_builder(specification, machine)
     builder.point = node
     builder.metadata.label = specification.label
     submit(builder)
-
-
-def _codes_of(specification: PointSpecification) -> tuple[str, ...]:
-    """Return the names of the codes that an attempt at a point runs."""
-    return (LATTICE_CODE,) if specification.engine in LATTICE_MODELS else (specification.engine, "analysis")
-
-
-def _builder(specification: PointSpecification, codes: dict[str, orm.AbstractCode]) -> ProcessBuilder:
-    return (_lattice_builder if specification.engine in LATTICE_MODELS else _dynamics_builder)(specification, codes)
-
-
-def _lattice_builder(specification: PointSpecification, codes: dict[str, orm.AbstractCode]) -> ProcessBuilder:
-    model = lattice_models()[specification.material]
-    given = {
-        **specification.md,
-        "ions": int(specification.md["ions"]),
-        "cells": list(specification.supercell),
-        "equations": LATTICE_MODELS[specification.engine],
-        "statistics": specification.statistics,
-    }
-    return LatticeBaseWorkChain.get_builder_from_protocol(
-        codes[LATTICE_CODE],
-        model.request(specification.potential).model_dump(mode="json", exclude_none=True),
-        temperature=specification.temperature,
-        seed=specification.seed,
-        species=model.mobile,
-        version=code_version(codes[LATTICE_CODE]),
-        overrides=given,
-    )
-
-
-def _dynamics_builder(specification: PointSpecification, codes: dict[str, orm.AbstractCode]) -> ProcessBuilder:
-    material = materials()[specification.material]
-    structure = _structure(specification)
-    return TransportWorkChain.get_builder_from_protocol(
-        codes[specification.engine],
-        codes["analysis"],
-        structure,
-        _forces(specification),
-        temperature=specification.temperature,
-        mobile=list(material.mobile),
-        formal_charges=material.charges_of_atoms,
-        seed=specification.seed,
-        constraint=specification.held,
-        sites=_sites(structure) if names_that_take_the_crystal(specification.observables) else None,
-        ensemble=specification.ensemble,
-        observables=specification.observables,
-        version=code_version(codes["analysis"]),
-        overrides=dict(specification.md),
-    )
-
-
-def _structure(specification: PointSpecification) -> orm.StructureData:
-    """Return the structure of a point, shared by all points that differ only in what is done with it."""
-    wanted = {
-        "material": {"attributes.value": specification.material},
-        "supercell": {"attributes.list": list(specification.supercell)},
-        "seed": {"attributes.value": specification.seed},
-    }
-    query = orm.QueryBuilder().append(
-        orm.CalcFunctionNode,
-        filters={"attributes.process_label": make_structure.__name__, "attributes.exit_status": 0},
-        tag="made",
-    )
-    for link, filters in wanted.items():
-        query.append(orm.Data, with_outgoing="made", edge_filters={"label": link}, filters=filters)
-    query.append(orm.StructureData, with_incoming="made")
-    lengths = specification.lattice_constants and list(specification.lattice_constants)
-    for structure in query.all(flat=True):
-        inputs = structure.creator.inputs
-        if lengths == (inputs.lattice_constants.get_list() if "lattice_constants" in inputs else None):
-            return structure
-    return make_structure(
-        orm.Str(specification.material),
-        orm.List(list(specification.supercell)),
-        orm.Int(specification.seed),
-        **({"lattice_constants": orm.List(lengths)} if lengths else {}),
-    )
-
-
-def _sites(structure: orm.StructureData) -> orm.StructureData:
-    """Return the sites of the mobile ions in a structure, one node for all points that share it."""
-    query = orm.QueryBuilder().append(orm.StructureData, filters={"id": structure.pk}, tag="structure")
-    query.append(
-        orm.CalcFunctionNode,
-        with_incoming="structure",
-        filters={"attributes.process_label": make_sites.__name__, "attributes.exit_status": 0},
-        tag="made",
-    )
-    found = query.append(orm.StructureData, with_incoming="made").first(flat=True)
-    made = structure.creator.inputs
-    return found or make_sites(structure, made.material, made.supercell)
-
-
-def _forces(specification: PointSpecification) -> PotentialData | LevelOfTheory:
-    if specification.engine == "cp2k":
-        return level_of_theory(specification.potential)
-    return _potential(specification.potential)
-
-
-def _potential(name: str) -> PotentialData:
-    """Return the node of a potential that ships with the package; one node for one content."""
-    potential = PotentialData(potentials()[name])
-    potential.label = name
-    same = orm.QueryBuilder().append(PotentialData, filters={"label": name}).all(flat=True)
-    node: PotentialData = next((node for node in same if node.text == potential.text), potential)
-    node.store()
-    return node

@@ -9,7 +9,8 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_superionic.campaigns.points import PointSpecification
+from aiida_superionic.campaigns.point_spec import PointSpecification
+from aiida_superionic.campaigns.preparations import preparation_statuses
 from aiida_superionic.data.point import PointData
 from aiida_superionic.workchains.transport import TransportWorkChain
 
@@ -27,6 +28,7 @@ class State(StrEnum):
     FINISHED = "finished"
     RUNNING = "running"
     FAILED = "failed"
+    WAITING = "waiting"
     MISSING = "missing"
 
 
@@ -56,16 +58,17 @@ class Attempt:
 
 @dataclass(frozen=True)
 class PointStatus:
-    """A point, its node if there is one, and the attempt that counts."""
+    """A point, its node if there is one, the attempt that counts, and what it waits for without one."""
 
     specification: PointSpecification
     node_pk: int | None
     attempt: Attempt | None
+    awaits: str = ""
 
     @property
     def state(self) -> State:
         """Where the point stands."""
-        return (self.attempt.state if self.attempt else None) or State.MISSING
+        return (self.attempt.state if self.attempt else None) or (State.WAITING if self.awaits else State.MISSING)
 
 
 def point_statuses(specifications: Sequence[PointSpecification]) -> list[PointStatus]:
@@ -75,10 +78,13 @@ def point_statuses(specifications: Sequence[PointSpecification]) -> list[PointSt
     """
     nodes = _point_nodes([specification.hash for specification in specifications])
     attempts = _attempts(nodes.values())
+    needed = preparation_statuses(one.preparation for one in specifications if one.preparation is not None)
+    awaits = {digest: status.awaited for digest, status in needed.items()}
     statuses = []
     for specification in specifications:
         pk = nodes.get(specification.hash)
-        statuses.append(PointStatus(specification, pk, _deciding(attempts.get(pk, [])) if pk is not None else None))
+        attempt = _deciding(attempts.get(pk, [])) if pk is not None else None
+        statuses.append(PointStatus(specification, pk, attempt, awaits.get(specification.preparation or "", "")))
     return statuses
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
+from pydantic import AfterValidator, Field, StrictInt, StrictStr, model_validator
 
-from aiida_superionic.campaigns.values import Name, OneOf, Temperature, fault
+from aiida_superionic.campaigns.execution import Resources
+from aiida_superionic.campaigns.sections import Section
+from aiida_superionic.campaigns.values import LARGEST_SEED, Name, OneOf, Temperature, fault
+from aiida_superionic.engines.registration import COMPUTER
 
 UNCONSTRAINED = "UC"
-LARGEST_SEED = 900_000_000  # of LAMMPS' random numbers
 MOST_REPLICAS = 10_000
 MOST_POINTS = 100_000
+VERSION = 1
+"""Of what campaign files may say: a key that is added leaves it, one that changes its meaning raises it."""
 
 MOLECULAR_DYNAMICS = "molecular-dynamics"
 LATTICE_MODELS = {"time-local": "time-local", "full-lattice": "full"}
@@ -23,24 +28,30 @@ _Item = TypeVar("_Item")
 
 def distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
     """Return the items of a list in which none is given twice; those that have a name are known by it."""
-    seen: set[object] = set()
+    seen: set[str] = set()
     for index, item in enumerate(items):
-        name = getattr(item, "name", item)
+        name = str(getattr(item, "name", item))
         if name in seen:
             raise fault(f"{name} is given twice; remove one of them", index)
         seen.add(name)
     return items
 
 
-class Section(BaseModel):
-    """A mapping of a campaign file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+def _version(number: int) -> int:
+    if number != VERSION:
+        raise fault(
+            f"this package reads version {VERSION} of campaign files, and this is version {number}; install the"
+            f" package that wrote it, or write version: {VERSION}"
+        )
+    return number
 
 
 class Study(Section):
     """What every campaign says."""
 
+    version: Annotated[StrictInt, AfterValidator(_version)] = Field(
+        default=VERSION, description=f"the number {VERSION}, of the keys that a file may hold", examples=[VERSION]
+    )
     campaign: Name = Field(
         description="a name of at most 64 letters, digits, dots, hyphens and underscores that begins with a letter or"
         " digit",
@@ -64,16 +75,43 @@ class Study(Section):
         examples=[1],
     )
 
+    computer: Name = Field(
+        default=COMPUTER, description="the label of the computer that runs the points", examples=[COMPUTER]
+    )
+    resources: dict[Name, Resources] = Field(
+        default={},
+        description="what jobs take of each computer, by the computer's label",
+        examples=[{"cluster": {"num_machines": 1, "queue_name": "short"}}],
+    )
+    limit: Annotated[StrictInt, Field(ge=1, le=MOST_POINTS)] | None = Field(
+        default=None,
+        description=f"a whole number from 1 to {MOST_POINTS}, the points that may run at once on the computer",
+        examples=[50],
+    )
+
+    sweep: tuple[dict[str, Any], ...] = Field(
+        default=(),
+        description="a list of mappings, each with the keys that it replaces",
+        examples=[[{"temperatures": [600], "replicas": 4}, {"temperatures": [900]}]],
+    )
+
     @property
     def conditions(self) -> tuple[tuple[Any, ...], ...]:
-        """What gives the forces, temperatures and constraint modes, of which every combination is a condition."""
+        """Structures, what gives the forces, temperatures and constraint modes: every combination is a condition."""
         raise NotImplementedError
+
+    @property
+    def n_points(self) -> int:
+        """The number of points, a query for structures counted as one of them."""
+        return self.replicas * prod(len(choices) for choices in self.conditions)
 
     @model_validator(mode="after")
     def _not_too_large(self) -> Study:
-        points = self.replicas
-        for choices in self.conditions:
-            points *= len(choices)
-        if points > MOST_POINTS:
-            raise fault(f"the campaign has {points} points; ask for at most {MOST_POINTS} in one file", "replicas")
+        if self.n_points > MOST_POINTS:
+            raise fault(too_many(self.n_points), "replicas")
         return self
+
+
+def too_many(points: int) -> str:
+    """Return the sentence about a campaign of too many points."""
+    return f"the campaign has {points} points; ask for at most {MOST_POINTS} in one file"

@@ -6,7 +6,9 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, Field, StrictInt, StrictStr, ValidationError, model_validator
 
-from aiida_superionic.campaigns.keys import LATTICE_MODELS, UNCONSTRAINED, Section, Study, distinct
+from aiida_superionic.campaigns.keys import LATTICE_MODELS, UNCONSTRAINED, Study, distinct
+from aiida_superionic.campaigns.sections import Section
+from aiida_superionic.campaigns.structure_spec import exactly_one
 from aiida_superionic.campaigns.values import Name, OneOf, Time, fault
 from aiida_superionic.campaigns.wording import unknown
 from aiida_superionic.lattice.request import DiffusionRequest, lattice_models
@@ -17,6 +19,8 @@ from aiida_superionic.workchains.protocol import protocol_settings, protocols
 _NUMBERS = ("ions", "timestep", "sampling_interval", "equilibration", "production", "segment", "fit_start")
 """Settings of the protocols that are numbers."""
 
+_STRUCTURE = "the material and its cells"
+_A_STRUCTURE = {"material": "simple-cubic", "supercell": [20, 20, 20]}
 
 Cells = Annotated[StrictInt, Field(ge=2, le=100)]
 
@@ -38,6 +42,11 @@ class LatticeStructure(Section):
         description="three whole numbers from 2 to 100, the cells along each of its vectors",
         examples=[[20, 20, 20]],
     )
+
+    @property
+    def name(self) -> str:
+        """What is said, as text that another structure does not have."""
+        return f"{self.material} {self.supercell}"
 
 
 class LatticeRun(Section):
@@ -65,8 +74,9 @@ class LatticeRun(Section):
 class LatticeCampaign(Study):
     """A study of ions in a crystal with springs: every combination of its conditions is a point."""
 
-    structure: LatticeStructure = Field(
-        description="the material and its cells", examples=[{"material": "simple-cubic", "supercell": [20, 20, 20]}]
+    structure: LatticeStructure | None = Field(default=None, description=_STRUCTURE, examples=[_A_STRUCTURE])
+    structures: Annotated[tuple[LatticeStructure, ...], AfterValidator(distinct)] = Field(
+        default=(), min_length=1, description="a list of structures", examples=[[_A_STRUCTURE]]
     )
     potentials: Annotated[tuple[Name, ...], AfterValidator(distinct)] = Field(
         min_length=1,
@@ -83,9 +93,14 @@ class LatticeCampaign(Study):
     )
 
     @property
+    def entries(self) -> tuple[LatticeStructure, ...]:
+        """The structures."""
+        return self.structures if self.structure is None else (self.structure,)
+
+    @property
     def conditions(self) -> tuple[tuple[Any, ...], ...]:
-        """What gives the forces, temperatures and constraint modes, of which every combination is a condition."""
-        return self.potentials, self.temperatures, self.constraints
+        """Structures, what gives the forces, temperatures and constraint modes: every combination is a condition."""
+        return self.entries, self.potentials, self.temperatures, self.constraints
 
     @property
     def ensemble(self) -> str:
@@ -108,16 +123,22 @@ class LatticeCampaign(Study):
         return protocol_settings("lattice", self.lattice.protocol, given)
 
     @model_validator(mode="after")
+    def _has_structures(self) -> LatticeCampaign:
+        exactly_one(self.structure, self.structures, _STRUCTURE)
+        return self
+
+    @model_validator(mode="after")
     def _has_interactions(self) -> LatticeCampaign:
-        known = lattice_models()[self.structure.material].interactions
-        for index, name in enumerate(self.potentials):
-            if name not in known:
-                raise fault(unknown("potential", name, known), "potentials", index)
+        for entry in self.entries:
+            known = lattice_models()[entry.material].interactions
+            for index, name in enumerate(self.potentials):
+                if name not in known:
+                    raise fault(unknown("potential", name, known), "potentials", index)
         return self
 
     @model_validator(mode="after")
     def _times_fit(self) -> LatticeCampaign:
-        model = lattice_models()[self.structure.material].request(self.potentials[0])
+        model = lattice_models()[self.entries[0].material].request(self.potentials[0])
         try:
             DiffusionRequest.model_validate({**model.model_dump(), **self._settings, "temperature": 1.0})
         except ValidationError as error:

@@ -21,12 +21,9 @@ from pydantic_core import CoreSchema
 
 from aiida_superionic.analysis.needs import needs_in_words, routine_observables, unmet
 from aiida_superionic.analysis.registry import alternatives, element_type, observables
-from aiida_superionic.analysis.trajectory import Trajectory
-from aiida_superionic.calculations.analyse import what_dynamics_hold
+from aiida_superionic.campaigns.crystal import Crystal
 from aiida_superionic.campaigns.values import ParameterValue, fault, named_plainly, without_lists
 from aiida_superionic.campaigns.wording import quote, unknown
-from aiida_superionic.structures import materials
-from aiida_superionic.structures.supercell import make_supercell
 
 
 class ObservableRequest(BaseModel):
@@ -71,16 +68,25 @@ class ObservableRequest(BaseModel):
         return {"anyOf": [{"type": "string", "enum": list(observables())}, *with_parameters]}
 
 
-def routine_requests(material: str) -> tuple[ObservableRequest, ...]:
-    """Return the routine observables that the dynamics of a material allow, with their defaults."""
-    names = routine_observables(_trajectory_of(material), sites_known=True)
+def routine_requests(crystal: Crystal) -> tuple[ObservableRequest, ...]:
+    """Return the routine observables that the dynamics of a crystal allow, with their defaults."""
+    names = routine_observables(crystal.dynamics, sites_known=crystal.sites_known)
     return tuple(ObservableRequest.model_validate(name) for name in names)
 
 
-def lacking_for(observable: str, material: str) -> str:
-    """Return in words what an observable needs and the dynamics of a material do not have; nothing if they have it."""
-    lacking = unmet(observables()[observable].needs, _trajectory_of(material))
-    return needs_in_words(lacking) if lacking else ""
+def lacking_for(request: ObservableRequest, crystal: Crystal) -> str:
+    """Return in words what an observable needs and the dynamics of a crystal do not have; nothing if they have it."""
+    entry = observables()[request.name]
+    if lacking := unmet(entry.needs, crystal.dynamics):
+        return f"{needs_in_words(lacking)}, which the dynamics of {crystal.name} do not have; remove it"
+    if not crystal.sites_known and len(crystal.dynamics.host) > 1:
+        telling = {"sites", "neighbour"}
+        if telling <= {parameter.name for parameter in entry.parameters} and not telling & set(request.parameters):
+            return (
+                f"the sites of {', '.join(crystal.mobile)}, which only the reference crystals tell; write"
+                f" {request.name}: {{neighbour: {crystal.dynamics.host[-1]}}} for the interstices of that species"
+            )
+    return ""
 
 
 @cache
@@ -110,10 +116,3 @@ def _in_words(kind: Any) -> str:
     return " or ".join(
         elements[element_type(option)] if element_type(option) else words[option] for option in alternatives(kind)
     )
-
-
-@cache
-def _trajectory_of(material: str) -> Trajectory:
-    """Return what the dynamics of a material hold, as one frame of a supercell large enough to show its bonds."""
-    crystal = materials()[material]
-    return what_dynamics_hold(make_supercell(crystal, (2, 2, 2), seed=1), crystal.mobile, crystal.charges_of_atoms)

@@ -1,82 +1,63 @@
-"""The points of a campaign: what each run is asked for, and the hash by which it is recognised."""
+"""The points of a campaign, and what has to be there before they can run."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic_core import PydanticCustomError
 
-from aiida_superionic.campaigns.keys import LARGEST_SEED, LATTICE_MODELS, UNCONSTRAINED
+from aiida_superionic.campaigns.crystal import Crystal
+from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem
+from aiida_superionic.campaigns.dynamics_spec import Campaign
+from aiida_superionic.campaigns.forces import Forces, forces_of
+from aiida_superionic.campaigns.graph_structures import crystals_of
+from aiida_superionic.campaigns.keys import MOST_POINTS, UNCONSTRAINED, too_many
 from aiida_superionic.campaigns.lattice_spec import LatticeCampaign
-from aiida_superionic.campaigns.spec import Campaign
-from aiida_superionic.campaigns.values import Length, Name, ParameterValue, Real, Repeats, Temperature
-from aiida_superionic.constraints.constraint import Constraint
+from aiida_superionic.campaigns.point_spec import PointSpecification
+from aiida_superionic.campaigns.preparation_spec import PreparationSpecification
+from aiida_superionic.campaigns.spec import CampaignFile, Part
+from aiida_superionic.campaigns.structure_spec import OwnStructure
+from aiida_superionic.data.potential import PotentialData
+
+__all__ = ["Expansion", "PointSpecification", "expand", "expansion"]
+
+_T = TypeVar("_T")
 
 
-class PointSpecification(BaseModel):
-    """Everything that decides the result of one point, as plain data.
+@dataclass(frozen=True)
+class Expansion:
+    """Everything that a campaign asks for.
 
-    Two campaigns that ask for the same point share it: the campaign's name and the replica's number are no part of
-    it. Materials, potentials and observables are held to the form of a name only, so that a stored point can be read
-    when a later version no longer knows one of them.
+    Parameters
+    ----------
+    points
+        Each once, in the order of the file.
+    crystals
+        The structures that are known by their content, by that.
+    potentials
+        The potentials that are, by that.
+    preparations
+        What has to be done before points that name them can run, by its hash.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version: Literal[1] = 1
-    material: Name
-    supercell: tuple[Repeats, Repeats, Repeats]
-    lattice_constants: tuple[Length, Length, Length] | None = Field(
-        default=None, description="Å, of the cell that is repeated; the measured ones if absent"
-    )
-    engine: Name = Field(default="lammps", description="That moves the ions, or the model of a lattice that does")
-    potential: Name = Field(description="What gives the forces: a potential, or with cp2k a level of theory")
-    temperature: Temperature = Field(description="K")
-    constraint: Name
-    rotors: tuple[Name, ...] = Field(default=(), description="Polyanions that are constrained; all if none is named")
-    seed: Annotated[StrictInt, Field(ge=1, le=LARGEST_SEED)]
-    ensemble: Name = Field(default="nve", description="Of the production")
-    statistics: Name | None = Field(default=None, description="Of the modes of a model of a lattice")
-    md: dict[Name, Annotated[Real, Field(gt=0.0)]] = Field(description="Settings of the dynamics, ps, and ions")
-    observables: dict[Name, dict[Name, ParameterValue]] = Field(description="The parameters that were given, by name")
-
-    @property
-    def canonical_json(self) -> str:
-        """The specification as text: keys sorted, no spaces, whole numbers without a decimal point."""
-        # A point that says nothing of these keeps the hash that it had before they could be said.
-        later = ("rotors", "lattice_constants", "engine", "ensemble", "statistics")
-        unsaid = {key for key in later if getattr(self, key) == type(self).model_fields[key].default}
-        given = self.model_dump(mode="json", exclude=unsaid)
-        return json.dumps(_whole_as_integers(given), sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-    @property
-    def held(self) -> Constraint | None:
-        """The motions that are held fixed, None where there are none."""
-        if self.constraint == UNCONSTRAINED:
-            return None
-        return Constraint.model_validate({"mode": self.constraint, "rotors": self.rotors})
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
-        return hashlib.sha256(self.canonical_json.encode()).hexdigest()
-
-    @property
-    def label(self) -> str:
-        """The point for people to read."""
-        crystal = f"{self.material} {'x'.join(str(repeats) for repeats in self.supercell)}"
-        if self.lattice_constants:
-            crystal += f" at {' '.join(f'{length:.6g}' for length in self.lattice_constants)} Å"
-        # Nothing is held in a model of a lattice: its name stands there.
-        held = self.engine if self.engine in LATTICE_MODELS else " ".join([self.constraint, *self.rotors])
-        return f"{crystal} · {self.potential} · {self.temperature:.12g} K · {held} · seed {self.seed}"
+    points: list[PointSpecification]
+    crystals: dict[str, Crystal]
+    potentials: dict[str, PotentialData]
+    preparations: dict[str, PreparationSpecification]
 
 
-def expand(campaign: Campaign | LatticeCampaign) -> list[PointSpecification]:
-    """Return every point of a campaign.
+def expand(campaign: CampaignFile | Campaign | LatticeCampaign) -> list[PointSpecification]:
+    """Return every point of a campaign; see :func:`expansion`."""
+    return expansion(campaign).points
+
+
+def expansion(campaign: CampaignFile | Campaign | LatticeCampaign) -> Expansion:
+    """Return what a campaign asks for, reading the files and nodes that it names. Nothing is stored.
 
     Parameters
     ----------
@@ -85,58 +66,133 @@ def expand(campaign: Campaign | LatticeCampaign) -> list[PointSpecification]:
 
     Returns
     -------
-    list of PointSpecification
-        The product of what gives the forces, temperatures, constraint modes and replicas, in the order of the file; the
-        replica varies fastest. The replicas' seeds follow each other from the campaign's seed.
+    Expansion
+        Of each part of the file the product of structures, what gives the forces, temperatures, constraint modes and
+        replicas, in the order of the file; the replica varies fastest. The replicas' seeds follow each other from the
+        campaign's seed.
+
+    Raises
+    ------
+    CampaignFileError
+        If a file or a node that it names is not there, or cannot be what it is meant for.
     """
-    said = _of_lattice(campaign) if isinstance(campaign, LatticeCampaign) else _of_dynamics(campaign)
+    if not isinstance(campaign, CampaignFile):
+        campaign = CampaignFile(Document(Path(campaign.campaign), {}, {(): 1}), (Part(campaign),))
+    found = _Found(campaign)
+    points: dict[str, PointSpecification] = {}
+    for part in campaign.parts:
+        for point in found.points(part):
+            points.setdefault(point.hash, point)
+        if len(points) > MOST_POINTS:
+            raise CampaignFileError(campaign.path, [Problem(1, too_many(len(points)))])
+    if found.faults:
+        raise campaign.refusal(found.faults)
+    return Expansion(list(points.values()), found.crystals, found.potentials, found.preparations)
+
+
+class _Found:
+    """What the files and nodes of a campaign turned out to be, each looked at once."""
+
+    def __init__(self, campaign: CampaignFile) -> None:
+        self.campaign = campaign
+        self.faults: list[tuple[Part, Location, str]] = []
+        self.crystals: dict[str, Crystal] = {}
+        self.potentials: dict[str, PotentialData] = {}
+        self.preparations: dict[str, PreparationSpecification] = {}
+        self._read: dict[str, list[Crystal]] = {}
+
+    def points(self, part: Part) -> Iterator[PointSpecification]:
+        """Yield the points of a part; none where there is a fault."""
+        study = part.study
+        if isinstance(study, LatticeCampaign):
+            structures = [entry.model_dump() for entry in study.entries]
+            yield from _product(
+                study, structures, [{"potential": name} for name in study.potentials], _of_lattice(study)
+            )
+            return
+        before = len(self.faults)
+        crystals = list(self._crystals(part, study))
+        forces = list(self._forces(part, study, crystals))
+        if len(self.faults) > before:
+            return
+        for crystal in crystals:
+            yield from _product(study, [crystal.said], [force.said for force in forces], _of_dynamics(study, crystal))
+
+    def _crystals(self, part: Part, study: Campaign) -> Iterator[Crystal]:
+        for place, entry in study.entries.items():
+            if entry.name not in self._read:
+                self._read[entry.name] = (
+                    self._tried(part, place, partial(crystals_of, entry, self.campaign.path.parent)) or []
+                )
+            for crystal in self._read[entry.name]:
+                if isinstance(entry, OwnStructure):
+                    self._tried(part, (), partial(study.check, crystal))
+                    self.crystals[crystal.said["structure"]] = crystal
+                yield crystal
+
+    def _forces(self, part: Part, study: Campaign, crystals: list[Crystal]) -> Iterator[Forces]:
+        if study.md.level is not None:
+            yield Forces({"potential": study.md.level})
+            return
+        for index, entry in enumerate(study.potentials):
+            forces = self._tried(part, ("potentials", index), partial(forces_of, entry, crystals))
+            if forces is None:
+                continue
+            if forces.preparation is not None:
+                self.preparations[forces.preparation.hash] = forces.preparation
+            if forces.node is not None:
+                self.potentials[forces.said["potential_content"]] = forces.node
+            yield forces
+
+    def _tried(self, part: Part, place: Location, look: Callable[[], _T]) -> _T | None:
+        """Return what there is, or None after noting why it cannot be used."""
+        try:
+            return look()
+        except PydanticCustomError as error:
+            below = (error.context or {}).get("below", ())
+            self.faults.append((part, (*place, *below), error.message()))
+            return None
+
+
+def _product(
+    study: Campaign | LatticeCampaign,
+    structures: Sequence[Mapping[str, Any]],
+    forces: Sequence[Mapping[str, Any]],
+    said: dict[str, Any],
+) -> Iterator[PointSpecification]:
     rotors = said.pop("rotors", ())
-    return [
-        PointSpecification(
-            material=campaign.structure.material,
-            supercell=campaign.structure.supercell,
-            potential=potential,
+    for structure, force, temperature, constraint, replica in itertools.product(
+        structures, forces, study.temperatures, study.constraints, range(study.replicas)
+    ):
+        yield PointSpecification(
+            **structure,
+            **force,
             temperature=temperature,
             constraint=constraint,
             rotors=() if constraint == UNCONSTRAINED else rotors,
-            seed=campaign.seed + replica,
+            seed=study.seed + replica,
             **said,
         )
-        for potential, temperature, constraint, replica in itertools.product(
-            *campaign.conditions, range(campaign.replicas)
-        )
-    ]
 
 
-def _of_dynamics(campaign: Campaign) -> dict[str, Any]:
-    """Return what all points of molecular dynamics share."""
-    requests = sorted(campaign.observables, key=lambda request: request.name)
+def _of_dynamics(study: Campaign, crystal: Crystal) -> dict[str, Any]:
+    """Return what all points of molecular dynamics of one crystal share."""
+    requests = sorted(study.observables_of(crystal), key=lambda request: request.name)
     return {
-        "lattice_constants": campaign.structure.lattice_constants,
-        "engine": campaign.md.engine,
-        "rotors": tuple(sorted(campaign.rotors)),
-        "ensemble": campaign.md.ensemble,
-        "md": campaign.md_settings,
+        "engine": study.md.engine,
+        "rotors": tuple(sorted(study.rotors)),
+        "ensemble": study.md.ensemble,
+        "md": study.md_settings(crystal),
         "observables": {request.name: request.parameters for request in requests},
     }
 
 
-def _of_lattice(campaign: LatticeCampaign) -> dict[str, Any]:
+def _of_lattice(study: LatticeCampaign) -> dict[str, Any]:
     """Return what all points of a model of a lattice share."""
     return {
-        "engine": campaign.model,
-        "ensemble": campaign.ensemble,
-        "statistics": campaign.statistics,
-        "md": campaign.numbers,
+        "engine": study.model,
+        "ensemble": study.ensemble,
+        "statistics": study.statistics,
+        "md": study.numbers,
         "observables": {},
     }
-
-
-def _whole_as_integers(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _whole_as_integers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_whole_as_integers(item) for item in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value

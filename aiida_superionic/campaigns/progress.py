@@ -41,8 +41,8 @@ def progress_of(statuses: Sequence[PointStatus]) -> list[str]:
 
 
 def _in_words(status: PointStatus, chains: dict[int, list[Awaited]], jobs: dict[int, _Job]) -> str:
-    if status.attempt is None or status.state is State.MISSING:
-        return ""
+    if status.attempt is None or status.state in {State.MISSING, State.WAITING}:
+        return status.awaits
     chain = chains.get(status.attempt.pk)
     if chain is None:
         return status.attempt.message

@@ -12,7 +12,6 @@ from aiida.brokers.zeromq.broker import ZeromqBroker
 from aiida.engine.daemon.client import get_daemon_client
 from aiida.manage import get_manager
 
-from aiida_superionic.campaigns.attempts import PointStatus, State
 from aiida_superionic.campaigns.lost_tasks import lost_tasks
 from aiida_superionic.campaigns.task_queue import comes_to_be_listened_to
 
@@ -101,13 +100,12 @@ def _comes_to_be_heard(broker: Broker) -> bool:
     return False
 
 
-def revive(statuses: Sequence[PointStatus]) -> int:
-    """Give a task to processes of running attempts that have none, and return how many.
+def revive(running: Sequence[int]) -> int:
+    """Give a task to processes of attempts that run and have none, and return how many.
 
     A submitter killed between storing an attempt and sending its task leaves one, and so does a broker killed before
     it wrote down what a worker sent, or that gave a task to a worker which believed that it had it already.
     """
-    running = [status.attempt.pk for status in statuses if status.attempt and status.state is State.RUNNING]
     lost = lost_tasks(running) if running else set()
     nodes = [node for pk in sorted(lost) if not (node := orm.load_node(pk)).is_terminated]
     controller = get_manager().get_process_controller()

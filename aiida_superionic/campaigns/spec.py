@@ -1,215 +1,97 @@
-"""What a campaign file may say, and the campaign that it describes."""
+"""From a campaign file to the campaign that it describes."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    StrictStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
+from pydantic.json_schema import models_json_schema
 
 from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem, load_document
-from aiida_superionic.campaigns.keys import (
-    LATTICE_MODELS,
-    MOLECULAR_DYNAMICS,
-    UNCONSTRAINED,
-    Section,
-    Study,
-    distinct,
-)
+from aiida_superionic.campaigns.dynamics_spec import Campaign
+from aiida_superionic.campaigns.faults import faults_of
+from aiida_superionic.campaigns.keys import LATTICE_MODELS, MOLECULAR_DYNAMICS, MOST_POINTS, Study, too_many
 from aiida_superionic.campaigns.lattice_spec import LatticeCampaign
-from aiida_superionic.campaigns.observable_request import (
-    ObservableRequest,
-    lacking_for,
-    parameters_model,
-    routine_requests,
-)
-from aiida_superionic.campaigns.values import Length, Name, OneOf, Repeats, Time, fault
-from aiida_superionic.campaigns.wording import quote, unknown
-from aiida_superionic.constraints.constraint import MODES, Constraint, ConstraintError
-from aiida_superionic.constraints.eckart import eckart_frames
-from aiida_superionic.potentials import potentials
-from aiida_superionic.structures import materials
-from aiida_superionic.structures.lattice import relative_lattice_constants
-from aiida_superionic.structures.supercell import StructureError, make_supercell
-from aiida_superionic.workchains.md import CANONICAL, MICROCANONICAL, TIMES, stage_settings
-from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings, protocols
+from aiida_superionic.campaigns.wording import quote
 
-CONSTRAINT_MODES = (UNCONSTRAINED, *MODES)
+__all__ = ["Campaign", "CampaignFile", "LatticeCampaign", "campaign_schema", "load_campaign"]
 
-_REPEATS_THAT_SHOW_POLYANIONS = 2
-
-MaterialName = Annotated[StrictStr, OneOf("material", materials)]
-PotentialName = Annotated[StrictStr, OneOf("potential", potentials)]
-ProtocolName = Annotated[StrictStr, OneOf("protocol", lambda: protocols("md"))]
-EngineName = Annotated[StrictStr, OneOf("engine", lambda: TIMES)]
-LevelName = Annotated[StrictStr, OneOf("level of theory", lambda: protocols("dft"))]
-ConstraintMode = Annotated[StrictStr, OneOf("constraint mode", lambda: CONSTRAINT_MODES)]
+_SWEEP = "sweep"
+_WHOLE_FILE = ("version", "campaign", "model", "computer", "resources", "limit", _SWEEP)
+"""Keys that are one for all parts of a file."""
+_MERGED = ("md", "lattice")
+"""Mappings of settings, of which a part of a sweep replaces those that it says."""
+_EITHER = ({"structure", "structures"},)
+"""Keys of which one replaces the other."""
+_MOST_PARTS = 1000
 
 
-class Structure(Section):
-    """A supercell of a reference crystal."""
+@dataclass(frozen=True)
+class Part:
+    """One product of conditions: the whole file, or what one entry of its sweep makes of it.
 
-    material: MaterialName = Field(description="the name of a reference crystal", examples=["alpha-AgI"])
-    supercell: tuple[Repeats, Repeats, Repeats] = Field(
-        description="three whole numbers from 1 to 100, the repeats of the cell along each of its vectors",
-        examples=[[3, 3, 3]],
-    )
-    lattice_constants: tuple[Length, Length, Length] | None = Field(
-        default=None,
-        description="three numbers, the lengths of the cell's vectors in Å",
-        examples=[[5.0855, 5.0855, 5.0855]],
-    )
+    Parameters
+    ----------
+    study
+        What is asked for.
+    number
+        Of the entry in the sweep; None where there is no sweep.
+    swept
+        The keys that the entry replaces, and the settings in those of which it replaces some.
+    """
 
-    @model_validator(mode="after")
-    def _near_the_measured_one(self) -> Structure:
-        if self.lattice_constants is not None:
-            try:
-                relative_lattice_constants(materials()[self.material], self.lattice_constants)
-            except StructureError as error:
-                raise fault(str(error), "lattice_constants") from None
-        return self
+    study: Campaign | LatticeCampaign
+    number: int | None = None
+    swept: frozenset[Location] = frozenset()
 
-
-class MolecularDynamics(Section):
-    """What runs, a protocol, the times that replace the protocol's own, and the ensemble of the production."""
-
-    engine: EngineName = Field(
-        default="lammps", description="lammps, or cp2k for ab initio dynamics", examples=["lammps"]
-    )
-    level: LevelName | None = Field(
-        default=None, description="how CP2K computes forces, the name of a level of theory", examples=["xtb"]
-    )
-    protocol: ProtocolName = Field(default="balanced", description="the name of a protocol", examples=["balanced"])
-    ensemble: Annotated[StrictStr, OneOf("ensemble", lambda: (MICROCANONICAL, CANONICAL))] = Field(
-        default=MICROCANONICAL,
-        description="nve to conserve the energy in production, nvt for a thermostat",
-        examples=["nvt"],
-    )
-    equilibration: Time = Field(default=None, description="the time before production", examples=["20 ps"])
-    production: Time = Field(default=None, description="the time that is analysed", examples=["100 ps"])
-    timestep: Time = Field(default=None, description="the time of one MD step", examples=["0.5 fs"])
-    sampling_interval: Time = Field(default=None, description="the time between two frames", examples=["5 fs"])
+    def place(self, location: Location) -> Location:
+        """Return where in the file a value of the study stands."""
+        return _place(self.number, self.swept, location)
 
 
-class Campaign(Study):
-    """A study of one structure by molecular dynamics: every combination of its conditions is a point."""
+@dataclass(frozen=True)
+class CampaignFile:
+    """The campaign that a file describes: its parts, of which the points are united.
 
-    structure: Structure = Field(
-        description="the material and its supercell", examples=[{"material": "alpha-AgI", "supercell": [3, 3, 3]}]
-    )
-    potentials: Annotated[tuple[PotentialName, ...], AfterValidator(distinct)] = Field(
-        default=(),
-        min_length=1,
-        description="a list of names of potentials; none with the engine cp2k",
-        examples=[["vashishta-rahman"]],
-    )
-    constraints: Annotated[tuple[ConstraintMode, ...], AfterValidator(distinct)] = Field(
-        min_length=1, description=f"a list of constraint modes, {', '.join(CONSTRAINT_MODES)}", examples=[["UC"]]
-    )
-    rotors: Annotated[tuple[Name, ...], AfterValidator(distinct)] = Field(
-        default=(),
-        description="a list of formulas of the polyanions that are constrained; all of them if absent",
-        examples=[["PS4"]],
-    )
-    md: MolecularDynamics = Field(
-        default_factory=MolecularDynamics,
-        description="the protocol of the molecular dynamics",
-        examples=[{"protocol": "balanced", "production": "100 ps"}],
-    )
-    observables: Annotated[tuple[ObservableRequest, ...], AfterValidator(distinct)] = Field(
-        default_factory=lambda given: routine_requests(given["structure"].material),
-        min_length=1,
-        description="a list of observables, each a name or a name with parameters; the routine ones that the"
-        " material allows if absent",
-        examples=[["diffusion", {"friction": {"longest_lag": 3.0}}]],
-    )
+    Parameters
+    ----------
+    document
+        The file.
+    parts
+        At least one.
+    """
+
+    document: Document
+    parts: tuple[Part, ...]
 
     @property
-    def md_settings(self) -> dict[str, float]:
-        """The settings of the protocol, in ps, with the material's own and then the given times in their place."""
-        given = self.md.model_dump(exclude={"engine", "level", "protocol", "ensemble"}, exclude_none=True)
-        own = materials()[self.structure.material].md
-        return protocol_settings(TIMES[self.md.engine], self.md.protocol, {**own, **given})
+    def path(self) -> Path:
+        """The file."""
+        return self.document.path
 
     @property
-    def forces(self) -> tuple[str, ...]:
-        """What gives the forces: the potentials, or the level of theory."""
-        return (self.md.level,) if self.md.level is not None else self.potentials
+    def study(self) -> Campaign | LatticeCampaign:
+        """The first part: all have the keys in common that are one for the whole file."""
+        return self.parts[0].study
 
     @property
-    def conditions(self) -> tuple[tuple[Any, ...], ...]:
-        """What gives the forces, temperatures and constraint modes, of which every combination is a condition."""
-        return self.forces, self.temperatures, self.constraints
+    def campaign(self) -> str:
+        """The name of the campaign."""
+        return self.study.campaign
 
-    @model_validator(mode="after")
-    def _has_forces(self) -> Campaign:
-        if self.md.engine == "lammps":
-            if not self.potentials:
-                raise fault(_missing("potentials", type(self).model_fields["potentials"]))
-            if self.md.level is not None:
-                raise fault("a level of theory is for engine: cp2k; remove it, or write the engine", "md", "level")
-            return self
-        if self.potentials:
-            raise fault("with engine: cp2k the forces are those of md.level; remove the potentials", "potentials")
-        if self.md.level is None:
-            raise fault(f"engine: cp2k needs a level of theory; write level: {' or '.join(protocols('dft'))}", "md")
-        held = [index for index, mode in enumerate(self.constraints) if mode != UNCONSTRAINED]
-        if held:
-            raise fault("motions are held with engine: lammps only; write UC", "constraints", held[0])
-        return self
-
-    @model_validator(mode="after")
-    def _times_fit(self) -> Campaign:
-        try:
-            stage_settings(self.md_settings, temperature=1.0, mobile=["Ag"])  # neither decides whether times fit
-        except ProtocolError as error:
-            raise fault(f"the times do not fit together: {error}", "md") from None
-        return self
-
-    @model_validator(mode="after")
-    def _can_be_computed(self) -> Campaign:
-        material = self.structure.material
-        for index, request in enumerate(self.observables):
-            if lacking := lacking_for(request.name, material):
-                raise fault(
-                    f"{request.name} needs {lacking}, which the dynamics of {material} do not have; remove it",
-                    "observables",
-                    index,
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _has_rotors(self) -> Campaign:
-        held = [index for index, mode in enumerate(self.constraints) if mode != UNCONSTRAINED]
-        if not held:
-            if self.rotors:
-                raise fault(f"rotors are named and nothing is constrained; write {', '.join(MODES)}", "constraints")
-            return self
-        material = materials()[self.structure.material]
-        a, b, c = (min(repeats, _REPEATS_THAT_SHOW_POLYANIONS) for repeats in self.structure.supercell)
-        constraint = Constraint.model_validate({"mode": self.constraints[held[0]], "rotors": self.rotors})
-        try:
-            eckart_frames(make_supercell(material, (a, b, c), self.seed), material.mobile, constraint)
-        except ConstraintError as error:
-            place: tuple[str | int, ...] = ("rotors",) if self.rotors else ("constraints", held[0])
-            raise fault(f"{self.structure.material}: {error}", *place) from None
-        except StructureError:
-            pass  # a supercell that cannot be made is refused where it is made
-        return self
+    def refusal(self, faults: Iterable[tuple[Part, Location, str]]) -> CampaignFileError:
+        """Return the error of values that cannot be used, of which each is told once."""
+        problems = [Problem(self.document.line(part.place(location)), sentence) for part, location, sentence in faults]
+        return CampaignFileError(self.path, list(dict.fromkeys(problems)))
 
 
-def load_campaign(path: Path) -> Campaign | LatticeCampaign:
+def load_campaign(path: Path) -> CampaignFile:
     """Read and validate a campaign file.
+
+    Files and nodes that it names are not looked at: see :func:`aiida_superionic.campaigns.points.expand`.
 
     Parameters
     ----------
@@ -218,7 +100,7 @@ def load_campaign(path: Path) -> Campaign | LatticeCampaign:
 
     Returns
     -------
-    Campaign or LatticeCampaign
+    CampaignFile
         The campaign, with every default filled in, temperatures in K and times in ps.
 
     Raises
@@ -227,81 +109,120 @@ def load_campaign(path: Path) -> Campaign | LatticeCampaign:
         If the file is not a valid campaign; its message has one sentence per fault.
     """
     document = load_document(path)
-    model = document.data.get("model")
+    model = document.data.get("model", MOLECULAR_DYNAMICS)
     kind = LatticeCampaign if isinstance(model, str) and model in LATTICE_MODELS else Campaign
-    try:
-        return kind.model_validate(document.data)
-    except ValidationError as error:
-        # A list whose items were refused counts as too short as well: that is no fault of its own.
-        # What is asked for by default follows from the structure, and is not known where that was refused.
-        faults = [
-            details
-            for details in error.errors()
-            if (details["type"] != "too_short" or not details["input"])
-            and details["type"] != "default_factory_not_called"
-        ]
-        raise CampaignFileError(path, [_problem(document, kind, details) for details in faults]) from None
+    other = Campaign if kind is LatticeCampaign else LatticeCampaign
+    parts: list[Part] = []
+    problems: list[Problem] = []
+    for data, number, swept in _parts(document):
+        try:
+            parts.append(Part(kind.model_validate(data), number, swept))
+        except ValidationError as error:
+            problems += [
+                Problem(document.line(_place(number, swept, location)), sentence)
+                for location, sentence in faults_of(error, kind, (other,), str(model))
+            ]
+    if problems:
+        raise CampaignFileError(path, list(dict.fromkeys(problems)))
+    if (points := sum(part.study.n_points for part in parts)) > MOST_POINTS:
+        raise CampaignFileError(path, [Problem(document.line((_SWEEP,)), too_many(points))])
+    return CampaignFile(document, tuple(parts))
 
 
-def campaign_schema(model: str = MOLECULAR_DYNAMICS) -> dict[str, Any]:
-    """Return the JSON schema of a campaign file of a model."""
-    return (LatticeCampaign if model in LATTICE_MODELS else Campaign).model_json_schema()
+def campaign_schema(model: str | None = None) -> dict[str, Any]:
+    """Return the JSON schema of a campaign file.
+
+    Parameters
+    ----------
+    model
+        What moves the ions; if absent, the schema decides by the model that a file names.
+    """
+    kinds: tuple[type[Study], ...] = (Campaign, LatticeCampaign)
+    names, schema = models_json_schema([(kind, "validation") for kind in kinds], title="A campaign")
+    for kind in kinds:
+        _with_sweep(schema["$defs"][kind.__name__], kind.__name__)
+    ours, lattice = (names[kind, "validation"] for kind in kinds)
+    if model is not None:
+        name = (LatticeCampaign if model in LATTICE_MODELS else Campaign).__name__
+        return {**schema, **schema["$defs"][name]}
+    chooses = {"properties": {"model": {"enum": list(LATTICE_MODELS)}}, "required": ["model"]}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        **schema,
+        "if": chooses,
+        "then": lattice,
+        "else": ours,
+    }
 
 
-def _problem(document: Document, kind: type[Study], error: ErrorDetails) -> Problem:
-    below = error.get("ctx", {}).get("below", ())
-    model = MOLECULAR_DYNAMICS if kind is Campaign else document.data["model"]
-    return Problem(document.line((*error["loc"], *below)), _sentence(kind, model, error))
+def _with_sweep(schema: dict[str, Any], name: str) -> None:
+    """Let entries of a sweep say what else the file would have to."""
+    properties = schema["properties"]
+    swept = {key: {"$ref": f"#/$defs/{name}/properties/{key}"} for key in properties if key not in _WHOLE_FILE}
+    properties[_SWEEP]["items"] = {
+        "type": "object",
+        "properties": swept,
+        "minProperties": 1,
+        "additionalProperties": False,
+    }
+    properties[_SWEEP]["minItems"] = 1
+    needed = [key for key in schema["required"] if key not in _WHOLE_FILE]
+    either = {"oneOf": [{"required": [key]} for key in sorted(_EITHER[0])]}
+    schema["required"] = [key for key in schema["required"] if key in _WHOLE_FILE]
+    schema |= {"if": {"not": {"required": [_SWEEP]}}, "then": {"required": needed, **either}}
 
 
-def _sentence(kind: type[Study], model: str, error: ErrorDetails) -> str:
-    """Return what is wrong and what would be right."""
-    location: Location = error["loc"]
-    if error["type"] == "campaign":
-        return error["msg"]
-    if error["type"] == "extra_forbidden":
-        section, key = _section(kind, location[:-1]), str(location[-1])
-        other = _section(LatticeCampaign if kind is Campaign else Campaign, location[:-1])
-        if other is not None and key in other.model_fields:
-            return f"the key {key} has no meaning with model: {model}; remove it, or take another model"
-        return unknown("key", key, section.model_fields if section else ())
-    place, field = _field(kind, location)
-    key = ".".join(str(part) for part in place if isinstance(part, str))
-    if error["type"] == "missing" and place == location:
-        return _missing(key, field)
-    return f"{key}: {quote(error['input'])} is not valid; {_right(key, field)}"
+def _parts(document: Document) -> Iterator[tuple[dict[str, Any], int | None, frozenset[Location]]]:
+    """Yield the keys of each part of a file, and which of them are of the sweep."""
+    shared = {key: value for key, value in document.data.items() if key != _SWEEP}
+    if _SWEEP not in document.data:
+        yield shared, None, frozenset()
+        return
+    sweep = document.data[_SWEEP]
+    if not isinstance(sweep, list) or not 1 <= len(sweep) <= _MOST_PARTS:
+        raise _refused(document, (_SWEEP,), f"{_SWEEP}: {quote(sweep)} is not valid; {_RIGHT}")
+    for number, entry in enumerate(sweep):
+        if not isinstance(entry, dict) or not entry:
+            raise _refused(document, (_SWEEP, number), f"{_SWEEP}: {quote(entry)} is not valid; {_RIGHT}")
+        for key in entry:
+            if key in _WHOLE_FILE:
+                place = (_SWEEP, number, key)
+                raise _refused(document, place, f"{key} is one for the whole file; write it above the sweep")
+        yield _replaced(shared, entry), number, frozenset(_said(shared, entry))
 
 
-def _missing(key: str, field: FieldInfo) -> str:
-    return f"the key {key} is missing; {_right(key, field)}"
+def _place(number: int | None, swept: frozenset[Location], location: Location) -> Location:
+    if number is None:
+        return location
+    own = location[:1] in swept or location[:2] in swept
+    return (_SWEEP, number, *location) if own else location
 
 
-def _right(key: str, field: FieldInfo) -> str:
-    example = field.examples[0] if field.examples else None
-    return f"write {field.description}, for example {key.rpartition('.')[2]}: {_as_yaml(example)}"
+_RIGHT = (
+    f"write a list of 1 to {_MOST_PARTS} mappings, each with the keys that it replaces, for example"
+    f" {_SWEEP}: [{{temperatures: [600], replicas: 4}}, {{temperatures: [900]}}]"
+)
 
 
-def _section(kind: type[Study], location: Location) -> type[BaseModel] | None:
-    """Return the model of the mapping at a location, None where a campaign of this kind has no mapping."""
-    match location:
-        case ():
-            return kind
-        case ("observables", int(), str(name)):
-            return parameters_model(name)
-        case (str(key),) if key in kind.model_fields:
-            section = kind.model_fields[key].annotation
-            return section if isinstance(section, type) and issubclass(section, Section) else None
-    return None
+def _refused(document: Document, location: Location, sentence: str) -> CampaignFileError:
+    return CampaignFileError(document.path, [Problem(document.line(location), sentence)])
 
 
-def _field(kind: type[Study], location: Location) -> tuple[Location, FieldInfo]:
-    """Return the innermost key on the way to a location, and what a campaign may say there."""
-    for depth in range(len(location), 0, -1):
-        section = _section(kind, location[: depth - 1])
-        if section is not None and (field := section.model_fields.get(str(location[depth - 1]))):
-            return location[:depth], field
-    raise KeyError(location)
+def _is_merged(shared: dict[str, Any], entry: dict[str, Any], key: str) -> bool:
+    return key in _MERGED and isinstance(entry[key], dict) and isinstance(shared.get(key), dict)
 
 
-def _as_yaml(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value).replace('"', "")
+def _replaced(shared: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """Return what an entry of a sweep makes of the keys that it shares with the others."""
+    gone = {key for either in _EITHER if either & set(entry) for key in either}
+    data = {key: value for key, value in shared.items() if key not in gone}
+    merged = {key: {**shared[key], **entry[key]} for key in entry if _is_merged(shared, entry, key)}
+    return {**data, **entry, **merged}
+
+
+def _said(shared: dict[str, Any], entry: dict[str, Any]) -> Iterator[Location]:
+    for key, value in entry.items():
+        if _is_merged(shared, entry, key):
+            yield from ((key, setting) for setting in value)
+        else:
+            yield (key,)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from ase.data import chemical_symbols
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -26,9 +27,11 @@ from aiida_superionic.campaigns.quantities import parse_time
 from aiida_superionic.campaigns.wording import quote, unknown
 
 SHORTEST_TIME, LONGEST_TIME = 1e-6, 1e9  # ps
-
+LARGEST_SEED = 900_000_000  # of LAMMPS' random numbers
 
 _SIGNIFICANT_DIGITS = 12
+_LONGEST_TEXT = 1000
+_LARGEST_PK = 2**31 - 1  # of PostgreSQL's keys
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
@@ -87,11 +90,30 @@ def named_plainly(value: object) -> object:
     return value
 
 
+def _symbol(symbol: str) -> str:
+    if symbol not in chemical_symbols[1:]:
+        raise fault(f"{quote(symbol)} is not a chemical symbol; write one such as Li")
+    return symbol
+
+
+def _plain_text(text: str) -> str:
+    if not text.isprintable() or text != text.strip() or not 0 < len(text) <= _LONGEST_TEXT:
+        raise fault(f"{quote(text)} is not one line of text; write at most {_LONGEST_TEXT} characters that print")
+    return text
+
+
+def _node(name: str | int) -> str:
+    return _plain_text(str(name))
+
+
 Name = Annotated[StrictStr, Field(pattern=_NAME)]
 Real = Annotated[float, Strict(), Field(allow_inf_nan=False), AfterValidator(_rounded)]
 Temperature = Annotated[Real, Field(gt=0.0, le=10_000.0)]
 Length = Annotated[Real, Field(gt=0.0)]
 Repeats = Annotated[StrictInt, Field(ge=1, le=100)]
+Symbol = Annotated[StrictStr, AfterValidator(_symbol)]
+Text = Annotated[StrictStr, AfterValidator(_plain_text)]
+NodeName = Annotated[StrictStr | Annotated[StrictInt, Field(ge=1, le=_LARGEST_PK)], AfterValidator(_node)]
 Time = Annotated[
     float | None,
     BeforeValidator(_time),

@@ -38,11 +38,25 @@ def cmd_campaign() -> None:
 @tells_user_errors
 def cmd_plan(file: Path) -> None:
     """Show what FILE asks for and what the graph already holds; nothing is stored."""
-    statuses = _statuses(file)
-    counts = Counter(str(status.state) for status in statuses)
+    from aiida_superionic.campaigns.spec import load_campaign
+
+    campaign = load_campaign(file)
+    _load()
+    from aiida_superionic.campaigns.apply import due
+    from aiida_superionic.campaigns.attempts import point_statuses
+    from aiida_superionic.campaigns.points import expansion
+
+    asked = expansion(campaign)
+    statuses = point_statuses(asked.points)
+    now = due(campaign, asked, statuses)
     console = _console()
     console.print(_status_table(statuses))
-    console.print(f"{len(statuses)} points: {_count(counts)}; apply would submit {counts['missing']}")
+    counts = _count(Counter(str(status.state) for status in statuses))
+    console.print(f"{len(statuses)} points: {counts}; apply would submit {len(now.points)}")
+    if now.held_back:
+        console.print(f"{now.held_back} more would wait for the limit of {campaign.study.limit}")
+    for preparation in now.preparations:
+        console.print(f"apply would begin first: {preparation.label}", markup=False)
 
 
 @cmd_campaign.command("apply")
@@ -69,11 +83,29 @@ def cmd_apply(file: Path, watch: bool, retry_failed: bool) -> None:
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     console.print(f"submitted {applied.submitted}, revived {applied.revived}, of {len(applied.statuses)} points")
+    if applied.prepared:
+        console.print(f"began {applied.prepared} of what points wait for")
     if watch:
-        _watch(file, console)
+        _watch(file, console, top_up=lambda: apply(campaign).statuses)
     failed = sum(status.state == "failed" for status in applied.statuses)
     if failed and not watch:
         console.print(f"{failed} points failed earlier; --retry-failed submits them once more")
+
+
+@cmd_campaign.command("schema")
+@click.option("--model", help="Of campaigns of this model alone.  [default: of all]")
+@tells_user_errors
+def cmd_schema(model: str | None) -> None:
+    """Print the JSON schema of campaign files, by which editors complete and check them."""
+    import json
+
+    from aiida_superionic.campaigns.keys import MODELS
+    from aiida_superionic.campaigns.spec import campaign_schema
+    from aiida_superionic.campaigns.wording import unknown
+
+    if model is not None and model not in MODELS:
+        raise UserError(unknown("model", model, MODELS))
+    click.echo(json.dumps(campaign_schema(model), indent=1))
 
 
 @cmd_campaign.command("status")
@@ -189,7 +221,8 @@ def _console() -> Console:
 
 
 def _count(counts: Counter[str]) -> str:
-    return ", ".join(f"{counts[state]} {state}" for state in ("finished", "running", "failed", "missing"))
+    states = ["finished", "running", "failed", *(["waiting"] if counts["waiting"] else []), "missing"]
+    return ", ".join(f"{counts[state]} {state}" for state in states)
 
 
 def _status_table(statuses: Sequence[PointStatus]) -> Table:
@@ -198,7 +231,7 @@ def _status_table(statuses: Sequence[PointStatus]) -> Table:
 
     from aiida_superionic.campaigns.progress import progress_of
 
-    styles = {"finished": "green", "running": "cyan", "failed": "red", "missing": "dim"}
+    styles = {"finished": "green", "running": "cyan", "failed": "red", "waiting": "yellow", "missing": "dim"}
     table = Table("point", "state", "process", "now", box=None)
     for status, now in zip(statuses, progress_of(statuses), strict=True):
         state = str(status.state)
@@ -242,7 +275,8 @@ class _LinePrinter:
         self.console.print(f"{time.strftime('%H:%M:%S')} {counts}: {doing}", markup=False, highlight=False)
 
 
-def _watch(file: Path, console: Console) -> None:
+def _watch(file: Path, console: Console, top_up: Callable[[], Sequence[PointStatus]] = lambda: []) -> None:
+    """Show the points until none runs; what ``top_up`` submits where some wait or are missing is awaited too."""
     statuses = _statuses(file)
     from aiida_superionic.campaigns.attempts import point_statuses
     from aiida_superionic.campaigns.reconcile import daemon_lives
@@ -251,7 +285,9 @@ def _watch(file: Path, console: Console) -> None:
         with _display(console) as show:
             while True:
                 show(statuses)
-                if not any(status.state == "running" for status in statuses):
+                if any(status.state in {"missing", "waiting"} for status in statuses):
+                    statuses = top_up() or statuses
+                if not _is_busy(statuses):
                     break
                 if not daemon_lives():
                     raise UserError("the daemon is not running; start it with verdi daemon start, and apply once more")
@@ -267,6 +303,17 @@ def _watch(file: Path, console: Console) -> None:
     failed = sum(status.state == "failed" for status in statuses)
     if failed:
         raise UserError(f"{failed} of {len(statuses)} points failed")
+
+
+def _is_busy(statuses: Sequence[PointStatus]) -> bool:
+    """Return whether a point runs, or waits for what somebody is at work on."""
+    from aiida_superionic.campaigns.preparations import Stage, preparation_statuses
+
+    if any(status.state == "running" for status in statuses):
+        return True
+    awaited = {status.specification.preparation for status in statuses if status.state == "waiting"}
+    known = preparation_statuses(digest for digest in awaited if digest is not None)
+    return any(status.stage is Stage.RUNNING for status in known.values())
 
 
 def _print_summary(statuses: Sequence[PointStatus], console: Console) -> None:

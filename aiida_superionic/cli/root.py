@@ -39,6 +39,7 @@ from aiida_superionic.cli import (  # noqa: E402, F401 - each adds its commands 
     engines,
     lattice,
     learn,
+    potential,
     setup,
     structures,
 )

@@ -11,14 +11,21 @@ from aiida_superionic.cli.errors import UserError, tells_user_errors
 from aiida_superionic.cli.root import cmd_root
 
 if TYPE_CHECKING:
+    from ase import Atoms
+
     from aiida_superionic.structures import Material
 
+_G_PER_CM3 = 1.66053906892
+"""Of one amu/Å³."""
 NAME = click.argument("name", metavar="NAME")
 
 
 @cmd_root.group("structures")
 def cmd_structures() -> None:
-    """Look at the reference crystals and write supercells of them."""
+    """Look at the reference crystals, write supercells of them, and bring in structures of your own."""
+
+
+cmd_root.add_command(cmd_structures, "structure")  # so that `structure import` reads as `potential import`
 
 
 @cmd_structures.command("list")
@@ -128,6 +135,33 @@ def cmd_make(
     click.echo(f"{len(atoms)} atoms, {atoms.get_chemical_formula()}: {output}")
 
 
+@cmd_structures.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--label", required=True, help="What campaigns call it.")
+@tells_user_errors
+def cmd_import(file: Path, label: str) -> None:
+    """Make a node of the one ordered crystal in FILE, of any format that ASE reads."""
+    from aiida_superionic.structures.files import content_of, read_structure
+
+    atoms = read_structure(file)
+    counts = ", ".join(f"{count} {symbol}" for symbol, count in atoms.symbols.formula.count().items())
+    lengths = atoms.cell.cellpar().round(5)
+    click.echo(f"{'atoms':10} {len(atoms)}: {counts}")
+    click.echo("{:10} {:g} {:g} {:g} Å, {:g} {:g} {:g}°".format("cell", *lengths))
+    click.echo(f"{'density':10} {_density(atoms):.3f} g/cm³")
+    click.echo(f"{'content':10} {content_of(atoms)[:8]}")
+    from aiida import orm
+
+    from aiida_superionic.data.contents import remember, stored_with
+
+    known = stored_with(orm.StructureData, content_of(atoms))
+    if known is not None:
+        click.echo(f"structure {known.pk} {known.label} is the same; nothing is stored")
+        return
+    node = remember(orm.StructureData(ase=atoms), content_of(atoms), label)
+    click.echo(f"structure {node.pk}: in a campaign, structure: {{node: {label}, mobile: [...]}}")
+
+
 @cmd_structures.command("study")
 @NAME
 @click.option("--potential", required=True, help="Name of the potential to put in place of the study's own.")
@@ -145,6 +179,11 @@ def cmd_study(name: str, potential: str) -> None:
         click.echo(study_campaign(name, material, potential), nl=False)
     except ValueError as error:
         raise UserError(str(error)) from None
+
+
+def _density(atoms: Atoms) -> float:
+    """Return the mass over the volume in g/cm³."""
+    return float(atoms.get_masses().sum() / atoms.get_volume() * _G_PER_CM3)
 
 
 def _material(name: str) -> Material:

@@ -179,7 +179,7 @@ def ensure_code(installation: Installation, computer: orm.Computer) -> tuple[orm
 
 
 def registered_code(name: str, computer: str = COMPUTER) -> orm.InstalledCode:
-    """Return the code of an engine on a computer, this machine unless another is named.
+    """Return the code of an engine on a computer, this machine if no other is named.
 
     Raises
     ------
@@ -189,6 +189,11 @@ def registered_code(name: str, computer: str = COMPUTER) -> orm.InstalledCode:
     try:
         return orm.load_code(f"{name}@{computer}")
     except NotExistent:
+        if computer != COMPUTER:
+            raise EngineError(
+                f"no code {name}@{computer} is registered; make one with: verdi code create core.code.installed"
+                f" --label {name} --computer {computer}"
+            ) from None
         raise EngineError(
             f"no code {name}@{computer} is registered; run: {engines()[name].how_to_install}, and then"
             " aiida-superionic setup"

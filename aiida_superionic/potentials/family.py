@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -110,6 +111,12 @@ class Potential(BaseModel, ABC):
             If LAMMPS writes no deviations of the family, or a potential does not describe one of the species.
         """
         raise PotentialError(f"LAMMPS writes no deviations of a committee of the family {self.family}")
+
+    @property
+    def content(self) -> str:
+        """SHA-256 of everything that decides the forces, and of nothing else, as 64 hexadecimal digits."""
+        said = self.model_dump(mode="json", exclude={"description", "source"})
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def text(self) -> str:
         """Return the parameter file, which :func:`aiida_superionic.potentials.parse_potential` reads back."""

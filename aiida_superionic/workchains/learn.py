@@ -17,6 +17,7 @@ from aiida_superionic.calculations.fit import FitCalculation
 from aiida_superionic.calculations.learning import choose_frames, list_iterations
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.data.preparation import PreparationData
 from aiida_superionic.learning.exploration import derived_seed
 from aiida_superionic.learning.settings import CommitteeLearning, LearnSettings
 from aiida_superionic.workchains.assess import AssessCommitteeWorkChain
@@ -27,7 +28,7 @@ from aiida_superionic.workchains.lammps import LammpsBaseWorkChain
 from aiida_superionic.workchains.protocol import protocol_settings
 from aiida_superionic.workchains.train import TrainWorkChain
 
-_SET_HERE = ("dataset", "committee", "seed")
+_SET_HERE = ("dataset", "committee", "seed", "preparation")
 
 
 class LearnWorkChain(ExploringWorkChain):
@@ -52,6 +53,12 @@ class LearnWorkChain(ExploringWorkChain):
         """Declare the ports, the outline and the exit codes."""
         super().define(spec)
         spec.input("dataset", valid_type=DatasetData, help="What is known at the beginning: labelled, with subsets.")
+        spec.input(
+            "preparation",
+            valid_type=PreparationData,
+            required=False,
+            help="What points of a campaign wait for, and this is an attempt at.",
+        )
         spec.expose_inputs(FitCalculation, namespace="fit", exclude=_SET_HERE)
         spec.expose_inputs(AssessCalculation, namespace="assess", include=("code", "version", "metadata"))
         spec.expose_inputs(TrainWorkChain, namespace="train", exclude=_SET_HERE)

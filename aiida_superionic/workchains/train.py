@@ -15,6 +15,7 @@ from aiida_superionic.calculations.training import TrainingCalcJob
 from aiida_superionic.calculations.training_results import MEMBER, POTENTIAL, summarise_training
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.data.preparation import PreparationData
 from aiida_superionic.workchains.deepmd import DeepmdBaseWorkChain
 from aiida_superionic.workchains.nequip import NequipBaseWorkChain
 from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings
@@ -50,6 +51,12 @@ class TrainWorkChain(StepsWorkChain):
         spec.input("dataset", valid_type=DatasetData, help="Labelled frames, divided into subsets.")
         spec.input("committee", valid_type=orm.Int, default=lambda: orm.Int(4), help="How many members.")
         spec.input("seed", valid_type=orm.Int, help="Of the committee.")
+        spec.input(
+            "preparation",
+            valid_type=PreparationData,
+            required=False,
+            help="What points of a campaign wait for, and this is an attempt at.",
+        )
         spec.expose_inputs(FitCalculation, namespace=LINEAR, exclude=("dataset", "committee", "seed"))
         for name, workchain in NETWORKS.items():
             spec.expose_inputs(workchain, namespace=name, exclude=[f"{name}.{port}" for port in _SET_HERE])

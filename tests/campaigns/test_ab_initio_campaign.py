@@ -6,7 +6,7 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 
-from aiida_superionic.campaigns import apply as module
+from aiida_superionic.campaigns import builders as module
 from aiida_superionic.campaigns.attempts import point_statuses
 from aiida_superionic.campaigns.collect import collect_results
 from aiida_superionic.campaigns.document import CampaignFileError
@@ -98,7 +98,7 @@ def test_a_level_without_its_engine_is_refused(load):
 
 def test_a_point_from_the_file_to_its_result(load, cp2k_code, analysis_code):
     (point,) = expand(load(FILE))
-    builder = module._builder(point, {"cp2k": cp2k_code, "analysis": analysis_code})
+    builder = module.attempt_builder(point, module.Machine({"cp2k": cp2k_code, "analysis": analysis_code}))
     builder.point = PointData(json.loads(point.canonical_json), point.hash).store()
     _, node = run_get_node(builder)
     assert node.is_finished_ok, node.exit_message

@@ -7,12 +7,17 @@ import pytest
 from aiida import orm
 
 from aiida_superionic.campaigns import apply as module
+from aiida_superionic.campaigns import builders
 from aiida_superionic.campaigns.attempts import point_statuses
 from aiida_superionic.data.campaign import CampaignGroup
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.potentials import potentials
 
 README = Path(__file__).parents[2] / "README.md"
+
+
+def structure_of(specification):
+    return builders.structure_of(specification.model_dump(), specification.seed)
 
 
 def count(kind):
@@ -22,40 +27,40 @@ def count(kind):
 @pytest.mark.usefixtures("aiida_profile_clean")
 class TestStructure:
     def test_is_made_once_for_all_that_is_done_with_it(self, specification):
-        first = module._structure(specification(temperature=700.0))
-        assert module._structure(specification(temperature=750.0)).uuid == first.uuid
-        assert module._structure(specification(md={"production": 9.0})).uuid == first.uuid
+        first = structure_of(specification(temperature=700.0))
+        assert structure_of(specification(temperature=750.0)).uuid == first.uuid
+        assert structure_of(specification(md={"production": 9.0})).uuid == first.uuid
         assert count(orm.StructureData) == 1
 
     @pytest.mark.parametrize("changes", [{"seed": 2}, {"supercell": (2, 2, 3)}, {"supercell": (3, 2, 2)}])
     def test_differs_where_the_point_asks_for_another(self, specification, changes):
-        first = module._structure(specification(supercell=(2, 2, 2)))
-        other = module._structure(specification(**changes))
+        first = structure_of(specification(supercell=(2, 2, 2)))
+        other = structure_of(specification(**changes))
         assert other.uuid != first.uuid
         repeats = changes.get("supercell", (2, 2, 2))
         assert len(other.sites) == 4 * repeats[0] * repeats[1] * repeats[2]
 
     @pytest.mark.parametrize("lengths", [(5.0, 5.1, 5.2), (5.0, 5.0, 5.0)])
     def test_of_other_lattice_constants_is_another_and_made_once(self, specification, lengths):
-        measured = module._structure(specification())
-        other = module._structure(specification(lattice_constants=lengths))
+        measured = structure_of(specification())
+        other = structure_of(specification(lattice_constants=lengths))
         assert other.cell_lengths == pytest.approx([2.0 * length for length in lengths])
-        assert module._structure(specification(lattice_constants=lengths, temperature=750.0)).uuid == other.uuid
-        assert module._structure(specification()).uuid == measured.uuid
+        assert structure_of(specification(lattice_constants=lengths, temperature=750.0)).uuid == other.uuid
+        assert structure_of(specification()).uuid == measured.uuid
         assert count(orm.StructureData) == 2
 
     def test_of_a_maker_that_failed_is_not_used(self, specification):
-        first = module._structure(specification())
+        first = structure_of(specification())
         first.creator.backend_entity.set_attribute("exit_status", 1)
-        assert module._structure(specification()).uuid != first.uuid
+        assert structure_of(specification()).uuid != first.uuid
 
 
 @pytest.mark.usefixtures("aiida_profile_clean")
 class TestSites:
     def test_are_made_once_for_each_structure(self, specification):
-        structures = [module._structure(specification(seed)) for seed in (1, 2)]
-        sites = [module._sites(structure) for structure in structures]
-        assert [module._sites(structure).uuid for structure in structures] == [node.uuid for node in sites]
+        structures = [structure_of(specification(seed)) for seed in (1, 2)]
+        sites = [builders._sites(structure) for structure in structures]
+        assert [builders._sites(structure).uuid for structure in structures] == [node.uuid for node in sites]
         assert sites[0].uuid != sites[1].uuid
         assert sites[0].get_ase().symbols.formula.count() == {"I": 16, "Ag": 96}
 
@@ -63,16 +68,16 @@ class TestSites:
 @pytest.mark.usefixtures("aiida_profile_clean")
 class TestPotential:
     def test_is_stored_once(self):
-        first = module._potential("vashishta-rahman")
+        first = builders.shipped_potential("vashishta-rahman")
         assert first.is_stored
-        assert module._potential("vashishta-rahman").uuid == first.uuid
+        assert builders.shipped_potential("vashishta-rahman").uuid == first.uuid
         assert count(PotentialData) == 1
 
     def test_with_other_parameters_is_another_node(self, monkeypatch):
         text = potentials()["vashishta-rahman"]
-        first = module._potential("vashishta-rahman")
-        monkeypatch.setattr(module, "potentials", lambda: {"vashishta-rahman": f"{text}\n# mended\n"})
-        second = module._potential("vashishta-rahman")
+        first = builders.shipped_potential("vashishta-rahman")
+        monkeypatch.setattr(builders, "potentials", lambda: {"vashishta-rahman": f"{text}\n# mended\n"})
+        second = builders.shipped_potential("vashishta-rahman")
         assert second.uuid != first.uuid
         assert second.text != first.text
 

@@ -8,7 +8,7 @@ import pytest
 from aiida.engine import run_get_node
 from click.testing import CliRunner
 
-from aiida_superionic.campaigns import apply as module
+from aiida_superionic.campaigns import builders as module
 from aiida_superionic.campaigns.attempts import State, point_statuses
 from aiida_superionic.campaigns.collect import collect_results
 from aiida_superionic.campaigns.cost import cost_of
@@ -195,8 +195,8 @@ def run_points(lattice_code):
 
     def run(points):
         for point in points:
-            assert module._codes_of(point) == ("lattice",)
-            builder = module._builder(point, {"lattice": lattice_code})
+            assert module.codes_of(point) == ("lattice",)
+            builder = module.attempt_builder(point, module.Machine({"lattice": lattice_code}))
             builder.point = PointData(json.loads(point.canonical_json), point.hash).store()
             run_get_node(builder)
         return point_statuses(points)

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiida_superionic.analysis.registry import observables
-from aiida_superionic.campaigns import observable_request
+from aiida_superionic.campaigns import crystal
+from aiida_superionic.campaigns.crystal import Crystal
 from aiida_superionic.campaigns.document import CampaignFileError
 from aiida_superionic.campaigns.points import expand
 from aiida_superionic.campaigns.quantities import parse_time
@@ -54,18 +55,26 @@ def load(tmp_path):
     return load
 
 
+def study(campaign):
+    """Return the one part of a campaign."""
+    (part,) = campaign.parts
+    return part.study
+
+
 def changed(old, new):
     assert GOOD.count(old) == 1
     return GOOD.replace(old, new)
 
 
 def test_a_campaign_is_read_with_times_in_ps(load):
-    campaign = load(changed("production: 100 ps", "production: 0.1 ns\n  timestep: 0.5 fs"))
+    campaign = study(load(changed("production: 100 ps", "production: 0.1 ns\n  timestep: 0.5 fs")))
     assert campaign.campaign == "agi-friction"
     assert campaign.structure.material == "alpha-AgI"
     assert campaign.structure.supercell == (3, 3, 3)
     assert campaign.temperatures == (600.0, 750.0)
-    assert campaign.md_settings | {"production": 100.0, "timestep": 0.0005} == campaign.md_settings
+    assert {"production": 100.0, "timestep": 0.0005}.items() <= campaign.md_settings(
+        Crystal.of_reference(campaign.structure)
+    ).items()
     assert [(request.name, request.parameters) for request in campaign.observables] == [
         ("diffusion", {}),
         ("friction", {"longest_lag": 3.0}),
@@ -74,16 +83,17 @@ def test_a_campaign_is_read_with_times_in_ps(load):
 
 
 def test_a_list_of_the_file_is_a_list_of_the_point(load):
-    (request,) = load(GOOD[: GOOD.index("  - diffusion")] + "  - van_hove: {times: [1, 2.5]}\n").observables
+    (request,) = study(load(GOOD[: GOOD.index("  - diffusion")] + "  - van_hove: {times: [1, 2.5]}\n")).observables
     assert request.parameters == {"times": (1.0, 2.5)}
 
 
 def test_what_is_left_out_has_its_default(load):
     campaign = load(GOOD[: GOOD.index("seed:")])
-    assert campaign.seed == 1
-    assert campaign.md.protocol == "balanced"
-    assert campaign.md_settings == protocols("md")["balanced"]
-    names = {request.name for request in campaign.observables}
+    assert study(campaign).seed == 1
+    assert study(campaign).md.protocol == "balanced"
+    point = expand(campaign)[0]
+    assert point.md == protocols("md")["balanced"]
+    names = set(point.observables)
     assert {"conductivity", "diffusion", "friction", "host_lattice"} <= names
     # α-AgI has neither polyanions nor, under a force field, electrons; the last is no routine.
     assert not names & {"dipoles", "tetrahedral_rotor", "rotor_angles", "reorientations", "density_profile"}
@@ -91,15 +101,15 @@ def test_what_is_left_out_has_its_default(load):
 
 def test_a_material_sets_the_timestep_that_a_file_leaves_out(load):
     thiophosphate = changed("alpha-AgI", "alpha-Li3PS4")
-    assert load(thiophosphate).md_settings["timestep"] == 0.002
+    assert expand(load(thiophosphate))[0].md["timestep"] == 0.002
     given = thiophosphate.replace("  protocol: balanced", "  protocol: balanced\n  timestep: 1 fs")
-    assert load(given).md_settings["timestep"] == 0.001
+    assert expand(load(given))[0].md["timestep"] == 0.001
 
 
 def test_the_example_is_a_campaign_of_four_points_with_what_the_paper_prints():
     campaign = load_campaign(EXAMPLES / "agi.yaml")
     assert len(expand(campaign)) == 4
-    assert {request.name for request in campaign.observables} >= {"diffusion", "friction", "cage_residence"}
+    assert {request.name for request in study(campaign).observables} >= {"diffusion", "friction", "cage_residence"}
 
 
 def test_the_example_with_constraints_asks_for_every_mode_at_one_volume():
@@ -121,8 +131,8 @@ REFUSED = [
         "protocol:",
         "zzz:",
         13,
-        "unknown key 'zzz'; write engine or ensemble or equilibration or level or production or protocol or"
-        " sampling_interval or timestep",
+        "unknown key 'zzz'; write checkpoint_interval or engine or ensemble or equilibration or level or production or"
+        " protocol or sampling_interval or thermo_interval or thermostat_damping or timestep",
     ),
     ("replicas: 5\n", "", 1, "the key replicas is missing; write a whole number from 1 to 10000"),
     ("  material: alpha-AgI\n", "", 2, "the key structure.material is missing; write the name of a reference crystal"),
@@ -244,14 +254,14 @@ def test_each_fault_is_refused_with_its_line_and_what_would_be_right(load, old, 
 
 def test_an_observable_of_charges_is_refused_for_a_material_without(load, monkeypatch):
     bare = (agi := materials()["alpha-AgI"]).model_copy(update={"formal_charges": {"I": -1}})
-    monkeypatch.setattr(observable_request, "materials", lambda: {"alpha-AgI": bare})
-    monkeypatch.setattr(observable_request, "make_supercell", lambda *_, **__: make_supercell(agi, (2, 2, 2), 1))
-    observable_request._trajectory_of.cache_clear()
+    monkeypatch.setattr(crystal, "materials", lambda: {"alpha-AgI": bare})
+    monkeypatch.setattr(crystal, "make_supercell", lambda *_, **__: make_supercell(agi, (2, 2, 2), 1))
+    crystal._dynamics_of.cache_clear()
     try:
         with pytest.raises(CampaignFileError, match="line 16: conductivity needs formal charges of the mobile species"):
             load(changed("- diffusion", "- conductivity"))
     finally:
-        observable_request._trajectory_of.cache_clear()
+        crystal._dynamics_of.cache_clear()
 
 
 def test_without_a_structure_nothing_is_said_of_observables(load):
@@ -272,7 +282,7 @@ PHOSPHATE = GOOD.replace("alpha-AgI", "gamma-Na3PO4").replace("[3, 3, 3]", "[2, 
 
 def test_the_polyanions_of_a_material_are_constrained(load):
     campaign = load(PHOSPHATE.replace("[UC]", "[UC, RC, RTC, RTVC]\nrotors: [PO4]"))
-    assert campaign.constraints == ("UC", "RC", "RTC", "RTVC")
+    assert study(campaign).constraints == ("UC", "RC", "RTC", "RTVC")
     points = [point for point in expand(campaign) if (point.temperature, point.seed) == (600, 1)]
     assert [point.held and (point.held.mode, point.held.rotors) for point in points] == [
         None,
@@ -313,10 +323,10 @@ def test_a_campaign_without_bounds_is_refused(load):
 
 
 def test_the_schema_knows_the_words_of_the_registries():
-    schema = json.loads(json.dumps(campaign_schema()))
+    schema = json.loads(json.dumps(campaign_schema("molecular-dynamics")))
     definitions = schema["$defs"]
-    assert "alpha-AgI" in definitions["Structure"]["properties"]["material"]["enum"]
-    assert "vashishta-rahman" in schema["properties"]["potentials"]["items"]["enum"]
+    assert "alpha-AgI" in definitions["ReferenceStructure"]["properties"]["material"]["enum"]
+    assert "vashishta-rahman" in definitions["NamedPotential"]["enum"]
     assert schema["additionalProperties"] is False
     names, *with_parameters = definitions["ObservableRequest"]["anyOf"]
     assert set(names["enum"]) == set(observables())

@@ -33,7 +33,7 @@ def test_the_campaign_of_a_study_is_that_of_the_table(name, invoke, tmp_path):
     points = expand(campaign)
     assert sorted({point.temperature for point in points}) == sorted(temperatures)
     assert {point.constraint for point in points} == {"UC", "RC", "RTC", "RTVC"}
-    assert len(points) == 4 * len(temperatures) * campaign.replicas
+    assert len(points) == 4 * len(temperatures) * campaign.study.replicas
     held = {point.rotors for point in points if point.constraint != "UC"}
     assert held == {("PS4",) if name == "tetragonal-Na11Sn2PS12" else ()}
     for point in points:

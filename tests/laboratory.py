@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 CAMPAIGN = """\
 campaign: {name}
+computer: {computer}
 structure: {{material: alpha-AgI, supercell: [2, 2, 2]}}
 potentials: [vashishta-rahman]
 temperatures: {temperatures}
@@ -25,6 +26,7 @@ observables: [temperature]
 """
 RACE = """\
 campaign: race
+computer: {computer}
 model: time-local
 structure: {{material: simple-cubic, supercell: [6, 6, 6]}}
 potentials: [yukawa-4eV]
@@ -37,10 +39,10 @@ PATIENCE = 300.0  # s, for what takes at most a minute on two busy cores
 
 
 class Laboratory:
-    """An ``AIIDA_PATH`` with a profile and a daemon."""
+    """An ``AIIDA_PATH`` with a profile and a daemon, whose campaigns run on one computer."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, computer="superionic-local"):
+        self.folder, self.computer = folder, computer
         self.scripts = HERE / "daemon"
         self.path = folder / "aiida"
         path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
@@ -70,7 +72,9 @@ class Laboratory:
 
     def campaign(self, name, temperatures, replicas=1, production="1 ps"):
         """Write a campaign file and return its name."""
-        text = CAMPAIGN.format(name=name, temperatures=temperatures, replicas=replicas, production=production)
+        text = CAMPAIGN.format(
+            name=name, computer=self.computer, temperatures=temperatures, replicas=replicas, production=production
+        )
         (self.folder / f"{name}.yaml").write_text(text)
         return f"{name}.yaml"
 
@@ -90,7 +94,7 @@ class Laboratory:
             What the graph holds of the points when all have ended, and how many submitters were killed at work.
         """
         file = self.folder / "race.yaml"
-        file.write_text(RACE.format(rounds=ROUNDS))
+        file.write_text(RACE.format(rounds=ROUNDS, computer=self.computer))
         killed = int(self.run("python", self.scripts / "racing_apply.py", ROUNDS, 1, file, patience=1800.0)[0])
         self.run("aiida-superionic", "campaign", "apply", file, "--watch", patience=1800.0)
         return self.attempts(file), killed
@@ -120,16 +124,6 @@ class Laboratory:
         while not self.processes(*words):
             assert time.monotonic() < deadline, f"no process with {words} came up"
             time.sleep(0.05)
-
-    def by_slurm(self):
-        """Let campaigns run their jobs by SLURM: the computer that they take by its label is SLURM's from now on."""
-        self.python(
-            """
-            orm.load_computer("superionic-local").label = "superionic-direct"
-            orm.load_computer("superionic-slurm").label = "superionic-local"
-            orm.load_computer("superionic-local").set_minimum_job_poll_interval(1.0)
-            """
-        )
 
     def python(self, code):
         """Run lines of Python in the profile, and return what they printed."""

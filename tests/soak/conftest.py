@@ -29,12 +29,12 @@ def production(tmp_path_factory, services, lammps_installation):
     """Return a laboratory with a profile of production; campaigns run their jobs by SLURM."""
     name = f"superionic_{os.getpid()}"
     services.postgres.create(name, PASSWORD)
-    laboratory = Laboratory(tmp_path_factory.mktemp("production"))
+    laboratory = Laboratory(tmp_path_factory.mktemp("production"), "superionic-slurm")
     laboratory.environment |= {"SUPERIONIC_DATABASE_PASSWORD": PASSWORD, "SUPERIONIC_BROKER_PASSWORD": "guest"}
     setup = ("aiida-superionic", "setup", "--production", "--name", name, "--database-port", services.postgres.port)
     try:
         laboratory.run(*setup, "--slurm")
-        laboratory.by_slurm()
+        laboratory.python('orm.load_computer("superionic-slurm").set_minimum_job_poll_interval(1.0)')
         # A person waits longer for a file server, and these tests shorter.
         laboratory.run("verdi", "config", "set", "transport.task_retry_initial_interval", "2")
         laboratory.run("verdi", "daemon", "start", "2")

@@ -7,6 +7,7 @@ from laboratory import Laboratory
 
 FILE = """\
 campaign: both
+computer: {computer}
 structure: {material: alpha-AgI, supercell: [2, 2, 2]}
 potentials: [vashishta-rahman]
 temperatures: [650, 750]
@@ -49,7 +50,7 @@ def laptop(tmp_path_factory, lammps_installation):
 
 
 def results(laboratory):
-    (laboratory.folder / "both.yaml").write_text(FILE)
+    (laboratory.folder / "both.yaml").write_text(FILE.replace("{computer}", laboratory.computer))
     laboratory.apply("both.yaml", "--watch")
     return json.loads(laboratory.python(READ))
 

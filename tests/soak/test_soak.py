@@ -61,7 +61,7 @@ class Faults:
     def fill_disk(self):
         """Let the jobs that begin now lie on a disk that holds what they read and not what they write."""
         scratch = self.folder / "small"
-        usual = self.laboratory.python('print(orm.load_computer("superionic-local").get_workdir())').strip()
+        usual = self.laboratory.python('print(orm.load_computer("superionic-slurm").get_workdir())').strip()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=384k", "tmpfs", scratch], check=True)
         try:
             self._work_in(scratch)
@@ -72,7 +72,7 @@ class Faults:
         subprocess.run(["mount", "-o", "remount,size=1g", scratch], check=True)
 
     def _work_in(self, folder):
-        self.laboratory.python(f'orm.load_computer("superionic-local").set_workdir({str(folder)!r})')
+        self.laboratory.python(f'orm.load_computer("superionic-slurm").set_workdir({str(folder)!r})')
 
     def next(self):
         """Do what was done least often, the first of them by chance."""
@@ -99,7 +99,7 @@ def starts(production, tmp_path):
     file = tmp_path / "starts"
     production.python(
         f"""
-        computer = orm.load_computer("superionic-local")
+        computer = orm.load_computer("superionic-slurm")
         computer.set_prepend_text(computer.get_prepend_text() + "\\necho $PWD >> {file}")
         """
     )

@@ -51,6 +51,13 @@ def answers(port):
         return probe.connect_ex((LOCALHOST, port)) == 0
 
 
+def free_port():
+    """Return a port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind((LOCALHOST, 0))
+        return probe.getsockname()[1]
+
+
 def wait_until(true, what):
     """Wait until a condition holds."""
     deadline = time.monotonic() + PATIENCE
@@ -235,7 +242,13 @@ class Slurm(Service):
         (self.folder / "munge").chmod(0o711)
         munge_socket = self.folder / "munge" / "socket"
         (self.folder / "slurm.conf").write_text(
-            _SLURM.format(folder=self.folder, host=host, socket=munge_socket, cpus=os.cpu_count())
+            _SLURM.format(
+                folder=self.folder,
+                host=host,
+                socket=munge_socket,
+                cpus=os.cpu_count(),
+                ports=[free_port(), free_port()],
+            )
         )
         os.environ["SLURM_CONF"] = str(self.folder / "slurm.conf")
         self.launch(
@@ -280,8 +293,8 @@ SchedulerType=sched/backfill
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
-SlurmctldPort=16817
-SlurmdPort=16818
+SlurmctldPort={ports[0]}
+SlurmdPort={ports[1]}
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldPidFile={folder}/slurmctld.pid

@@ -129,3 +129,14 @@ class Laboratory:
         """Run lines of Python in the profile, and return what they printed."""
         lines = f"from aiida import load_profile, orm\nload_profile()\n{textwrap.dedent(code)}"
         return self.run("python", "-c", lines)[0]
+
+
+def check_race(attempts, killed):
+    """Check that a race ran each point once, though submitters were killed."""
+    assert killed > 0
+    assert [point["nodes"] for point in attempts["points"]] == [1] * ROUNDS
+    succeeded = [[attempt["exit_status"] for attempt in point["attempts"]].count(0) for point in attempts["points"]]
+    assert succeeded == [1] * ROUNDS
+    # Any other attempt is one that a killed submitter left before a worker could begin it.
+    others = [attempt for point in attempts["points"] for attempt in point["attempts"] if attempt["exit_status"] != 0]
+    assert {(attempt["state"], attempt["jobs"]) for attempt in others} <= {("created", 0), (None, 0)}

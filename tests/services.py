@@ -186,6 +186,10 @@ class RabbitMQ(Service):
 
     port = 5672
 
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.names = free_port()
+
     def start(self):
         """Start the server, or use the one that answers."""
         if not self.ours and answers(self.port):
@@ -204,15 +208,15 @@ class RabbitMQ(Service):
     def environment(self):
         return {
             "HOME": str(self.folder),
-            "RABBITMQ_NODENAME": "superionic@localhost",
+            "RABBITMQ_NODENAME": f"superionic-{os.getpid()}@localhost",
             "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"),
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),
             "RABBITMQ_CONF_ENV_FILE": str(self.folder / "none"),
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq"),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "advanced"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
-            "RABBITMQ_DIST_PORT": "25679",
-            "ERL_EPMD_PORT": "43690",
+            "RABBITMQ_DIST_PORT": str(self.names + 1),
+            "ERL_EPMD_PORT": str(self.names),
             "ERL_EPMD_ADDRESS": LOCALHOST,
         }
 
@@ -220,7 +224,7 @@ class RabbitMQ(Service):
         """Stop the server, and the daemon of names that Erlang began for it."""
         super().stop()
         if self.ours:
-            subprocess.run(["epmd", "-port", "43690", "-kill"], check=False, capture_output=True)
+            subprocess.run(["epmd", "-port", str(self.names), "-kill"], check=False, capture_output=True)
 
 
 class Slurm(Service):

@@ -11,7 +11,7 @@ from aiida.common.exceptions import NotExistent
 from aiida.manage.configuration import create_profile, get_config, load_profile
 from aiida.plugins import BrokerFactory
 
-from aiida_superionic.engines.catalogue import EngineError, engines
+from aiida_superionic.engines.catalogue import Engine, EngineError, engines
 from aiida_superionic.engines.installation import Installation
 from aiida_superionic.engines.services import Broker, Database
 
@@ -151,7 +151,35 @@ def ensure_slurm() -> tuple[orm.Computer, bool]:
         return computer, True
 
 
-def ensure_code(installation: Installation, computer: orm.Computer) -> tuple[orm.InstalledCode, bool]:
+def found_on(engine: Engine, executable: Path, computer: orm.Computer, prepend: str = "") -> Installation:
+    """Return the installation of an engine on a computer, which is asked for its version there.
+
+    Parameters
+    ----------
+    engine, executable, computer
+        What is asked, where.
+    prepend
+        Lines of the shell without which it does not start, such as ``module load lammps``.
+
+    Raises
+    ------
+    EngineError
+        If the computer does not answer, or the executable does not print its version.
+    """
+    command = shlex.join(engine.probe_of(executable))
+    try:
+        with computer.get_transport() as transport:
+            _, output, errors = transport.exec_command_wait(f"{prepend}\n{command} < /dev/null")
+    except Exception as error:  # each transport has errors of its own
+        raise EngineError(
+            f"the computer {computer.label} does not answer ({error}); try: verdi computer test"
+        ) from error
+    return Installation(engine, executable, engine.version_in(output, errors, executable), computer.label)
+
+
+def ensure_code(
+    installation: Installation, computer: orm.Computer, prepend: str = ""
+) -> tuple[orm.InstalledCode, bool]:
     """Return the code that runs an engine's executable; a code of the same label that runs another is put aside."""
     engine = installation.engine
     try:
@@ -171,7 +199,7 @@ def ensure_code(installation: Installation, computer: orm.Computer) -> tuple[orm
         filepath_executable=str(installation.executable),
         default_calc_job_plugin=engine.calculation,
         # An executable from an environment finds that environment's MPI first.
-        prepend_text=f"export PATH={shlex.quote(str(installation.executable.parent))}:$PATH",
+        prepend_text=f"{prepend}\nexport PATH={shlex.quote(str(installation.executable.parent))}:$PATH".lstrip(),
         with_mpi=False,
     ).store()
     _note(code, installation)
@@ -191,8 +219,8 @@ def registered_code(name: str, computer: str = COMPUTER) -> orm.InstalledCode:
     except NotExistent:
         if computer != COMPUTER:
             raise EngineError(
-                f"no code {name}@{computer} is registered; make one with: verdi code create core.code.installed"
-                f" --label {name} --computer {computer}"
+                f"no code {name}@{computer} is registered; make one with: aiida-superionic engines register {name}"
+                f" --computer {computer} --executable PATH"
             ) from None
         raise EngineError(
             f"no code {name}@{computer} is registered; run: {engines()[name].how_to_install}, and then"

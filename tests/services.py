@@ -208,7 +208,7 @@ class RabbitMQ(Service):
     def environment(self):
         return {
             "HOME": str(self.folder),
-            "RABBITMQ_NODENAME": f"superionic-{os.getpid()}@localhost",
+            "RABBITMQ_NODENAME": "superionic@localhost",
             "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"),
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),
             "RABBITMQ_CONF_ENV_FILE": str(self.folder / "none"),

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and the tests that need no daemon and no engine but LAMMPS
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-lattice test test-all test-slow learning bench bench-large bench-constraint bench-deviation bench-lattice bench-campaigns lint clean
+.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-lattice test test-all test-slow soak learning bench bench-campaigns bench-throughput bench-large bench-constraint bench-deviation bench-lattice lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -63,11 +63,15 @@ demo-lattice: $(VENV)/.package
 	@$(BIN)/python examples/time_local.py .demo/time-local
 
 test: lint $(SUPERIONIC_ENGINES)/lammps/.installed
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not daemon and not cp2k and not learning"
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not soak and not daemon and not cp2k and not learning"
 
 # make test-all   these, those of the daemon, and those of CP2K, DeePMD-kit and NequIP where they are
 test-all: lint $(SUPERIONIC_ENGINES)/lammps/.installed
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not soak"
+
+# make soak   break PostgreSQL, RabbitMQ, SLURM and the daemon under a campaign, as root; POINTS=500 makes it a long one
+soak: $(VENV)/.tools $(SUPERIONIC_ENGINES)/lammps/.installed
+	@SOAK_POINTS=$(or $(POINTS),30) $(BIN)/python -m pytest -m soak
 
 # make test-slow   the tests that take minutes
 test-slow: $(VENV)/.tools $(SUPERIONIC_ENGINES)/lammps/.installed
@@ -101,6 +105,11 @@ bench-constraint: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 # make bench-deviation   measure what the deviation of a committee of deep potentials costs along a run
 bench-deviation: $(VENV)/.package $(SUPERIONIC_ENGINES)/learning/.installed
 	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/deviation.py $(SUPERIONIC_ENGINES)/learning/bin
+
+# make bench-throughput   measure what a campaign's submission costs over plain AiiDA's, in a profile of its own
+bench-throughput: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
+	@rm -rf .bench/throughput
+	@AIIDA_PATH=$(CURDIR)/.bench/throughput sh benchmarks/throughput.sh
 
 # make bench-lattice   measure the time-local model beside the sum over all modes
 bench-lattice: $(VENV)/.package

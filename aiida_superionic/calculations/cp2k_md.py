@@ -142,6 +142,7 @@ class Cp2kMdCalculation(DynamicsCalcJob):
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
     CACHE_VERSION = 1
+    THERMO_WORDS, TEMPERATURE_WORD = 7, 3
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -171,6 +172,11 @@ class Cp2kMdCalculation(DynamicsCalcJob):
         spec.exit_code(303, "ERROR_OUT_OF_DISK", message="A disk was full.")
         spec.exit_code(320, "ERROR_MISSING_FRAMES", message="Frames are missing from the trajectory: {error}")
         spec.exit_code(450, "ERROR_SCF_NOT_CONVERGED", message="The self-consistent field did not converge: {error}")
+
+    @classmethod
+    def thermo_file(cls, node: orm.CalcJobNode) -> str:
+        """Return the name of the file to which a job writes its thermodynamic output."""
+        return ENERGIES_FILE
 
     @classmethod
     def validate_inputs(cls, value: Any, _: Any) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.engine import CalcJobProcessSpec
@@ -12,9 +12,16 @@ from aiida_superionic.calculations.keeping import KeepingCalcJob
 from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.data.trajectory import TrajectoryData
 
+STASHED = "trajectory*"
+"""The files of a trajectory, as a pattern: an equilibration has none, and a job that was continued several."""
+
 
 class DynamicsCalcJob(KeepingCalcJob):
     """One stage of molecular dynamics, from a structure or a checkpoint on."""
+
+    THERMO_WORDS: ClassVar[int]
+    """Of a row of the thermodynamic output at least; the first is the step."""
+    TEMPERATURE_WORD: ClassVar[int]
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -52,6 +59,11 @@ class DynamicsCalcJob(KeepingCalcJob):
         except ValueError as error:
             return str(error)
         return None
+
+    @classmethod
+    def thermo_file(cls, node: orm.CalcJobNode) -> str:
+        """Return the name of the file to which a job writes its thermodynamic output."""
+        raise NotImplementedError
 
     def from_parent(self, name: str, name_here: str) -> tuple[str, str, str]:
         """Return where a file of the parent folder lies, and its name in this job's, as AiiDA copies and links it."""

@@ -25,6 +25,7 @@ from aiida_superionic.calculations.lammps_script import (
     DATA_FILE,
     FINAL_FILE,
     START_FILE,
+    THERMO_COLUMNS,
     host_section,
     lammps_script,
     trajectory_file,
@@ -174,7 +175,8 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
     """One stage of molecular dynamics: typed inputs, a generated script, a trajectory that stays."""
 
     # Raised when a parser's meaning changes, so that caching forgets results read the old way.
-    CACHE_VERSION = 3
+    CACHE_VERSION = 4
+    THERMO_WORDS, TEMPERATURE_WORD = len(THERMO_COLUMNS), 1
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -228,6 +230,11 @@ class LammpsCalculation(DynamicsCalcJob, LammpsRawCalculation):
         except ValueError as error:
             return str(error)
         return None
+
+    @classmethod
+    def thermo_file(cls, node: orm.CalcJobNode) -> str:
+        """Return the name of the file to which a job writes its thermodynamic output."""
+        return str(node.get_option("output_filename"))
 
     @staticmethod
     def script(

@@ -140,7 +140,7 @@ def apply(
     """
     asked = expansion(campaign)
     specifications = asked.points
-    with submission_lock():
+    with submission_lock() as assert_locked:
         statuses = point_statuses(specifications)
         now = due(campaign, asked, statuses, retry_failed)
         running = _running(statuses)
@@ -155,7 +155,7 @@ def apply(
                 revived = revive(running)
                 for preparation in now.preparations:
                     _prepare(preparation, machine)
-                _submit_all(now.points, _group(campaign.campaign, statuses), machine, progress)
+                _submit_all(now.points, _group(campaign.campaign, statuses), machine, assert_locked, progress)
                 await_delivery()
                 if await_workers():
                     await_broker()
@@ -252,10 +252,12 @@ def _submit_all(
     lacking: Sequence[PointStatus],
     group: CampaignGroup,
     machine: Machine,
+    assert_locked: Callable[[], None],
     progress: Callable[[int, int], None],
 ) -> None:
     for done, status in enumerate(lacking):
         progress(done, len(lacking))
+        assert_locked()
         _submit(status, group, machine)
     progress(len(lacking), len(lacking))
 

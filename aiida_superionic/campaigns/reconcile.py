@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from aiida import orm
+from aiida.brokers import Broker
+from aiida.brokers.rabbitmq.broker import RabbitmqBroker
 from aiida.brokers.zeromq.broker import ZeromqBroker
 from aiida.engine.daemon.client import get_daemon_client
-from aiida.engine.processes.control import revive_processes
 from aiida.manage import get_manager
 
-from aiida_superionic.campaigns.awaited import awaited
+from aiida_superionic.campaigns.lost_tasks import lost_tasks
+from aiida_superionic.campaigns.task_queue import comes_to_be_listened_to
 
 _BROKER_PATIENCE = 30.0  # s; a broker that is being started reads its queue first
 _WORKER_PATIENCE = 20.0  # s; a worker starts in a few, and the broker says so every five
-_LOOKS = 5
 _BETWEEN_LOOKS = 0.1  # s
 
 
@@ -55,6 +54,7 @@ def await_delivery() -> None:
         If the broker does not answer.
     """
     broker = get_manager().get_broker()
+    # RabbitMQ confirms that it has written down a task before submit returns.
     if isinstance(broker, ZeromqBroker):
         error = broker.get_communicator().rpc_send("aiida-superionic", None).exception()
         if isinstance(error, TimeoutError):
@@ -66,7 +66,8 @@ def await_workers() -> bool:
 
     A killed broker leaves the address of its socket behind. A worker that starts before the next broker has written
     its own, or that outlives a broker, waits at a socket that nobody reads, for ever. Until it is restarted it works
-    on, and what it sends is lost.
+    on, and what it sends is lost. To RabbitMQ a worker connects anew; but an ``apply`` that was killed while it looked
+    for lost tasks may have left the daemon without workers.
 
     Raises
     ------
@@ -74,15 +75,21 @@ def await_workers() -> bool:
         If none listens after a restart either.
     """
     broker = get_manager().get_broker()
-    if not isinstance(broker, ZeromqBroker) or _comes_to_be_heard(broker):
+    if _comes_to_be_heard(broker):
         return False
-    get_daemon_client().restart_daemon(wait=True)
+    client = get_daemon_client()
+    if client.get_number_of_workers() == 0:
+        client.increase_workers(1, wait=True)
+    else:
+        client.restart_daemon(wait=True)
     if not _comes_to_be_heard(broker):
         raise TimeoutError("its workers do not listen to its message broker")
     return True
 
 
-def _comes_to_be_heard(broker: ZeromqBroker) -> bool:
+def _comes_to_be_heard(broker: Broker) -> bool:
+    if isinstance(broker, RabbitmqBroker):
+        return comes_to_be_listened_to(broker)
     deadline = time.monotonic() + _WORKER_PATIENCE
     while time.monotonic() < deadline:
         status = broker.probe_service_status()
@@ -97,32 +104,15 @@ def revive(running: Sequence[int]) -> int:
     """Give a task to processes of attempts that run and have none, and return how many.
 
     A submitter killed between storing an attempt and sending its task leaves one, and so does a broker killed before
-    it wrote down what a worker sent. Processes are read before tasks, so that none is taken for lost because it began
-    in between.
+    it wrote down what a worker sent, or that gave a task to a worker which believed that it had it already.
     """
-    broker = get_manager().get_broker()
-    # What RabbitMQ holds cannot be listed without taking it from the workers; it keeps tasks through a crash itself.
-    if not running or not isinstance(broker, ZeromqBroker):
-        return 0
-    lost = set(running) | {process.pk for chain in awaited(running).values() for process in chain}
-    for _ in range(_LOOKS):
-        lost -= _tasks(broker)
-        if not lost:
-            return 0
-        # A task changes folders when a worker takes it or dies, so what one look misses need not be lost.
-        time.sleep(_BETWEEN_LOOKS)
+    lost = lost_tasks(running) if running else set()
     nodes = [node for pk in sorted(lost) if not (node := orm.load_node(pk)).is_terminated]
-    # Without wait the worker gives the task back when it begins, and the next look would take the process for lost.
-    revive_processes(nodes, wait=True)
+    controller = get_manager().get_process_controller()
+    for node in nodes:
+        # As submit does it. AiiDA's revival without waiting lets the worker give the task back when it begins, and the
+        # next look would take the process for lost.
+        controller.continue_process(node.pk, nowait=False, no_reply=True)
+    if nodes:
+        await_delivery()
     return len(nodes)
-
-
-def _tasks(broker: ZeromqBroker) -> set[int]:
-    """Return the processes that have a task; the files are read as they lie, for AiiDA's own listing moves them."""
-    found = set()
-    for path in Path(broker._storage_path / "tasks").glob("*/*.json"):
-        try:
-            found.add(json.loads(path.read_text())["body"]["args"]["pid"])
-        except (FileNotFoundError, ValueError, KeyError):
-            continue  # moved or acknowledged while we looked
-    return found

@@ -82,3 +82,35 @@ def cmd_install(name: str, prefix: Path | None, register: bool) -> None:
         computer, _ = ensure_computer()
         for installation in installations:
             click.echo(f"it is registered as the code {ensure_code(installation, computer)[0].full_label}")
+
+
+@cmd_engines.command("register")
+@click.argument("name", metavar="ENGINE")
+@click.option("--computer", "label", required=True, help="Label of a computer that AiiDA knows (verdi computer list).")
+@click.option(
+    "--executable", required=True, type=click.Path(path_type=Path), help="Absolute path of the executable there."
+)
+@click.option("--prepend-text", default="", help="Lines of the shell that make it start, such as 'module load lammps'.")
+@tells_user_errors
+def cmd_register(name: str, label: str, executable: Path, prepend_text: str) -> None:
+    """Register an executable of ENGINE on a computer, such as a cluster, as a code; it is asked for its version."""
+    from aiida.common.exceptions import NotExistent
+    from aiida.orm import load_computer
+
+    from aiida_superionic.campaigns.wording import unknown
+    from aiida_superionic.engines.catalogue import engines
+    from aiida_superionic.engines.registration import ensure_code, ensure_profile, found_on
+
+    known = engines()
+    if name not in known:
+        raise UserError(unknown("engine", name, known))
+    if not executable.is_absolute():
+        raise UserError(f"{executable} is no absolute path; give the one that it has on {label}")
+    ensure_profile()
+    try:
+        computer = load_computer(label)
+    except NotExistent:
+        raise UserError(f"no computer {label} is registered; make one with: verdi computer setup") from None
+    installation = found_on(known[name], executable, computer, prepend_text)
+    code, created = ensure_code(installation, computer, prepend_text)
+    click.echo(f"{code.full_label} ({name} {installation.version}) {'made' if created else 'there already'}")

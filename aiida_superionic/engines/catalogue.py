@@ -97,10 +97,9 @@ class Engine:
         EngineError
             If it does not start or does not print one.
         """
-        asked = executable.with_name("python") if self.asks_python else executable
         try:
             output = subprocess.run(  # noqa: S603 - an executable that the user has on this machine
-                [str(asked), *self.probe],
+                self.probe_of(executable),
                 capture_output=True,
                 text=True,
                 timeout=_PROBE_TIMEOUT,
@@ -109,9 +108,23 @@ class Engine:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EngineError(f"{executable} does not start: {error}") from error
-        found = self.version.search(output.stdout + output.stderr)
+        return self.version_in(output.stdout, output.stderr, executable)
+
+    def probe_of(self, executable: Path) -> list[str]:
+        """Return the command that prints the version of an executable."""
+        return [str(executable.with_name("python") if self.asks_python else executable), *self.probe]
+
+    def version_in(self, output: str, errors: str, executable: Path) -> str:
+        """Return the version that an executable has printed.
+
+        Raises
+        ------
+        EngineError
+            If it did not print one.
+        """
+        found = self.version.search(output + errors)
         if found is None:
-            said = (output.stderr or output.stdout).strip().splitlines()[-1:] or ["nothing"]
+            said = (errors or output).strip().splitlines()[-1:] or ["nothing"]
             raise EngineError(f"{executable} does not print the version of {self.name}; it prints: {said[0]}")
         return found["version"].strip()
 

@@ -11,11 +11,15 @@ from aiida.common.exceptions import NotExistent
 from aiida.manage.configuration import create_profile, get_config, load_profile
 from aiida.plugins import BrokerFactory
 
-from aiida_superionic.engines.catalogue import EngineError, engines
+from aiida_superionic.engines.catalogue import Engine, EngineError, engines
 from aiida_superionic.engines.installation import Installation
+from aiida_superionic.engines.services import Broker, Database
 
 COMPUTER = "superionic-local"
+SLURM_COMPUTER = "superionic-slurm"
 DEFAULT_PROFILE = "superionic"
+# Each look at the running jobs costs what a core could give to them, and a cluster's controller an answer.
+_POLL_SECONDS = 10.0
 _VERSION_EXTRA = "version"
 _DATA_EXTRA = "data_folder"
 
@@ -40,13 +44,16 @@ exec 8>&-
 export OMP_NUM_THREADS=1"""
 
 
-def ensure_profile(name: str | None = None) -> tuple[str, bool]:
-    """Load the profile of this name, or the default one, or make one that needs no service.
+def ensure_profile(name: str | None = None, services: tuple[Database, Broker] | None = None) -> tuple[str, bool]:
+    """Load the profile of this name, or the default one, or make one.
 
     Parameters
     ----------
     name
         Of the profile; the default profile if absent, and ``superionic`` where there is none.
+    services
+        What a new profile keeps its nodes in and sends its tasks through; SQLite and ZeroMQ, which need no service,
+        if absent.
 
     Returns
     -------
@@ -57,20 +64,30 @@ def ensure_profile(name: str | None = None) -> tuple[str, bool]:
     wanted = name or config.default_profile_name or DEFAULT_PROFILE
     created = wanted not in config.profile_names
     if created:
-        broker = "core.zeromq"
+        if services is None:
+            storage, storage_config = "core.sqlite_dos", {}
+            broker = "core.zeromq"
+            broker_config = BrokerFactory(broker).get_default_config()
+        else:
+            repository = Path(config.dirpath) / "repository" / wanted
+            storage, storage_config = "core.psql_dos", services[0].storage_config(repository)
+            broker, broker_config = "core.rabbitmq", services[1].config
         create_profile(
             config,
             name=wanted,
             email="aiida@localhost",
-            storage_backend="core.sqlite_dos",
-            storage_config={},
+            storage_backend=storage,
+            storage_config=storage_config,
             broker_backend=broker,
-            broker_config=BrokerFactory(broker).get_default_config(),
+            broker_config=broker_config,
         )
         # On a busy machine the daemon's circus answers slower than the two seconds that AiiDA waits by default.
         config.set_option("daemon.timeout", 30, scope=wanted)
         # Workchains hear of their children by message; looking for them as well is only a safety net.
         config.set_option("runner.poll.interval", 10, scope=wanted)
+        if services is not None:
+            # Every command would warn of the consumer timeout, which setup has told of.
+            config.set_option("warnings.rabbitmq_version", False, scope=wanted)
         if config.default_profile_name is None:
             config.set_default_profile(wanted)
         config.store()
@@ -100,8 +117,7 @@ def ensure_computer(slots: int | None = None) -> tuple[orm.Computer, bool]:
             workdir=str(Path(get_config().dirpath) / "scratch" / profile),
         )
         computer.set_default_mpiprocs_per_machine(1)
-        # Each look at the running jobs costs what a core could give to them.
-        computer.set_minimum_job_poll_interval(10.0)
+        computer.set_minimum_job_poll_interval(_POLL_SECONDS)
         created = True
         slots = slots or len(os.sched_getaffinity(0))
     if slots is not None:
@@ -113,7 +129,57 @@ def ensure_computer(slots: int | None = None) -> tuple[orm.Computer, bool]:
     return computer, created
 
 
-def ensure_code(installation: Installation, computer: orm.Computer) -> tuple[orm.InstalledCode, bool]:
+def ensure_slurm() -> tuple[orm.Computer, bool]:
+    """Return this machine as a computer whose jobs SLURM starts, made if need be; how many run at once is SLURM's."""
+    try:
+        return orm.load_computer(SLURM_COMPUTER), False
+    except NotExistent:
+        profile = orm.User.collection.backend.profile.name
+        computer = orm.Computer(
+            label=SLURM_COMPUTER,
+            hostname="localhost",
+            description="This machine, whose jobs SLURM starts",
+            transport_type="core.local",
+            scheduler_type="core.slurm",
+            workdir=str(Path(get_config().dirpath) / "scratch" / profile),
+        )
+        computer.set_default_mpiprocs_per_machine(1)
+        computer.set_minimum_job_poll_interval(_POLL_SECONDS)
+        computer.set_prepend_text("export OMP_NUM_THREADS=1")
+        computer.store()
+        computer.configure(safe_interval=0.0)
+        return computer, True
+
+
+def found_on(engine: Engine, executable: Path, computer: orm.Computer, prepend: str = "") -> Installation:
+    """Return the installation of an engine on a computer, which is asked for its version there.
+
+    Parameters
+    ----------
+    engine, executable, computer
+        What is asked, where.
+    prepend
+        Lines of the shell without which it does not start, such as ``module load lammps``.
+
+    Raises
+    ------
+    EngineError
+        If the computer does not answer, or the executable does not print its version.
+    """
+    command = shlex.join(engine.probe_of(executable))
+    try:
+        with computer.get_transport() as transport:
+            _, output, errors = transport.exec_command_wait(f"{prepend}\n{command} < /dev/null")
+    except Exception as error:  # each transport has errors of its own
+        raise EngineError(
+            f"the computer {computer.label} does not answer ({error}); try: verdi computer test"
+        ) from error
+    return Installation(engine, executable, engine.version_in(output, errors, executable), computer.label)
+
+
+def ensure_code(
+    installation: Installation, computer: orm.Computer, prepend: str = ""
+) -> tuple[orm.InstalledCode, bool]:
     """Return the code that runs an engine's executable; a code of the same label that runs another is put aside."""
     engine = installation.engine
     try:
@@ -133,7 +199,7 @@ def ensure_code(installation: Installation, computer: orm.Computer) -> tuple[orm
         filepath_executable=str(installation.executable),
         default_calc_job_plugin=engine.calculation,
         # An executable from an environment finds that environment's MPI first.
-        prepend_text=f"export PATH={shlex.quote(str(installation.executable.parent))}:$PATH",
+        prepend_text=f"{prepend}\nexport PATH={shlex.quote(str(installation.executable.parent))}:$PATH".lstrip(),
         with_mpi=False,
     ).store()
     _note(code, installation)
@@ -153,11 +219,11 @@ def registered_code(name: str, computer: str = COMPUTER) -> orm.InstalledCode:
     except NotExistent:
         if computer != COMPUTER:
             raise EngineError(
-                f"no code {name}@{computer} is registered; make one with: verdi code create core.code.installed"
-                f" --label {name} --computer {computer}"
+                f"no code {name}@{computer} is registered; make one with: aiida-superionic engines register {name}"
+                f" --computer {computer} --executable PATH"
             ) from None
         raise EngineError(
-            f"no code {name}@{COMPUTER} is registered; run: {engines()[name].how_to_install}, and then"
+            f"no code {name}@{computer} is registered; run: {engines()[name].how_to_install}, and then"
             " aiida-superionic setup"
         ) from None
 

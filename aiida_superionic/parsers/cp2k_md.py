@@ -19,9 +19,6 @@ from aiida_superionic.parsers.cp2k_output import UNCONVERGED, Cp2kOutput, number
 from aiida_superionic.parsers.dynamics import DynamicsParser
 from aiida_superionic.units import ENERGY_UNITS, VELOCITY_FROM_ATOMIC
 
-_EXPLODED = 10.0
-"""Times the temperature asked for. Of a cell of two atoms in equilibrium, one instant in 10^6 is that hot."""
-
 _CUT_OFF = "SCF run terminated - exceeded requested execution time"
 _COLUMNS = ("step", "kinetic_energy", "temperature", "potential_energy", "conserved_energy")
 _UNITS = {"temperature": "K"} | {name: "eV" for name in (*_COLUMNS, "total_energy") if name.endswith("energy")}
@@ -131,10 +128,8 @@ class Cp2kMdParser(DynamicsParser):
             broken = ~np.all(np.isfinite(list(thermo.values())), axis=0)
             if broken.any():
                 return codes.ERROR_NON_NUMERIC.format(when=f"step {thermo['step'][broken][0]:.0f}")
-            hot = thermo["temperature"] > _EXPLODED * self.settings.temperature
-            if hot.any():
-                temperature, step = thermo["temperature"][hot][0], thermo["step"][hot][0]
-                return codes.ERROR_UNSTABLE.format(error=f"the temperature is {temperature:.0f} K at step {step:.0f}")
+            if hot := self.explosion(thermo):
+                return codes.ERROR_UNSTABLE.format(error=hot)
         if output.error is not None:
             if self.start is not None and START_FILE in output.error:
                 return codes.ERROR_CHECKPOINT_MISSING.format(error=output.error)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 from aiida import orm
 from ase import Atoms
 
+from aiida_superionic.analysis.trajectory import Array
+from aiida_superionic.calculations.explosion import explosion
 from aiida_superionic.calculations.lammps import DIGEST_FILE, kinds_of
 from aiida_superionic.calculations.settings import MdSettings, Start
 from aiida_superionic.data.trajectory import TrajectoryData
@@ -37,6 +40,12 @@ class DynamicsParser(FilesParser):
             return []
         return [*(self.start.trajectory if self.start else ()), *self.part()]
 
+    def explosion(self, thermo: Mapping[str, Array]) -> str | None:
+        """Return in words where the dynamics explode, None where they do not."""
+        if not thermo:
+            return None
+        return explosion(zip(thermo["step"], thermo["temperature"], strict=True), self.settings.temperature)
+
     def store_checkpoint(self, file: str, step: int) -> None:
         """Store from where the stage can go on."""
         checkpoint = Start(file=file, step=step, trajectory=tuple(self.parts()))
@@ -53,10 +62,10 @@ class DynamicsParser(FilesParser):
         digests = read_digests(self.text(DIGEST_FILE))
         if list(digests) != self.parts():
             return None
-        folder, settings = self.node.outputs.remote_folder, self.settings
+        settings = self.settings
         return TrajectoryData(
-            folder.get_remote_path(),
-            computer=folder.computer,
+            self._where_it_lies(),
+            computer=self.node.computer,
             files=digests,
             kinds=kinds_of(self.node.inputs.structure),
             mobile=settings.mobile,
@@ -66,3 +75,10 @@ class DynamicsParser(FilesParser):
             sampling_interval=settings.sampling_interval,
             **described,
         )
+
+    def _where_it_lies(self) -> str:
+        """Return the folder of the trajectory: the stash where it was copied to one, else that of the job."""
+        outputs = self.node.outputs
+        if "remote_stash" in outputs and isinstance(outputs.remote_stash, orm.RemoteStashFolderData):
+            return str(outputs.remote_stash.target_basepath)
+        return str(outputs.remote_folder.get_remote_path())

@@ -53,6 +53,8 @@ class LammpsParser(DynamicsParser):
         broken = output.first_non_numeric_step
         if broken is not None or (output.error is not None and "Non-numeric" in output.error):
             return codes.ERROR_NON_NUMERIC.format(when=f"step {broken}" if broken is not None else "an unknown step")
+        if hot := self.explosion(output.thermo):
+            return codes.ERROR_UNSTABLE.format(error=hot)
         if output.molten:
             return codes.ERROR_HOST_LATTICE_MOLTEN.format(error=output.error)
         if output.constraint_violated:

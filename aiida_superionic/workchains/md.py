@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
+from aiida.common.datastructures import StashMode
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain, if_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from pydantic import ValidationError
 
+from aiida_superionic.calculations import explosion
 from aiida_superionic.calculations.cp2k_md import Cp2kMdCalculation
 from aiida_superionic.calculations.dft import LevelOfTheory
+from aiida_superionic.calculations.dynamics import STASHED
 from aiida_superionic.calculations.lammps import LammpsCalculation
 from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.constraints.constraint import Constraint
@@ -29,6 +32,8 @@ _SET_HERE = {
 }
 _WORKCHAINS = {"lammps": LammpsBaseWorkChain, "cp2k": Cp2kMdBaseWorkChain}
 _CALCULATIONS = {"lammps": LammpsCalculation, "cp2k": Cp2kMdCalculation}
+# Each look opens a connection to the computer. A job of CP2K takes hours and has no limit of its own.
+_WATCH_INTERVALS = {"lammps": None, "cp2k": 600}
 STAGES = ("equilibration", "constrained_equilibration", "production")
 TIMES = {"lammps": "md", "cp2k": "ab_initio_md"}
 """By engine, the protocols of the times of a run."""
@@ -191,6 +196,8 @@ class MdWorkChain(WorkChain):
         protocol: str = "balanced",
         overrides: dict[str, Any] | None = None,
         options: dict[str, Any] | None = None,
+        watch_interval: int | None = None,
+        stash: str | None = None,
     ) -> ProcessBuilder:
         """Return a builder filled from a protocol.
 
@@ -227,6 +234,12 @@ class MdWorkChain(WorkChain):
             Settings of the protocol to replace, in its own words and units (times in ps).
         options
             ``metadata.options`` of the jobs: resources, walltime.
+        watch_interval
+            Seconds at least between two looks at a running job, which is killed when its dynamics explode. If absent,
+            jobs of LAMMPS are not looked at: it ends itself where the host lattice breaks or an atom is lost.
+        stash
+            Absolute folder on the computer to which the trajectory is copied when its job has ended, so that the
+            job's own folder can be cleaned.
 
         Raises
         ------
@@ -260,6 +273,12 @@ class MdWorkChain(WorkChain):
             job = builder[stage][engine]
             job._update(given, parameters=orm.Dict({**settings.model_dump(mode="json"), **limit}))
             job["metadata"]["options"]._update(options or {})
+            if interval := watch_interval or _WATCH_INTERVALS[engine]:
+                watched = {"entry_point": explosion.ENTRY_POINT, "minimum_poll_interval": interval}
+                job["monitors"] = {"explosion": orm.Dict(watched)}
+        if stash is not None:
+            where = {"target_base": stash, "source_list": [STASHED], "stash_mode": StashMode.COPY.value}
+            builder.production[engine]["metadata"]["options"]["stash"] = where
         return builder
 
     def has_equilibration(self) -> bool:

@@ -66,6 +66,8 @@ class TransportWorkChain(WorkChain):
         protocol: str = "balanced",
         overrides: dict[str, Any] | None = None,
         options: dict[str, Any] | None = None,
+        watch_interval: int | None = None,
+        stash: str | None = None,
     ) -> ProcessBuilder:
         """Return a builder filled from a protocol.
 
@@ -75,7 +77,7 @@ class TransportWorkChain(WorkChain):
             LAMMPS or CP2K, and the analysis.
         structure, potential, temperature, mobile, seed, constraint, crystal, formal_charges
             As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
-        ensemble, protocol, overrides, options
+        ensemble, protocol, overrides, options, watch_interval, stash
             As :meth:`MdWorkChain.get_builder_from_protocol` takes them.
         sites
             The crystal with a mobile ion on every site, as :func:`make_sites` makes it, for observables that need them.
@@ -100,6 +102,8 @@ class TransportWorkChain(WorkChain):
             protocol=protocol,
             overrides=overrides,
             options=options,
+            watch_interval=watch_interval,
+            stash=stash,
         )
         builder.md._merge(md._inputs(prune=True))
         builder.analyse.code = analysis_code

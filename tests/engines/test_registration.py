@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 from aiida import orm
 
-from aiida_superionic.engines.catalogue import engines
+from aiida_superionic.engines.catalogue import EngineError, engines
 from aiida_superionic.engines.installation import Installation
-from aiida_superionic.engines.registration import COMPUTER, code_data_folder, code_version, ensure_code, ensure_computer
+from aiida_superionic.engines.registration import (
+    COMPUTER,
+    code_data_folder,
+    code_version,
+    ensure_code,
+    ensure_computer,
+    found_on,
+)
 
 
 @pytest.fixture
@@ -178,3 +185,19 @@ def test_a_code_knows_its_data(computer, installation, tmp_path, monkeypatch):
     code = ensure_code(cp2k, computer)[0]
     assert code_data_folder(code) == tmp_path
     code.label = f"cp2k-{code.pk}"
+
+
+@pytest.mark.usefixtures("codes_are_put_back")
+def test_an_executable_is_asked_for_its_version_on_its_computer(computer, tmp_path):
+    script = tmp_path / "bin" / "lmp"
+    script.parent.mkdir()
+    script.write_text('#!/bin/sh\necho "Large-scale Massively Parallel Simulator - $LAMMPS_OF_MODULE"\n')
+    script.chmod(0o755)
+    found = found_on(engines()["lammps"], script, computer, "export LAMMPS_OF_MODULE='2 Aug 2023'")
+    assert found.version == "2 Aug 2023"
+    code, created = ensure_code(found, computer, "export LAMMPS_OF_MODULE='2 Aug 2023'")
+    assert created
+    assert code_version(code) == "2 Aug 2023"
+    assert code.prepend_text.startswith("export LAMMPS_OF_MODULE='2 Aug 2023'\nexport PATH=")
+    with pytest.raises(EngineError, match="does not print the version of lammps; it prints: "):
+        found_on(engines()["lammps"], tmp_path / "absent", computer)

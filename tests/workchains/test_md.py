@@ -6,6 +6,7 @@ from aiida import orm
 from aiida.engine import run_get_node
 
 from aiida_superionic.analysis.periodic import minimum_image
+from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.engines.registration import code_version
 from aiida_superionic.workchains.md import MdWorkChain
@@ -210,3 +211,24 @@ def test_a_point_whose_host_melts(transport, given):
     node = transport(temperature=6000.0, overrides={**_SHORT, "equilibration": 10.0})
     assert node.exit_status == TransportWorkChain.exit_codes.ERROR_DYNAMICS_FAILED.status
     assert "The host lattice did not stay intact" in node.exit_message
+
+
+def test_a_stashed_trajectory_outlives_the_folder_of_its_job(lammps_code, analysis_code, given, tmp_path):
+    shared = {"observables": {"temperature": {}}, "version": code_version(analysis_code), "stash": str(tmp_path)}
+    _, node = run_get_node(TransportWorkChain.get_builder_from_protocol(lammps_code, analysis_code, **given, **shared))
+    assert node.is_finished_ok, node.exit_message
+    trajectory = node.outputs.trajectory
+    assert trajectory.get_remote_path().startswith(str(tmp_path))
+    jobs = [job for job in node.called_descendants if isinstance(job, orm.CalcJobNode)]
+    assert [job.label.split()[0] for job in jobs if "remote_stash" in job.outputs] == ["production"]
+    for job in jobs:
+        job.outputs.remote_folder._clean()
+    again = run_get_node(
+        AnalyseCalculation,
+        code=analysis_code,
+        version=orm.Str(shared["version"]),
+        observables=orm.Dict(shared["observables"]),
+        trajectory=trajectory,
+    )[1]
+    assert again.is_finished_ok, again.exit_message
+    assert again.outputs.observables.get_dict() == node.outputs.observables.get_dict()

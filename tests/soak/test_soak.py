@@ -1,0 +1,179 @@
+"""A campaign of real points through daemon, RabbitMQ, PostgreSQL and SLURM, while all of them are broken in turn.
+
+``SOAK_POINTS`` says how many points, ``SOAK_SEED`` where the order of what is broken begins.
+"""
+
+import json
+import os
+import random
+import subprocess
+import time
+from collections import Counter
+
+import pytest
+
+POINTS = int(os.environ.get("SOAK_POINTS", "30"))
+SEED = int(os.environ.get("SOAK_SEED", "1"))
+SECONDS_PER_POINT = 60.0
+JOBS_PER_POINT = 3  # equilibration, production, analysis
+FAULTS = 10 + POINTS // 10  # so that some come while the last points run, too
+FULL_DISK = 20.0  # s for which the scratch disk is too small
+STATES = "\n".join(
+    (
+        "import json, sys",
+        "from pathlib import Path",
+        "from aiida_superionic.campaigns.attempts import point_statuses",
+        "from aiida_superionic.campaigns.points import expand",
+        "from aiida_superionic.campaigns.progress import progress_of",
+        "from aiida_superionic.campaigns.spec import load_campaign",
+        "statuses = point_statuses(expand(load_campaign(Path({file!r}))))",
+        "print(json.dumps([[str(s.state), now] for s, now in zip(statuses, progress_of(statuses))]))",
+    )
+)
+
+
+class Faults:
+    """What goes wrong, and how often it did."""
+
+    def __init__(self, laboratory, services, folder):
+        self.laboratory, self.services, self.folder = laboratory, services, folder
+        self.random = random.Random(SEED)
+        self.done = Counter()
+        self.cancelled = 0
+
+    def kill_workers(self):
+        self.laboratory.kill("daemon", "worker")
+
+    def restart_broker(self):
+        self.services.rabbitmq.kill()
+        self.services.rabbitmq.start()
+
+    def restart_database(self):
+        self.services.postgres.kill()
+        self.services.postgres.start()
+
+    def cancel_jobs(self):
+        listed = subprocess.run(
+            ["squeue", "-h", "--me", "-t", "R", "-o", "%i"], capture_output=True, text=True, check=False
+        )
+        for job in listed.stdout.split():
+            subprocess.run(["scancel", job], check=False)
+            self.cancelled += 1
+
+    def fill_disk(self):
+        """Let the jobs that begin now lie on a disk that holds what they read and not what they write."""
+        scratch = self.folder / f"small-{self.done['fill_disk']}"
+        scratch.mkdir()
+        usual = self.laboratory.python('print(orm.load_computer("superionic-slurm").get_workdir())').strip()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=384k", "tmpfs", scratch], check=True)
+        try:
+            self._work_in(scratch)
+            time.sleep(FULL_DISK)
+        finally:
+            self._work_in(usual)
+        # The disk is cleared; what a person does then is to let the paused jobs go on.
+        subprocess.run(["mount", "-o", "remount,size=1g", scratch], check=True)
+
+    def _work_in(self, folder):
+        self.laboratory.python(f'orm.load_computer("superionic-slurm").set_workdir({str(folder)!r})')
+
+    def next(self):
+        """Do what was done least often, the first of them by chance."""
+        every = [self.kill_workers, self.fill_disk]
+        # What was there before the tests is not ours to break.
+        every += [self.cancel_jobs] if self.services.slurm.ours else []
+        every += [self.restart_broker] if self.services.rabbitmq.ours else []
+        every += [self.restart_database] if self.services.postgres.ours else []
+        least = min(self.done[fault.__name__] for fault in every)
+        fault = self.random.choice([fault for fault in every if self.done[fault.__name__] == least])
+        print(f"{time.strftime('%H:%M:%S')} {fault.__name__}", flush=True)
+        fault()
+        self.done[fault.__name__] += 1
+
+
+@pytest.fixture
+def small_disks(tmp_path):
+    """Let go at the end of the disks that were mounted."""
+    yield
+    for folder in tmp_path.glob("small-*"):
+        subprocess.run(["umount", "--lazy", folder], check=False)
+
+
+@pytest.fixture
+def starts(production, tmp_path):
+    """Return the file to which every job writes its folder when it starts."""
+    file = tmp_path / "starts"
+    production.python(
+        f"""
+        computer = orm.load_computer("superionic-slurm")
+        computer.set_prepend_text(computer.get_prepend_text() + "\\necho $PWD >> {file}")
+        """
+    )
+    return file
+
+
+def states(laboratory, file):
+    return json.loads(laboratory.python(STATES.format(file=file)))
+
+
+def tell(found):
+    counts = Counter(state for state, _ in found)
+    print(f"{time.strftime('%H:%M:%S')} {dict(counts)}", flush=True)
+    return counts
+
+
+@pytest.mark.timeout(900 + POINTS * SECONDS_PER_POINT)
+@pytest.mark.usefixtures("small_disks")
+def test_soak(production, services, starts, tmp_path, record_property, capfd):
+    with capfd.disabled():
+        soak(production, services, tmp_path, starts, record_property)
+
+
+def soak(laboratory, services, folder, starts, record_property):
+    faults = Faults(laboratory, services, folder)
+    file = laboratory.campaign("soak", [700], replicas=POINTS)
+    print(f"\n{laboratory.apply(file)[0].strip()}", flush=True)
+    while sum(faults.done.values()) < FAULTS:
+        time.sleep(faults.random.uniform(4.0, 12.0))
+        tell(states(laboratory, file))
+        faults.next()
+    revived = 0
+    deadline = time.monotonic() + 300.0 + POINTS * SECONDS_PER_POINT
+    while True:
+        out, _ = laboratory.apply(file)
+        print(out.strip(), flush=True)
+        revived += int(out.split("revived ")[1].split(",")[0])
+        found = states(laboratory, file)
+        if not tell(found)["running"]:
+            break
+        assert time.monotonic() < deadline, "points never end"
+        if any("is paused" in now for _, now in found):
+            laboratory.run("verdi", "process", "play", "--all")
+        time.sleep(10.0)
+
+    attempts = laboratory.attempts(file)
+    succeeded = [sum(attempt["exit_status"] == 0 for attempt in point["attempts"]) for point in attempts["points"]]
+    folders = Counter(starts.read_text().split())
+    jobs = sum(attempt["jobs"] for point in attempts["points"] for attempt in point["attempts"])
+    twice = sum(count - 1 for count in folders.values())
+    print(
+        f"{POINTS} points; {dict(faults.done)}, {faults.cancelled} jobs cancelled; {sum(succeeded)} succeeded at once,"
+        f" {revived} tasks revived\n{sum(folders.values())} engine starts of {len(folders)} jobs: {twice} ran twice;"
+        f" {jobs - JOBS_PER_POINT * POINTS} jobs more than the points need"
+    )
+    for state, reason in found:
+        if state == "failed":
+            print(f"failed: {reason}")
+    record_property("engine jobs that ran twice", twice)
+    assert [point["nodes"] for point in attempts["points"]] == [1] * POINTS
+    assert max(succeeded) <= 1
+    for count, (state, reason) in zip(succeeded, found, strict=True):
+        assert (state, count) == ("finished", 1) or (state == "failed" and count == 0 and reason), (state, reason)
+
+    # What failed by what was broken goes through when nothing is.
+    out, _ = laboratory.apply(file, "--retry-failed", "--watch")
+    print(out.strip())
+    attempts = laboratory.attempts(file)
+    assert [sum(attempt["exit_status"] == 0 for attempt in point["attempts"]) for point in attempts["points"]] == [
+        1
+    ] * POINTS

@@ -171,7 +171,7 @@ def soak(laboratory, services, folder, starts, record_property):
         assert (state, count) == ("finished", 1) or (state == "failed" and count == 0 and reason), (state, reason)
 
     # What failed by what was broken goes through when nothing is.
-    out, _ = laboratory.apply(file, "--retry-failed", "--watch")
+    out, _ = laboratory.run("aiida-superionic", "campaign", "retry", file, "--failed", "--watch")
     print(out.strip())
     attempts = laboratory.attempts(file)
     assert [sum(attempt["exit_status"] == 0 for attempt in point["attempts"]) for point in attempts["points"]] == [

@@ -31,7 +31,7 @@ potentials: [vashishta-rahman]
 temperatures: [700]
 constraints: [UC]
 replicas: 2
-md: {equilibration: 0.2 ps, production: 2 ps, timestep: 2 fs}
+md: {equilibration: 0.2 ps, production: 2 ps, timestep: 2 fs, sampling_interval: 10 fs}
 observables: [temperature]
 """
 
@@ -159,7 +159,7 @@ def test_campaigns_set_apart_by_one_thing_are_compared(invoke, campaign_file, fi
     assert "0 points in both" in output
     assert "set apart by md: " in output
     assert "1 of 1 numbers differ by more than 3 standard errors" in output
-    assert "750 K · UC · Diffusion coefficient (Ag), cm²/s: (2.0015 ± 0.0005)e-05 | (3.0015 ± 0.0005)e-05" in output
+    assert "750 K · UC · Diffusion coefficient (Ag), cm²/s: (2.00150 ± 0.00050)e-05 | (3.00150 ± 0.00050)e-05" in output
     assert "0 of 0 numbers differ" in invoke("campaign", "diff", first, first).stdout
 
 

@@ -35,7 +35,7 @@ from aiida_superionic.data.campaign import CampaignGroup
 from aiida_superionic.data.contents import remember
 from aiida_superionic.data.point import PointData
 from aiida_superionic.data.preparation import PreparationData
-from aiida_superionic.engines.registration import registered_code
+from aiida_superionic.engines.registration import COMPUTER, registered_code
 from aiida_superionic.errors import SuperionicError
 
 
@@ -205,7 +205,8 @@ def _running(statuses: Sequence[PointStatus]) -> list[int]:
 def _machine(study: Study, now: Due) -> Machine:
     """Return the codes that are needed now, and what their jobs may take."""
     computers = orm.QueryBuilder().append(orm.Computer, project="label").all(flat=True)
-    if study.computer not in computers:
+    # Of this machine what is lacking is a setup, and its codes say so.
+    if study.computer not in {COMPUTER, *computers}:
         raise ApplyError(unknown("computer", study.computer, computers))
     needed = [name for status in now.points for name in codes_of(status.specification)]
     needed += [name for preparation in now.preparations for name in codes_of_preparation(preparation)]

@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-PATIENCE = 120.0  # s
+PATIENCE = 300.0  # s; a server starts in ten where the machine has time for it
 LOCALHOST = "127.0.0.1"
 PACKAGES = "postgresql rabbitmq-server slurm-wlm munge"
 _POSTGRES = Path("/usr/lib/postgresql")

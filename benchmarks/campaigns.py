@@ -90,7 +90,7 @@ def run_one(file: Path) -> Any:
     from aiida.engine import run_get_node
     from aiida.manage import get_manager
 
-    from aiida_superionic.campaigns.apply import _builder
+    from aiida_superionic.campaigns.builders import Machine, attempt_builder
     from aiida_superionic.campaigns.points import expand
     from aiida_superionic.campaigns.spec import load_campaign
     from aiida_superionic.data.point import PointData
@@ -106,7 +106,7 @@ def run_one(file: Path) -> Any:
     }
     manager = get_manager()
     manager.set_runner(manager.create_runner(poll_interval=0.5))
-    builder = _builder(specification, codes)
+    builder = attempt_builder(specification, Machine(codes))
     builder.point = PointData(json.loads(specification.canonical_json), specification.hash)
     attempt = run_get_node(builder)[1]
     if attempt.exit_status != 0:

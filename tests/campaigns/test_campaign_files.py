@@ -8,7 +8,7 @@ import pytest
 from aiida.engine import run_get_node
 from aiida.tools.archive import import_archive
 
-from aiida_superionic.campaigns import apply
+from aiida_superionic.campaigns.builders import Machine, attempt_builder
 from aiida_superionic.campaigns.points import expand
 from aiida_superionic.campaigns.spec import load_campaign
 from aiida_superionic.data.campaign import CampaignGroup
@@ -56,7 +56,9 @@ def run_campaign(lammps_code, analysis_code):
         for specification in expand(campaign):
             point = PointData(json.loads(specification.canonical_json), specification.hash)
             point.label = specification.label
-            builder = apply._builder(specification, {"lammps": lammps_code, "analysis": analysis_code})
+            builder = attempt_builder(
+                specification, Machine({"lammps": lammps_code, "analysis": analysis_code})
+            )
             builder.point = point.store()
             group.add_nodes([point])
             _, attempt = run_get_node(builder)

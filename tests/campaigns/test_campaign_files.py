@@ -56,9 +56,7 @@ def run_campaign(lammps_code, analysis_code):
         for specification in expand(campaign):
             point = PointData(json.loads(specification.canonical_json), specification.hash)
             point.label = specification.label
-            builder = attempt_builder(
-                specification, Machine({"lammps": lammps_code, "analysis": analysis_code})
-            )
+            builder = attempt_builder(specification, Machine({"lammps": lammps_code, "analysis": analysis_code}))
             builder.point = point.store()
             group.add_nodes([point])
             _, attempt = run_get_node(builder)

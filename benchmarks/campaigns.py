@@ -132,7 +132,7 @@ def seconds_within(profile: str, arguments: list[str]) -> float:
     from aiida_superionic.cli import cmd_root
 
     def invoke() -> None:
-        result = CliRunner().invoke(cmd_root, ["-p", profile, *arguments])
+        result = CliRunner().invoke(cmd_root, ["-p", profile, *arguments], catch_exceptions=False)
         if result.exit_code:
             raise SystemExit(result.output)
 
@@ -145,10 +145,10 @@ def _seconds(action: Any) -> float:
     return time.perf_counter() - began
 
 
-def write(folder: Path, name: str, temperatures: int, replicas: int) -> Path:
+def write(folder: Path, name: str, temperatures: int, replicas: int, first: int = 301) -> Path:
     """Write a campaign file."""
     file = folder / f"{name}.yaml"
-    kelvins = [301 + number for number in range(temperatures)]
+    kelvins = [first + number for number in range(temperatures)]
     file.write_text(CAMPAIGN.format(name=name, temperatures=kelvins, replicas=replicas))
     return file
 
@@ -193,7 +193,7 @@ def measure(folder: Path, storages: list[str], server: dict[str, Any], file: Pat
                 import_archive(archive)
                 attempt = orm.QueryBuilder().append(TransportWorkChain).first(flat=True)
             else:
-                attempt = run_one(write(folder, "template", 1, 1))
+                attempt = run_one(write(folder, "template", 1, 1, first=300))
                 create_archive([attempt], filename=archive)
             began = time.perf_counter()
             nodes, links = fabricate(load_campaign(file).campaign, specifications, template_of(attempt))

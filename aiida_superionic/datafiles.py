@@ -1,16 +1,23 @@
 """The YAML files that ship with the package: reference crystals, potentials, protocols."""
 
 import io
-from functools import cache
+from copy import deepcopy
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
 from ruamel.yaml import YAML
 
 
+@lru_cache(maxsize=32)
+def _parsed(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
 def load_yaml(text: str) -> Any:
     """Return plain data from YAML text; no Python object is ever constructed."""
-    return YAML(typ="safe", pure=True).load(text)
+    # Every point of a campaign reads the same protocol and potential, and to copy is far faster than to parse.
+    return deepcopy(_parsed(text))
 
 
 def dump_yaml(data: Any) -> str:

@@ -3,8 +3,8 @@
 Runs ``python benchmarks/throughput.py [POINTS]`` in the loaded profile, whose daemon runs. Rounds of ``apply`` and of
 plain ``aiida.engine.submit`` take turns, so that what else the machine does falls on both alike. Both submit the same
 workchain with like inputs; the plain rounds take the structures and the potential that are there, and settings that
-are written out. The workers stand still meanwhile (SIGSTOP), for their work would be measured too.
-Run it in a profile that is thrown away: what was submitted is left to the workers.
+are written out. ``throughput.sh`` runs it in a profile of its own, whose worker takes one process and waits for the
+next: what workers do would be measured too.
 """
 
 from __future__ import annotations
@@ -13,15 +13,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 from aiida import load_profile, orm
 from aiida.engine import submit
-from aiida.engine.daemon.client import get_daemon_client
 from verdicts import Verdicts
 
 from aiida_superionic.campaigns.apply import apply
@@ -41,20 +37,6 @@ replicas: {replicas}
 md: {{equilibration: 1 ps, production: {production:.3f} ps}}
 observables: [temperature]
 """
-
-
-@contextmanager
-def standing_workers() -> Iterator[None]:
-    """Stop the workers of the daemon, and let them go on at the end."""
-    stats = get_daemon_client().get_worker_info()["info"]
-    workers = [psutil.Process(int(pid)) for pid in stats]
-    for worker in workers:
-        worker.suspend()
-    try:
-        yield
-    finally:
-        for worker in workers:
-            worker.resume()
 
 
 def by_campaign(number: int, points: int, production: float, folder: Path) -> float:
@@ -98,7 +80,7 @@ def main() -> None:
     load_profile()
     per_round = max(points // ROUNDS // REPLICAS, 1) * REPLICAS
     ours, plain = [], []
-    with tempfile.TemporaryDirectory() as folder, standing_workers():
+    with tempfile.TemporaryDirectory() as folder:
         for number in range(ROUNDS + 1):
             known = {pk for (pk,) in orm.QueryBuilder().append(orm.WorkChainNode, project="id").iterall()}
             taken = by_campaign(number, per_round, 1.0 + 0.01 * number, Path(folder))

@@ -173,6 +173,7 @@ def main() -> None:
 def measure(folder: Path, storages: list[str], server: dict[str, Any], file: Path) -> None:
     """Fabricate the campaign in each profile that is not there yet, and time the commands side by side."""
     from aiida import orm
+    from aiida.common.log import override_log_level
     from aiida.manage.configuration import get_config, load_profile
     from aiida.tools.archive import create_archive, import_archive
     from fabrication import fabricate, template_of
@@ -181,7 +182,6 @@ def measure(folder: Path, storages: list[str], server: dict[str, Any], file: Pat
     from aiida_superionic.campaigns.spec import load_campaign
     from aiida_superionic.workchains.transport import TransportWorkChain
 
-    logging.getLogger("aiida").setLevel(logging.WARNING)
     archive, times = folder / "template.aiida", {}
     specifications = expand(load_campaign(file))
     for storage in storages:
@@ -190,11 +190,13 @@ def measure(folder: Path, storages: list[str], server: dict[str, Any], file: Pat
         if storage not in config.profile_names:
             make_profile(storage, connection)
             if archive.exists():
-                import_archive(archive)
+                with override_log_level(logging.WARNING):
+                    import_archive(archive)
                 attempt = orm.QueryBuilder().append(TransportWorkChain).first(flat=True)
             else:
                 attempt = run_one(write(folder, "template", 1, 1, first=300))
-                create_archive([attempt], filename=archive)
+                with override_log_level(logging.WARNING):
+                    create_archive([attempt], filename=archive)
             began = time.perf_counter()
             nodes, links = fabricate(load_campaign(file).campaign, specifications, template_of(attempt))
             print(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from aiida import orm
 from aiida.common.exceptions import NotExistent
+from aiida.common.log import override_log_level
 from aiida.tools.archive import create_archive
 from aiida.tools.archive.exceptions import ArchiveExportError
 
@@ -68,7 +70,8 @@ def _write_archive(path: Path, name: str, statuses: Sequence[PointStatus]) -> in
     with suppress(NotExistent):  # its points may have been run by other campaigns
         entities.append(CampaignGroup.collection.get(label=name))
     try:
-        create_archive(entities, filename=path, overwrite=True)
+        with override_log_level(logging.WARNING):  # it would tell what it does on the standard output
+            create_archive(entities, filename=path, overwrite=True)
     except ArchiveExportError as error:
         raise ExportError(f"{path} cannot be written: {error}") from None
     return len(attempts)

@@ -282,14 +282,17 @@ def _watch(file: Path, console: Console, top_up: Callable[[], Applied] | None = 
     from aiida_superionic.campaigns.attempts import point_statuses
     from aiida_superionic.campaigns.reconcile import daemon_lives
 
+    held_back, full = 0, len(statuses) + 1
     try:
         with _display(console) as show:
             while True:
                 show(statuses)
-                held_back = 0
-                if top_up and any(status.state in {"missing", "waiting"} for status in statuses):
+                counts = Counter(str(status.state) for status in statuses)
+                # There is room for more where one has ended, or where those of other campaigns hold it.
+                if top_up and counts["missing"] and (counts["running"] < full or not counts["running"]):
                     applied = top_up()
                     statuses, held_back = applied.statuses, applied.held_back
+                    full = sum(status.state == "running" for status in statuses)
                 if not held_back and not _is_busy(statuses):
                     break
                 if not daemon_lives():

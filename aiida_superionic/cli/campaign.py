@@ -282,17 +282,17 @@ def _watch(file: Path, console: Console, top_up: Callable[[], Applied] | None = 
     from aiida_superionic.campaigns.attempts import point_statuses
     from aiida_superionic.campaigns.reconcile import daemon_lives
 
-    held_back, full = 0, len(statuses) + 1
+    held_back, seen = 0, Counter[str]()
     try:
         with _display(console) as show:
             while True:
                 show(statuses)
                 counts = Counter(str(status.state) for status in statuses)
-                # There is room for more where one has ended, or where those of other campaigns hold it.
-                if top_up and counts["missing"] and (counts["running"] < full or not counts["running"]):
+                # More can be submitted where something has changed, or where other campaigns hold the room.
+                if top_up and counts["missing"] and (counts != seen or not counts["running"]):
                     applied = top_up()
                     statuses, held_back = applied.statuses, applied.held_back
-                    full = sum(status.state == "running" for status in statuses)
+                    seen = Counter(str(status.state) for status in statuses)
                 if not held_back and not _is_busy(statuses):
                     break
                 if not daemon_lives():

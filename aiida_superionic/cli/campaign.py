@@ -279,6 +279,7 @@ class _LinePrinter:
 def _watch(file: Path, console: Console, top_up: Callable[[], Applied] | None = None) -> None:
     """Show the points until none runs; what ``top_up`` submits where some wait or are missing is awaited too."""
     statuses = _statuses(file)
+    from aiida_superionic.campaigns.apply import ApplyError
     from aiida_superionic.campaigns.attempts import point_statuses
     from aiida_superionic.campaigns.reconcile import daemon_lives
 
@@ -290,9 +291,13 @@ def _watch(file: Path, console: Console, top_up: Callable[[], Applied] | None = 
                 counts = Counter(str(status.state) for status in statuses)
                 # More can be submitted where something has changed, or where other campaigns hold the room.
                 if top_up and counts["missing"] and (counts != seen or not counts["running"]):
-                    applied = top_up()
-                    statuses, held_back = applied.statuses, applied.held_back
-                    seen = Counter(str(status.state) for status in statuses)
+                    try:
+                        applied = top_up()
+                    except ApplyError as error:  # a busy daemon: the next look asks again
+                        console.print(str(error), markup=False)
+                    else:
+                        statuses, held_back = applied.statuses, applied.held_back
+                        seen = Counter(str(status.state) for status in statuses)
                 if not held_back and not _is_busy(statuses):
                     break
                 if not daemon_lives():

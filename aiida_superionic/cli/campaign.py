@@ -259,17 +259,25 @@ class _LinePrinter:
 def _watch(file: Path, console: Console, top_up: Callable[[], Applied] | None = None) -> None:
     """Show the points until none runs; what ``top_up`` submits where some wait or are missing is awaited too."""
     statuses = statuses_of(file)
+    from aiida_superionic.campaigns.apply import ApplyError
     from aiida_superionic.campaigns.attempts import point_statuses
     from aiida_superionic.campaigns.reconcile import daemon_lives
 
+    held_back, seen = 0, Counter[str]()
     try:
         with _display(console) as show:
             while True:
                 show(statuses)
-                held_back = 0
-                if top_up and any(status.state in {"missing", "waiting"} for status in statuses):
-                    applied = top_up()
-                    statuses, held_back = applied.statuses, applied.held_back
+                counts = Counter(str(status.state) for status in statuses)
+                # More can be submitted where something has changed, or where other campaigns hold the room.
+                if top_up and counts["missing"] and (counts != seen or not counts["running"]):
+                    try:
+                        applied = top_up()
+                    except ApplyError as error:  # a busy daemon: the next look asks again
+                        console.print(str(error), markup=False)
+                    else:
+                        statuses, held_back = applied.statuses, applied.held_back
+                        seen = Counter(str(status.state) for status in statuses)
                 if not held_back and not _is_busy(statuses):
                     break
                 if not daemon_lives():

@@ -126,7 +126,7 @@ def _engine_filter(kind: _Kind) -> Mapping[str, object]:
 
 def _kind(one: PointSpecification) -> _Kind:
     known = one.engine in LATTICE_MODELS or one.material in materials()
-    return _Kind(one.engine, one.potential, one.constraint, one.rotors, "" if known else one.material)
+    return _Kind(one.engine, one.potential, one.constraint, one.rotors, "" if known else one.structure or one.material)
 
 
 def _size(one: PointSpecification) -> float:

@@ -128,7 +128,8 @@ class Crystal:
             If the crystal is not stable at one of them.
         """
         momenta = np.asarray(momenta, np.float64)
-        return frequencies_of(np.linalg.eigvalsh(self.dynamical_matrices(momenta)), momenta)
+        squares = np.asarray(np.linalg.eigvalsh(self.dynamical_matrices(momenta)), np.float64)
+        return frequencies_of(squares, momenta)
 
     def long_wave_matrices(self, directions: ArrayLike) -> Array:
         """Return what the dynamical matrix of sound is for q → 0, over q².

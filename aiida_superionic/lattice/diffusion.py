@@ -61,8 +61,8 @@ def diffusion_of(trajectory: IonTrajectory, species: str, ion_mass: float, segme
     if np.count_nonzero(window) < 3:
         raise NotConverged(f"a segment of {segment:g} ps has fewer than three times after {fit_start:g} ps")
     squares = _squared_displacements(trajectory.positions, lags)
-    mean = squares.mean(axis=0)
-    error = squares.std(axis=0, ddof=1) / np.sqrt(len(squares))
+    mean = np.asarray(squares.mean(axis=0), np.float64)
+    error = np.asarray(squares.std(axis=0, ddof=1) / np.sqrt(len(squares)), np.float64)
     slopes = squares[:, window] @ _projection(times[window], error[window])[1]
     value = float(slopes.mean()) / 6.0 * DIFFUSION_IN_CM2_PER_S
     uncertainty = float(slopes.std(ddof=1)) / np.sqrt(len(slopes)) / 6.0 * DIFFUSION_IN_CM2_PER_S

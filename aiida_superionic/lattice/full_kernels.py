@@ -148,7 +148,7 @@ def full_steps(  # noqa: PLR0912 - as above
     """
     n_ions, n_around = len(ions), len(environment)
     shape = np.array([field.shape[1] - 2 * margin, field.shape[2] - 2 * margin, field.shape[3] - 2 * margin])
-    inverse_box = np.linalg.inv(box)
+    inverse_box = np.linalg.inv(box).astype(np.float64)
     cells = np.zeros((n_ions, 3), np.int64)
     indices = np.zeros((n_ions, n_around, 3), np.int64)
     on_lattice = np.zeros((6, *field.shape))

@@ -49,7 +49,7 @@ def starting_state(start: ArrayLike, velocities: ArrayLike) -> tuple[Array, Arra
 
 def record_times(timestep: float, steps: int, stride: int) -> Array:
     """Return the times in ps of every ``stride``-th step, shape (T,)."""
-    return timestep * stride * np.arange(1, steps // stride + 1)
+    return np.arange(1, steps // stride + 1, dtype=np.float64) * (timestep * stride)
 
 
 def broken_off(time: float) -> str:

@@ -150,7 +150,7 @@ def time_local_steps(  # noqa: PLR0912, PLR0915 - one pass over stages and ions;
     and ``past_cells`` hold the forces on atoms in a ring of steps, shapes (W, steps + 1, n, 3) and (W, steps + 1, 3).
     """
     n_ions, n_around, taps = len(ions), len(environment), weights.shape[1]
-    inverse_box = np.linalg.inv(box)
+    inverse_box = np.linalg.inv(box).astype(np.float64)
     cells = np.zeros((n_ions, 3), np.int64)
     window = np.zeros((n_ions, taps, n_around, 3))
     held = np.full((n_ions, 4), np.iinfo(np.int64).min)

@@ -54,15 +54,15 @@ def diffusion_of(trajectory: IonTrajectory, species: str, ion_mass: float, segme
     interval = float(trajectory.times[1] - trajectory.times[0])
     lags = round(segment / interval)
     count = len(trajectory.times) // max(lags, 1)
-    times = interval * np.arange(1, lags + 1)
+    times = np.arange(1, lags + 1, dtype=np.float64) * interval
     window = times >= fit_start - 1e-9
     if count * trajectory.positions.shape[1] < _FEWEST_SEGMENTS:
         raise NotConverged(f"the run holds fewer than {_FEWEST_SEGMENTS} segments of {segment:g} ps")
     if np.count_nonzero(window) < 3:
         raise NotConverged(f"a segment of {segment:g} ps has fewer than three times after {fit_start:g} ps")
     squares = _squared_displacements(trajectory.positions, lags)
-    mean = np.asarray(squares.mean(axis=0), np.float64)
-    error = np.asarray(squares.std(axis=0, ddof=1) / np.sqrt(len(squares)), np.float64)
+    mean = squares.mean(axis=0)
+    error = squares.std(axis=0, ddof=1) / np.sqrt(len(squares))
     slopes = squares[:, window] @ _projection(times[window], error[window])[1]
     value = float(slopes.mean()) / 6.0 * DIFFUSION_IN_CM2_PER_S
     uncertainty = float(slopes.std(ddof=1)) / np.sqrt(len(slopes)) / 6.0 * DIFFUSION_IN_CM2_PER_S

@@ -1,5 +1,6 @@
 """The training of one network, carried through failures."""
 
+import csv
 import os
 import signal
 import threading
@@ -16,7 +17,7 @@ from aiida_superionic.calculations.nequip import NequipCalculation
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.datasets import Dataset
 from aiida_superionic.engines.registration import ensure_code
-from aiida_superionic.learning.nequip import CHECKPOINTS_FOLDER, FOLDER, LAST_CHECKPOINT
+from aiida_superionic.learning.nequip import FOLDER, METRICS_FILE
 from aiida_superionic.workchains.nequip import NequipBaseWorkChain
 from aiida_superionic.workchains.protocol import ProtocolError
 
@@ -40,8 +41,16 @@ def builder(computer, learning_installation, tmp_path):
     return make
 
 
+def _epoch_ended(metrics):
+    """Return whether a whole row of metrics tells of the training; those before it tell of the validation."""
+    if not metrics.exists():
+        return False
+    lines = [line for line in metrics.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return any(row.get("train_loss_epoch/weighted_sum") for row in csv.DictReader(lines))
+
+
 def _kill_training(folder, killed):
-    """Kill the first training below a folder that has written a checkpoint."""
+    """Kill the first training below a folder that has ended an epoch: its checkpoint is whole by then."""
     deadline = time.monotonic() + 120.0
     while time.monotonic() < deadline and not killed:
         for process in Path("/proc").glob("[0-9]*"):
@@ -50,11 +59,7 @@ def _kill_training(folder, killed):
                 training = b"nequip-train" in (process / "cmdline").read_bytes()
             except OSError:
                 continue
-            if (
-                training
-                and here.is_relative_to(folder)
-                and (here / FOLDER / CHECKPOINTS_FOLDER / LAST_CHECKPOINT).exists()
-            ):
+            if training and here.is_relative_to(folder) and _epoch_ended(here / FOLDER / METRICS_FILE):
                 os.kill(int(process.name), signal.SIGKILL)
                 killed.append(int(process.name))
                 return

@@ -100,7 +100,9 @@ def store_finished_points(aiida_profile_clean):
         jobs = nodes([{"node_type": orm.CalcJobNode.class_node_type, **ended} for _ in points])
         links(points, attempts, LinkType.INPUT_WORK, "point")
         links(attempts, jobs, LinkType.CALL_CALC, "analyse")
-        for label, content in (("observables", observables), ("usage", usage)):
+        # A real job has told its usage whole or not at all.
+        outputs = {"observables": observables} | ({"usage": usage} if usage else {})
+        for label, content in outputs.items():
             dicts = nodes([{"node_type": orm.Dict.class_node_type, "attributes": content} for _ in points])
             links(jobs, dicts, LinkType.CREATE, label)
             if label == "observables":

@@ -207,7 +207,9 @@ def run_points(lattice_code):
 @pytest.mark.usefixtures("aiida_profile_clean")
 def test_a_campaign_from_the_file_to_its_page(load, run_points, tmp_path):
     text = (
-        changed("replicas: 2", "replicas: 1").replace("[290,", "[30, 290,").replace("ions: 2", "statistics: classical")
+        changed("replicas: 2", "replicas: 1")
+        .replace("[290,", "[30, 290,")
+        .replace("ions: 2", "ions: 16\n  statistics: classical")
     )
     points = expand(load(text))
     statuses = run_points(points)

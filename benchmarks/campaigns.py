@@ -87,9 +87,6 @@ def make_profile(name: str, storage: dict[str, Any]) -> None:
 
 def run_one(file: Path) -> Any:
     """Run the first point of a campaign in this process and return the attempt."""
-    from aiida.engine import run_get_node
-    from aiida.manage import get_manager
-
     from aiida_superionic.campaigns.builders import Machine, attempt_builder
     from aiida_superionic.campaigns.points import expand
     from aiida_superionic.campaigns.spec import load_campaign
@@ -97,6 +94,7 @@ def run_one(file: Path) -> Any:
     from aiida_superionic.engines.catalogue import engines
     from aiida_superionic.engines.installation import default_prefix, find
     from aiida_superionic.engines.registration import ensure_code, ensure_computer
+    from aiida_superionic.workchains.foreground import run_together
 
     specification = expand(load_campaign(file))[0]
     computer, _ = ensure_computer()
@@ -104,14 +102,9 @@ def run_one(file: Path) -> Any:
     codes = {
         name: ensure_code(find(engines()[name], default_prefix())[0], computer)[0] for name in ("lammps", "analysis")
     }
-    manager = get_manager()
-    manager.set_runner(manager.create_runner(poll_interval=0.5))
     builder = attempt_builder(specification, Machine(codes))
     builder.point = PointData(json.loads(specification.canonical_json), specification.hash)
-    attempt = run_get_node(builder)[1]
-    if attempt.exit_status != 0:
-        raise SystemExit(f"the point that is to be copied ended with {attempt.exit_status}: {attempt.exit_message}")
-    return attempt
+    return run_together(builder)[0]
 
 
 def commands(file: Path) -> dict[str, list[str]]:

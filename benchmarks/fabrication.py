@@ -126,6 +126,8 @@ class Database:
             self.connection.commit()
             self.connection.autocommit = True
             self.connection.execute("VACUUM ANALYZE")  # which PostgreSQL does by itself, some time later
+            # AiiDA takes the connection next, and wants transactions.
+            self.connection.autocommit = False
 
 
 def fabricate(name: str, specifications: Sequence[PointSpecification], template: Template) -> tuple[int, int]:

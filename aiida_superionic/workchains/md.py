@@ -7,7 +7,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.common.datastructures import StashMode
-from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain, if_
+from aiida.engine import ExitCode, ProcessBuilderNamespace, ToContext, WorkChain, if_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from pydantic import ValidationError
 
@@ -198,7 +198,8 @@ class MdWorkChain(WorkChain):
         options: dict[str, Any] | None = None,
         watch_interval: int | None = None,
         stash: str | None = None,
-    ) -> ProcessBuilder:
+        into: ProcessBuilderNamespace | None = None,
+    ) -> ProcessBuilderNamespace:
         """Return a builder filled from a protocol.
 
         Parameters
@@ -240,6 +241,9 @@ class MdWorkChain(WorkChain):
         stash
             Absolute folder on the computer to which the trajectory is copied when its job has ended, so that the
             job's own folder can be cleaned.
+        into
+            The part of another workchain's builder that exposes these inputs, to be filled in place of a new builder,
+            which takes longest of all.
 
         Raises
         ------
@@ -248,7 +252,7 @@ class MdWorkChain(WorkChain):
         """
         engine = "cp2k" if isinstance(potential, LevelOfTheory) else "lammps"
         times = protocol_settings(TIMES[engine], protocol, overrides)
-        builder = cls.get_builder()
+        builder = cls.get_builder() if into is None else into
         builder.structure, builder.seed = structure, orm.Int(seed)
         if isinstance(potential, LevelOfTheory):
             given = cp2k_inputs(code, structure.get_symbols_set(), potential)

@@ -88,7 +88,7 @@ class TransportWorkChain(WorkChain):
             Version of the script that ``analysis_code`` runs.
         """
         builder = cls.get_builder()
-        md = MdWorkChain.get_builder_from_protocol(
+        MdWorkChain.get_builder_from_protocol(
             code,
             structure,
             potential,
@@ -104,8 +104,8 @@ class TransportWorkChain(WorkChain):
             options=options,
             watch_interval=watch_interval,
             stash=stash,
+            into=builder.md,
         )
-        builder.md._merge(md._inputs(prune=True))
         builder.analyse.code = analysis_code
         builder.analyse.version = orm.Str(version)
         if sites is not None:

@@ -76,7 +76,7 @@ def by_hand(attempts: list[orm.WorkChainNode]) -> float:
 
 def main() -> None:
     """Measure and print."""
-    points = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    points = int(sys.argv[1]) if len(sys.argv) > 1 else 150
     load_profile()
     per_round = max(points // ROUNDS // REPLICAS, 1) * REPLICAS
     ours, plain = [], []

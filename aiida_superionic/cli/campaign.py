@@ -254,7 +254,8 @@ class _LinePrinter:
         self.printed = time.monotonic()
         running = [status for status in statuses if status.state == "running"]
         doing = ", ".join(progress_of(running[:_LONGEST_LIST])) + (" ..." if len(running) > _LONGEST_LIST else "")
-        self.console.print(f"{time.strftime('%H:%M:%S')} {counted(statuses)}: {doing}", markup=False, highlight=False)
+        line = f"{time.strftime('%H:%M:%S')} {counted(statuses)}: {doing}"
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _watch(file: Path, console: Console, top_up: Callable[[], Applied] | None = None) -> None:

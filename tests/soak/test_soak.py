@@ -18,6 +18,7 @@ SECONDS_PER_POINT = 60.0
 JOBS_PER_POINT = 3  # equilibration, production, analysis
 FAULTS = 10 + POINTS // 10  # so that some come while the last points run, too
 FULL_DISK = 20.0  # s for which the scratch disk is too small
+PATIENCE = 60.0  # s to wait for a job that runs
 STATES = "\n".join(
     (
         "import json, sys",
@@ -30,6 +31,17 @@ STATES = "\n".join(
         "print(json.dumps([[str(s.state), now] for s, now in zip(statuses, progress_of(statuses))]))",
     )
 )
+
+
+def squeue(state):
+    """Return the identifiers of our jobs in ``state``."""
+    listed = subprocess.run(
+        ["squeue", "--noheader", "--me", "--states", state, "--format", "%i"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return listed.stdout.split()
 
 
 class Faults:
@@ -53,12 +65,14 @@ class Faults:
         self.services.postgres.start()
 
     def cancel_jobs(self):
-        listed = subprocess.run(
-            ["squeue", "-h", "--me", "-t", "R", "-o", "%i"], capture_output=True, text=True, check=False
-        )
-        for job in listed.stdout.split():
+        """Cancel the jobs that run, and count those that did not end by themselves before."""
+        deadline = time.monotonic() + PATIENCE
+        while not (running := squeue("RUNNING")) and time.monotonic() < deadline:
+            time.sleep(0.05)  # a job of this campaign runs for less than a second
+        for job in running:
             subprocess.run(["scancel", job], check=False)
-            self.cancelled += 1
+        time.sleep(1.0)  # until SLURM has noted it
+        self.cancelled += len(set(running) & set(squeue("CANCELLED")))
 
     def fill_disk(self):
         """Let the jobs that begin now lie on a disk that holds what they read and not what they write."""

@@ -126,14 +126,20 @@ def starts(production, tmp_path):
     return file
 
 
-def states(laboratory, file):
-    return json.loads(laboratory.python(STATES.format(file=file)))
+def look(laboratory, file):
+    """Do what a person does now and then: apply once more, and let go on what is paused.
 
-
-def tell(found):
-    counts = Counter(state for state, _ in found)
-    print(f"{time.strftime('%H:%M:%S')} {dict(counts)}", flush=True)
-    return counts
+    Returns
+    -------
+    found, revived
+        State of each point with what it does now, and how many tasks were lost.
+    """
+    out, _ = laboratory.apply(file)
+    found = json.loads(laboratory.python(STATES.format(file=file)))
+    print(f"{time.strftime('%H:%M:%S')} {out.strip()}: {dict(Counter(state for state, _ in found))}", flush=True)
+    if any("is paused" in now for _, now in found):
+        laboratory.run("verdi", "process", "play", "--all")
+    return found, int(out.split("revived ")[1].split(",")[0])
 
 
 @pytest.mark.timeout(900 + POINTS * SECONDS_PER_POINT)
@@ -147,23 +153,17 @@ def soak(laboratory, services, folder, starts, record_property):
     faults = Faults(laboratory, services, folder)
     file = laboratory.campaign("soak", [700], replicas=POINTS)
     print(f"\n{laboratory.apply(file)[0].strip()}", flush=True)
-    while sum(faults.done.values()) < FAULTS:
-        time.sleep(faults.random.uniform(4.0, 12.0))
-        tell(states(laboratory, file))
-        faults.next()
     revived = 0
-    deadline = time.monotonic() + 300.0 + POINTS * SECONDS_PER_POINT
+    deadline = time.monotonic() + 600.0 + POINTS * SECONDS_PER_POINT
     while True:
-        out, _ = laboratory.apply(file)
-        print(out.strip(), flush=True)
-        revived += int(out.split("revived ")[1].split(",")[0])
-        found = states(laboratory, file)
-        if not tell(found)["running"]:
+        found, lost = look(laboratory, file)
+        revived += lost
+        if sum(faults.done.values()) < FAULTS:
+            faults.next()
+        elif not any(state == "running" for state, _ in found):
             break
         assert time.monotonic() < deadline, "points never end"
-        if any("is paused" in now for _, now in found):
-            laboratory.run("verdi", "process", "play", "--all")
-        time.sleep(10.0)
+        time.sleep(faults.random.uniform(4.0, 12.0))
 
     attempts = laboratory.attempts(file)
     succeeded = [sum(attempt["exit_status"] == 0 for attempt in point["attempts"]) for point in attempts["points"]]

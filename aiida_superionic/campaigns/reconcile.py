@@ -11,6 +11,7 @@ from aiida.brokers.rabbitmq.broker import RabbitmqBroker
 from aiida.brokers.zeromq.broker import ZeromqBroker
 from aiida.engine.daemon.client import get_daemon_client
 from aiida.manage import get_manager
+from plumpy import ProcessState
 
 from aiida_superionic.campaigns.lost_tasks import lost_tasks
 from aiida_superionic.campaigns.task_queue import comes_to_be_listened_to
@@ -104,15 +105,39 @@ def revive(running: Sequence[int]) -> int:
     """Give a task to processes of attempts that run and have none, and return how many.
 
     A submitter killed between storing an attempt and sending its task leaves one, and so does a broker killed before
-    it wrote down what a worker sent, or that gave a task to a worker which believed that it had it already.
+    it wrote down what a worker sent, or that gave a task to a worker which believed that it had it already. A process
+    that nobody can continue is ended, so that what waits for it goes on.
     """
     lost = lost_tasks(running) if running else set()
     nodes = [node for pk in sorted(lost) if not (node := orm.load_node(pk)).is_terminated]
+    alive = [node for node in nodes if node.checkpoint is not None]
     controller = get_manager().get_process_controller()
-    for node in nodes:
+    for node in alive:
         # As submit does it. AiiDA's revival without waiting lets the worker give the task back when it begins, and the
         # next look would take the process for lost.
         controller.continue_process(node.pk, nowait=False, no_reply=True)
-    if nodes:
+    for node in nodes:
+        if node.checkpoint is None:
+            _end(node)
+    if alive:
         await_delivery()
-    return len(nodes)
+    return len(alive)
+
+
+def _end(node: orm.ProcessNode) -> None:
+    """Write down that a process has ended which has no checkpoint and yet is said to be active.
+
+    A broker that is killed gives the tasks of its workers out again, and then two workers run one process. Where the
+    first ends it, and the second writes that it runs before the first has sealed it, it runs for ever: nobody can
+    continue it, and what called it waits.
+    """
+    attributes = {node.PROCESS_STATE_KEY: ProcessState.FINISHED.value}
+    if node.exit_status is None:
+        attributes = {
+            node.PROCESS_STATE_KEY: ProcessState.EXCEPTED.value,
+            node.EXCEPTION_KEY: node.base.attributes.get(node.EXCEPTION_KEY, "two workers ran it at once"),
+        }
+    # AiiDA lets no attribute of a sealed node be set, not even a wrong one.
+    node.backend_entity.set_attribute_many(attributes)
+    if not node.is_sealed:
+        node.seal()

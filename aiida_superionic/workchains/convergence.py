@@ -17,6 +17,7 @@ from aiida_superionic.calculations.dft import LevelOfTheory
 from aiida_superionic.workchains.cp2k import Cp2kBaseWorkChain
 from aiida_superionic.workchains.dft import cp2k_inputs, level_of_theory
 from aiida_superionic.workchains.protocol import first_fault
+from aiida_superionic.workchains.reason import reason_of
 
 SETTINGS = ("cutoff", "relative_cutoff", "k_points")
 """In the order in which they are studied: each with those before it as they were chosen, and the others as given."""
@@ -160,7 +161,7 @@ class ConvergenceWorkChain(WorkChain):
         for k, value in enumerate(values):
             job = self.ctx[f"{setting}_{k:03d}"]
             if not job.is_finished_ok:
-                reason = job.exit_message or job.process_state.value
+                reason = reason_of(job)
                 return self.exit_codes.ERROR_JOB_FAILED.format(setting=setting, value=value, reason=reason)
             outputs |= {f"{name}_{k:03d}": job.outputs[name] for name in ("labels", "usage") if name in job.outputs}
         table = compare_settings(orm.Str(setting), orm.List(values), **outputs)

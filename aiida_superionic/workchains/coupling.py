@@ -17,6 +17,7 @@ from aiida_superionic.constraints.constraint import MODES, Constraint, Constrain
 from aiida_superionic.constraints.eckart import eckart_frames
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.protocol import protocol_settings
+from aiida_superionic.workchains.reason import reason_of
 from aiida_superionic.workchains.transport import TransportWorkChain
 
 UNCONSTRAINED = "UC"
@@ -244,7 +245,7 @@ class CouplingWorkChain(WorkChain):
                 not child.is_finished_ok
                 and child.exit_status != TransportWorkChain.exit_codes.ERROR_NOT_CONVERGED.status
             ):
-                reason = child.exit_message or child.process_state.value
+                reason = reason_of(child)
                 return self.exit_codes.ERROR_RUN_FAILED.format(label=_label(run), reason=reason)
         return None
 

@@ -13,6 +13,7 @@ from aiida_superionic.calculations.cp2k import Cp2kCalculation, own_walltime
 from aiida_superionic.calculations.cp2k_input import batch
 from aiida_superionic.calculations.dft import scf_remedies
 from aiida_superionic.calculations.frames import join_frames, named, take_frames
+from aiida_superionic.workchains.reason import reason_of
 
 _CODES = Cp2kCalculation.exit_codes
 _OF_THE_RUN = {
@@ -170,6 +171,6 @@ def left_out_of(batches: Mapping[str, list[int]], jobs: Mapping[str, orm.WorkCha
         job = jobs[name]
         done = set(job.outputs[output].get_array("index").tolist()) if output in job.outputs else set()
         told = job.outputs.left_out.get_dict() if "left_out" in job.outputs else {}
-        why = str(job.exit_message or job.process_state.value)
+        why = reason_of(job)
         left |= {numbers[k]: told.get(str(k), why) for k in range(len(numbers)) if k not in done}
     return {number: left[number] for number in sorted(left)}

@@ -12,6 +12,7 @@ from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.calculations.lammps_rerun import RerunCalculation
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.data.trajectory import TrajectoryData
+from aiida_superionic.workchains.reason import reason_of
 
 DEFAULT_OBSERVABLES: dict[str, dict[str, Any]] = {"force_correlation": {}}
 
@@ -97,7 +98,7 @@ class CrossForcesWorkChain(WorkChain):
     def analyse(self) -> ToContext | ExitCode:
         """Compute the observables of the new trajectory."""
         if not self.ctx.rerun.is_finished_ok:
-            return self.exit_codes.ERROR_RERUN_FAILED.format(reason=self.ctx.rerun.exit_message)
+            return self.exit_codes.ERROR_RERUN_FAILED.format(reason=reason_of(self.ctx.rerun))
         inputs = self.exposed_inputs(AnalyseCalculation, "analyse")
         inputs.metadata.call_link_label = "analyse"
         return ToContext(
@@ -107,12 +108,14 @@ class CrossForcesWorkChain(WorkChain):
     def finish(self) -> ExitCode | None:
         """Attach what there is; what did not converge is missing from it and named in the exit message."""
         analysis = self.ctx.analysis
+        if not analysis.is_finished:
+            return self.exit_codes.ERROR_ANALYSIS_FAILED.format(reason=reason_of(analysis))
         self.out_many(self.exposed_outputs(self.ctx.rerun, RerunCalculation))
         self.out_many(self.exposed_outputs(analysis, AnalyseCalculation))
         if analysis.is_finished_ok:
             return None
         if analysis.exit_status == AnalyseCalculation.exit_codes.ERROR_IMPOSSIBLE_REQUEST.status:
-            return self.exit_codes.ERROR_IMPOSSIBLE_REQUEST.format(reason=analysis.exit_message)
+            return self.exit_codes.ERROR_IMPOSSIBLE_REQUEST.format(reason=reason_of(analysis))
         if analysis.exit_status == AnalyseCalculation.exit_codes.ERROR_NOT_CONVERGED.status:
-            return self.exit_codes.ERROR_NOT_CONVERGED.format(reason=analysis.exit_message)
-        return self.exit_codes.ERROR_ANALYSIS_FAILED.format(reason=analysis.exit_message)
+            return self.exit_codes.ERROR_NOT_CONVERGED.format(reason=reason_of(analysis))
+        return self.exit_codes.ERROR_ANALYSIS_FAILED.format(reason=reason_of(analysis))

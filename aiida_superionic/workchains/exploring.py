@@ -16,6 +16,7 @@ from aiida_superionic.calculations.learning import exploring_dynamics
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.learning.exploration import Rung, derived_seed
 from aiida_superionic.learning.settings import LearnSettings, OnTheFlyLearning
+from aiida_superionic.workchains.reason import reason_of
 from aiida_superionic.workchains.steps import StepsWorkChain, last_job
 
 _CODES = DynamicsCalcJob.exit_codes
@@ -138,7 +139,7 @@ class ExploringWorkChain(StepsWorkChain):
         if walker.length >= _FEWEST_FRAMES:
             return True
         code, temperature = self.exit_codes.ERROR_EXPLORATION_CAME_APART, exploration.walkers[name]
-        return code.format(temperature=temperature, structure=self.rung.structure, reason=job.exit_message)
+        return code.format(temperature=temperature, structure=self.rung.structure, reason=reason_of(job))
 
     @property
     def explored(self) -> dict[str, orm.WorkChainNode]:

@@ -10,6 +10,7 @@ from aiida.engine import Process, ProcessBuilder
 from aiida.manage import get_manager
 
 from aiida_superionic.errors import SuperionicError
+from aiida_superionic.workchains.reason import reason_of
 
 _LOOK_EVERY = 0.2  # s
 
@@ -44,6 +45,6 @@ def run_together(*builders: ProcessBuilder) -> list[orm.ProcessNode]:
     runner.loop.run_until_complete(wait())
     for node in nodes:
         if not node.is_finished_ok:
-            reason = node.exit_message or node.process_state.value
+            reason = reason_of(node)
             raise FailedProcessError(f"{node.process_label} {node.pk} failed: {reason}")
     return nodes

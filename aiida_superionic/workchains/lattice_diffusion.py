@@ -16,6 +16,7 @@ from aiida_superionic.analysis.results import Scalar
 from aiida_superionic.calculations.lattice import complete_request
 from aiida_superionic.lattice.activation import activation
 from aiida_superionic.workchains.lattice_base import DIFFUSION, LatticeBaseWorkChain
+from aiida_superionic.workchains.reason import reason_of
 
 _OWN = ("temperature", "seed")
 """Parameters of a run that follow from the inputs of the workchain."""
@@ -171,7 +172,7 @@ class LatticeDiffusionWorkChain(WorkChain):
         for (temperature, seed), child in zip(self.ctx.runs, self.ctx.children, strict=True):
             # A run that only bounds its diffusion coefficient has one; one that is too short for any says so.
             if "observables" not in child.outputs or not (child.is_finished_ok or child.exit_status == not_converged):
-                reason = child.exit_message or child.process_state.value
+                reason = reason_of(child)
                 return self.exit_codes.ERROR_RUN_FAILED.format(label=_label(temperature, seed), reason=reason)
         species = self.inputs.lattice.lattice.parameters.get_dict().get("species", "ion")
         nodes = {f"run_{number:04d}": child.outputs.observables for number, child in enumerate(self.ctx.children)}

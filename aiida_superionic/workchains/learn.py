@@ -26,6 +26,7 @@ from aiida_superionic.workchains.exploring import CHOICE, COMMITTEE, ExploringWo
 from aiida_superionic.workchains.label import LabelWorkChain
 from aiida_superionic.workchains.lammps import LammpsBaseWorkChain
 from aiida_superionic.workchains.protocol import protocol_settings
+from aiida_superionic.workchains.reason import reason_of
 from aiida_superionic.workchains.train import TrainWorkChain
 
 _SET_HERE = ("dataset", "committee", "seed", "preparation")
@@ -364,7 +365,7 @@ class LearnWorkChain(ExploringWorkChain):
         labelled = self.ctx.labelling_frames.outputs.dataset
         results, node = merge_datasets.run_get_node(a_known=self.ctx.dataset, b_labelled=labelled)
         if not node.is_finished_ok:
-            return self.ended(self.exit_codes.ERROR_LABELLING_FAILED.format(reason=node.exit_message))
+            return self.ended(self.exit_codes.ERROR_LABELLING_FAILED.format(reason=reason_of(node)))
         self.ctx.labelled += labelled.base.attributes.get("n_frames")
         self.ctx.dataset, self.ctx.has_to_learn = results, True
         return None

@@ -23,6 +23,7 @@ from aiida_superionic.workchains.cp2k_md import Cp2kMdBaseWorkChain
 from aiida_superionic.workchains.dft import cp2k_inputs
 from aiida_superionic.workchains.lammps import LammpsBaseWorkChain
 from aiida_superionic.workchains.protocol import ProtocolError, first_fault, protocol_settings
+from aiida_superionic.workchains.reason import reason_of
 from aiida_superionic.workchains.stage import StageWorkChain
 
 _SHARED = {"lammps": ("structure", "potential", "seed"), "cp2k": ("structure", "seed")}
@@ -303,7 +304,7 @@ class MdWorkChain(WorkChain):
         self.ctx.held = {"structure": self.inputs.structure, "crystal": crystal}
         if "last" in self.ctx:
             if not self.ctx.last.is_finished_ok:
-                return self.exit_codes.ERROR_EQUILIBRATION_FAILED.format(reason=_reason(self.ctx.last))
+                return self.exit_codes.ERROR_EQUILIBRATION_FAILED.format(reason=reason_of(self.ctx.last))
             self.ctx.held["structure"] = self.ctx.last.outputs.structure
         try:
             return ToContext(last=self._submit("constrained_equilibration", self.ctx.held))
@@ -315,7 +316,7 @@ class MdWorkChain(WorkChain):
         first = self.ctx.last
         if not first.is_finished_ok:
             code = "CONSTRAINED_EQUILIBRATION" if self.is_constrained() else "EQUILIBRATION"
-            return self.exit_codes[f"ERROR_{code}_FAILED"].format(reason=_reason(first))
+            return self.exit_codes[f"ERROR_{code}_FAILED"].format(reason=reason_of(first))
         production = self.inputs.production[self._workchain().ENGINE]
         try:
             begun = self._workchain().production_after(first, production.parameters["ensemble"] == MICROCANONICAL)
@@ -327,7 +328,7 @@ class MdWorkChain(WorkChain):
         """Attach the outputs of the production."""
         last = self.ctx.production
         if not last.is_finished_ok:
-            return self.exit_codes.ERROR_PRODUCTION_FAILED.format(reason=_reason(last))
+            return self.exit_codes.ERROR_PRODUCTION_FAILED.format(reason=reason_of(last))
         self.out_many(self.exposed_outputs(last, self._workchain()))
         return None
 
@@ -345,7 +346,3 @@ class MdWorkChain(WorkChain):
         inputs.metadata.call_link_label = stage
         job.metadata.label = f"{stage} of {self.inputs.structure.label or self.inputs.structure.pk}"
         return self.submit(workchain, **inputs)
-
-
-def _reason(node: orm.ProcessNode) -> str:
-    return str(node.exit_message or node.process_state.value)

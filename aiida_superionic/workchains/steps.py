@@ -10,6 +10,8 @@ from aiida.common import AttributeDict
 from aiida.common.links import LinkType
 from aiida.engine import ExitCode, WorkChain, while_
 
+from aiida_superionic.workchains.reason import reason_of
+
 _MOST_ATTEMPTS = 3
 _RECOVERABLE_FROM = 400
 
@@ -84,9 +86,9 @@ class StepsWorkChain(WorkChain):
                 continue
             self.ctx.todo[name] += 1
             if self.ctx.todo[name] >= _MOST_ATTEMPTS or not _may_end_well(last_job(node)):
-                reason = node.exit_message or node.process_state.value
+                reason = reason_of(node)
                 return self.ended(self.exit_codes[self.FAILURES[self.ctx.step]].format(reason=reason))
-            self.report(f"{node.process_label}<{node.pk}> is run again: {node.exit_message}")
+            self.report(f"{node.process_label}<{node.pk}> is run again: {reason_of(node)}")
         return None
 
     def ended(self, code: ExitCode) -> ExitCode:

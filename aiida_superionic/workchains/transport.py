@@ -20,6 +20,7 @@ from aiida_superionic.constraints.lammps import LammpsConstraint
 from aiida_superionic.data.point import PointData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.md import MICROCANONICAL, MdWorkChain
+from aiida_superionic.workchains.reason import reason_of
 
 
 class TransportWorkChain(WorkChain):
@@ -129,7 +130,7 @@ class TransportWorkChain(WorkChain):
     def analyse(self) -> ToContext | ExitCode:
         """Compute the observables of the production."""
         if not self.ctx.md.is_finished_ok:
-            return self.exit_codes.ERROR_DYNAMICS_FAILED.format(reason=self.ctx.md.exit_message)
+            return self.exit_codes.ERROR_DYNAMICS_FAILED.format(reason=reason_of(self.ctx.md))
         inputs = self.exposed_inputs(AnalyseCalculation, "analyse")
         inputs.metadata.call_link_label = "analyse"
         return ToContext(analysis=self.submit(AnalyseCalculation, trajectory=self.ctx.md.outputs.trajectory, **inputs))
@@ -137,14 +138,16 @@ class TransportWorkChain(WorkChain):
     def finish(self) -> ExitCode | None:
         """Attach what there is; observables that are missing from it are named in the exit message."""
         analysis = self.ctx.analysis
+        if not analysis.is_finished:
+            return self.exit_codes.ERROR_ANALYSIS_FAILED.format(reason=reason_of(analysis))
         self.out_many(self.exposed_outputs(self.ctx.md, MdWorkChain))
         self.out_many(self.exposed_outputs(analysis, AnalyseCalculation))
         if analysis.is_finished_ok:
             return None
         for name in ("ERROR_NOT_CONVERGED", "ERROR_IMPOSSIBLE_REQUEST"):
             if analysis.exit_status == AnalyseCalculation.exit_codes[name].status:
-                return self.exit_codes[name].format(reason=analysis.exit_message)
-        return self.exit_codes.ERROR_ANALYSIS_FAILED.format(reason=analysis.exit_message)
+                return self.exit_codes[name].format(reason=reason_of(analysis))
+        return self.exit_codes.ERROR_ANALYSIS_FAILED.format(reason=reason_of(analysis))
 
     def on_terminated(self) -> None:
         """Clean the folders of the jobs where that was asked for."""

@@ -19,6 +19,7 @@ from aiida_superionic.calculations.frames import named, take_frames
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.workchains.cp2k import Cp2kBaseWorkChain, left_out_of
 from aiida_superionic.workchains.dft import cp2k_inputs, level_of_theory
+from aiida_superionic.workchains.reason import reason_of
 
 _SET_HERE = ("cp2k.structure", "cp2k.trajectory", "cp2k.centres_per_ion")
 _DEFAULT_BATCH_SIZE = 20
@@ -164,7 +165,7 @@ class WannierWorkChain(WorkChain):
         elif self.ctx.conversion.is_finished_ok:
             self.ctx.frames = self.ctx.conversion.outputs.frames
         else:
-            return self.exit_codes.ERROR_FRAMES_UNUSABLE.format(reason=self.ctx.conversion.exit_message)
+            return self.exit_codes.ERROR_FRAMES_UNUSABLE.format(reason=reason_of(self.ctx.conversion))
         n_frames, n_atoms, _ = self.ctx.frames.get_shape("positions")
         cubes = self.inputs.cubes.get_dict() if "cubes" in self.inputs else None
         self.ctx.cubes = CubeSettings.model_validate(cubes) if cubes is not None else None

@@ -14,11 +14,11 @@ import pytest
 
 POINTS = int(os.environ.get("SOAK_POINTS", "30"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
-SECONDS_PER_POINT = 60.0
+PATIENCE = 300.0 + 60.0 * POINTS  # s, for the points to be submitted, and to come to an end
 JOBS_PER_POINT = 3  # equilibration, production, analysis
 FAULTS = 10 + POINTS // 10  # so that some come while the last points run, too
 FULL_DISK = 20.0  # s for which the scratch disk is too small
-PATIENCE = 60.0  # s to wait for a job that runs
+UNTIL_ONE_RUNS = 60.0  # s to wait for a job that can be cancelled
 STATES = "\n".join(
     (
         "import json, sys",
@@ -66,7 +66,7 @@ class Faults:
 
     def cancel_jobs(self):
         """Cancel the jobs that run, and count those that did not end by themselves before."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + UNTIL_ONE_RUNS
         while not (running := squeue("RUNNING")) and time.monotonic() < deadline:
             time.sleep(0.05)  # a job of this campaign runs for less than a second
         for job in running:
@@ -126,6 +126,10 @@ def starts(production, tmp_path):
     return file
 
 
+def apply(laboratory, file):
+    return laboratory.run("aiida-superionic", "campaign", "apply", file, patience=PATIENCE)[0]
+
+
 def look(laboratory, file):
     """Do what a person does now and then: apply once more, and let go on what is paused.
 
@@ -134,7 +138,7 @@ def look(laboratory, file):
     found, revived
         State of each point with what it does now, and how many tasks were lost.
     """
-    out, _ = laboratory.apply(file)
+    out = apply(laboratory, file)
     found = json.loads(laboratory.python(STATES.format(file=file)))
     print(f"{time.strftime('%H:%M:%S')} {out.strip()}: {dict(Counter(state for state, _ in found))}", flush=True)
     if any("is paused" in now for _, now in found):
@@ -142,7 +146,7 @@ def look(laboratory, file):
     return found, int(out.split("revived ")[1].split(",")[0])
 
 
-@pytest.mark.timeout(900 + POINTS * SECONDS_PER_POINT)
+@pytest.mark.timeout(600.0 + 2.0 * PATIENCE)
 @pytest.mark.usefixtures("small_disks")
 def test_soak(production, services, starts, tmp_path, record_property, capfd):
     with capfd.disabled():
@@ -152,9 +156,9 @@ def test_soak(production, services, starts, tmp_path, record_property, capfd):
 def soak(laboratory, services, folder, starts, record_property):
     faults = Faults(laboratory, services, folder)
     file = laboratory.campaign("soak", [700], replicas=POINTS)
-    print(f"\n{laboratory.apply(file)[0].strip()}", flush=True)
+    print(f"\n{apply(laboratory, file).strip()}", flush=True)
     revived = 0
-    deadline = time.monotonic() + 600.0 + POINTS * SECONDS_PER_POINT
+    deadline = time.monotonic() + PATIENCE
     while True:
         found, lost = look(laboratory, file)
         revived += lost
@@ -185,7 +189,7 @@ def soak(laboratory, services, folder, starts, record_property):
         assert (state, count) == ("finished", 1) or (state == "failed" and count == 0 and reason), (state, reason)
 
     # What failed by what was broken goes through when nothing is.
-    out, _ = laboratory.run("aiida-superionic", "campaign", "retry", file, "--failed", "--watch")
+    out, _ = laboratory.run("aiida-superionic", "campaign", "retry", file, "--failed", "--watch", patience=PATIENCE)
     print(out.strip())
     attempts = laboratory.attempts(file)
     assert [sum(attempt["exit_status"] == 0 for attempt in point["attempts"]) for point in attempts["points"]] == [

@@ -115,6 +115,43 @@ def test_workers_that_outlive_the_broker_are_brought_back(laboratory):
     assert succeeded(found) == number_of_attempts(found) == [1]
 
 
+STILL_RUNNING = """
+filters = {{"attributes.specification.temperature": {temperature}}}
+found = orm.QueryBuilder().append(orm.Node, filters=filters, tag="point")
+for attempt in found.append(orm.WorkChainNode, with_incoming="point", edge_filters={{"label": "point"}}).all(flat=True):
+    assert attempt.is_sealed and attempt.checkpoint is None
+    attempt.backend_entity.set_attribute("process_state", "running")
+    if {excepted}:
+        attempt.backend_entity.delete_attribute("exit_status")
+        attempt.backend_entity.set_attribute("exception", "Traceback\\nKeyError: two of a kind")
+"""
+"""What the slower of two workers leaves that run one process: it writes that it runs when the other has ended it."""
+
+
+def test_process_that_ended_and_is_said_to_run_ends(laboratory, finished):
+    file, _ = finished
+    before, table = laboratory.attempts(file), results(laboratory, file)
+    laboratory.python(STILL_RUNNING.format(temperature=750, excepted=False))
+    assert "1 running" in laboratory.run("aiida-superionic", "campaign", "status", file)[0]
+    out, _ = laboratory.apply(file)
+    assert "submitted 0, revived 0, of 3 points" in out
+    assert laboratory.attempts(file) == before
+    assert results(laboratory, file) == table
+
+
+def test_process_that_raised_and_is_said_to_run_fails_by_name(laboratory):
+    file = laboratory.campaign("raised", [990])
+    laboratory.apply(file, "--watch")
+    laboratory.python(STILL_RUNNING.format(temperature=990, excepted=True))
+    out, _ = laboratory.apply(file)
+    assert "submitted 0, revived 0, of 1 points" in out
+    out, _ = laboratory.run("aiida-superionic", "campaign", "retry", file, "--failed", "--watch")
+    assert "excepted: KeyError: two of a kind" in out
+    found = laboratory.attempts(file)
+    assert number_of_attempts(found) == [2]
+    assert succeeded(found) == [1]
+
+
 def test_failed_point_is_told_and_run_again_only_when_asked(laboratory):
     file = laboratory.campaign("molten", [6000])
     _, err = laboratory.apply(file, "--watch", status=2)

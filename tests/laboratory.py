@@ -18,6 +18,7 @@ BIN = Path(sys.executable).parent
 CAMPAIGN = """\
 campaign: {name}
 computer: {computer}
+limit: {limit}
 structure: {{material: alpha-AgI, supercell: [2, 2, 2]}}
 potentials: [vashishta-rahman]
 temperatures: {temperatures}
@@ -72,10 +73,15 @@ class Laboratory:
         assert process.returncode == status, f"{command} ended with {process.returncode}: {out}{err}"
         return out, err
 
-    def campaign(self, name, temperatures, replicas=1, production="1 ps"):
+    def campaign(self, name, temperatures, replicas=1, production="1 ps", limit=1000):
         """Write a campaign file and return its name."""
         text = CAMPAIGN.format(
-            name=name, computer=self.computer, temperatures=temperatures, replicas=replicas, production=production
+            name=name,
+            computer=self.computer,
+            limit=limit,
+            temperatures=temperatures,
+            replicas=replicas,
+            production=production,
         )
         (self.folder / f"{name}.yaml").write_text(text)
         return f"{name}.yaml"

@@ -15,6 +15,7 @@ import pytest
 POINTS = int(os.environ.get("SOAK_POINTS", "30"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 PATIENCE = 300.0 + 60.0 * POINTS  # s, for the points to be submitted, and to come to an end
+AT_ONCE = 50  # points that run beside each other
 JOBS_PER_POINT = 3  # equilibration, production, analysis
 FAULTS = 10 + POINTS // 10  # so that some come while the last points run, too
 FULL_DISK = 20.0  # s for which the scratch disk is too small
@@ -155,7 +156,7 @@ def test_soak(production, services, starts, tmp_path, record_property, capfd):
 
 def soak(laboratory, services, folder, starts, record_property):
     faults = Faults(laboratory, services, folder)
-    file = laboratory.campaign("soak", [700], replicas=POINTS)
+    file = laboratory.campaign("soak", [700], replicas=POINTS, limit=AT_ONCE)
     print(f"\n{apply(laboratory, file).strip()}", flush=True)
     revived = 0
     deadline = time.monotonic() + PATIENCE
@@ -164,7 +165,7 @@ def soak(laboratory, services, folder, starts, record_property):
         revived += lost
         if sum(faults.done.values()) < FAULTS:
             faults.next()
-        elif not any(state == "running" for state, _ in found):
+        elif not {"running", "missing"} & {state for state, _ in found}:
             break
         assert time.monotonic() < deadline, "points never end"
         time.sleep(faults.random.uniform(4.0, 12.0))

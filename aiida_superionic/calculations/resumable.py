@@ -7,6 +7,8 @@ from typing import Any
 from aiida.common.datastructures import CalcJobState
 from aiida.engine import CalcJob
 
+from aiida_superionic.calculations.once import ContinuedOnce
+
 # Where AiiDA notes that a step is done, before it stores the step's output: the output, and the state to go back to.
 _EARLY_NOTES = {
     CalcJobState.UNSTASHING: ("remote_folder", CalcJobState.UPLOADING),
@@ -14,7 +16,7 @@ _EARLY_NOTES = {
 }
 
 
-class ResumableCalcJob(CalcJob):
+class ResumableCalcJob(ContinuedOnce, CalcJob):
     """A job that repeats an upload or a retrieval whose output a killed worker did not store.
 
     aiida-core 2.9 notes that the upload is done, and skips it from then on, before the folder is an output: a worker

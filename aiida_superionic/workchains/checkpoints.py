@@ -8,12 +8,14 @@ from aiida import orm
 from aiida.engine import BaseRestartWorkChain, ProcessHandlerReport, process_handler, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
+from aiida_superionic.calculations.once import ContinuedOnce
+
 _RECOVERABLE_FROM = 400
 _CUT_OFF = {400, 401}
 """Out of walltime, or without its closing line."""
 
 
-class CheckpointWorkChain(BaseRestartWorkChain):
+class CheckpointWorkChain(ContinuedOnce, BaseRestartWorkChain):
     """A job that goes on from its last checkpoint where it is cut off.
 
     A subclass says which calculation runs it, and the namespace of that one's inputs. The calculation puts out a

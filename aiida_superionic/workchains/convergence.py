@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from aiida_superionic.calculations.convergence import compare_settings, first_converged
 from aiida_superionic.calculations.cp2k_input import single_point
 from aiida_superionic.calculations.dft import LevelOfTheory
+from aiida_superionic.calculations.once import ContinuedOnce
 from aiida_superionic.workchains.cp2k import Cp2kBaseWorkChain
 from aiida_superionic.workchains.dft import cp2k_inputs, level_of_theory
 from aiida_superionic.workchains.protocol import first_fault
@@ -27,7 +28,7 @@ _DEFAULT_TOLERANCE = 0.001
 """eV/Å."""
 
 
-class ConvergenceWorkChain(WorkChain):
+class ConvergenceWorkChain(ContinuedOnce, WorkChain):
     """Find the coarsest settings of a level of theory whose forces are those of the finest, within a tolerance.
 
     The output ``settings`` are overrides for the protocols of ``superionic.label``, ``superionic.wannier`` and

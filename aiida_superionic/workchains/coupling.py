@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from aiida_superionic.analysis.mode_comparison import CONDUCTIVITY, compare_modes
 from aiida_superionic.analysis.results import Scalar
+from aiida_superionic.calculations.once import ContinuedOnce
 from aiida_superionic.constraints.constraint import MODES, Constraint, ConstraintError
 from aiida_superionic.constraints.eckart import eckart_frames
 from aiida_superionic.data.potential import PotentialData
@@ -58,7 +59,7 @@ def compare(runs: orm.List, **observables: orm.Dict) -> orm.Dict:
     return orm.Dict({name: asdict(scalar) for name, scalar in found.items()})
 
 
-class CouplingWorkChain(WorkChain):
+class CouplingWorkChain(ContinuedOnce, WorkChain):
     """Run every orientation without constraints, then from its last frame in every mode, and compare.
 
     There is one unconstrained run per orientation, not one for all: their seeds make the orientations independent, and

@@ -13,6 +13,7 @@ from aiida_superionic.calculations.cp2k import Cp2kCalculation, own_walltime
 from aiida_superionic.calculations.cp2k_input import batch
 from aiida_superionic.calculations.dft import scf_remedies
 from aiida_superionic.calculations.frames import join_frames, named, take_frames
+from aiida_superionic.calculations.once import ContinuedOnce
 from aiida_superionic.workchains.reason import reason_of
 
 _CODES = Cp2kCalculation.exit_codes
@@ -32,7 +33,7 @@ _OF_THE_RUN = {
 _OUTPUTS = ("labels", "wannier")
 
 
-class Cp2kBaseWorkChain(BaseRestartWorkChain):
+class Cp2kBaseWorkChain(ContinuedOnce, BaseRestartWorkChain):
     """A single point or a batch of frames; what fails is tried again alone, and otherwise left out by name.
 
     Parameters, structure and trajectory are those of :class:`Cp2kCalculation`. The outputs hold every frame that can

@@ -10,6 +10,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.calculations.lammps_rerun import RerunCalculation
+from aiida_superionic.calculations.once import ContinuedOnce
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.workchains.reason import reason_of
@@ -17,7 +18,7 @@ from aiida_superionic.workchains.reason import reason_of
 DEFAULT_OBSERVABLES: dict[str, dict[str, Any]] = {"force_correlation": {}}
 
 
-class CrossForcesWorkChain(WorkChain):
+class CrossForcesWorkChain(ContinuedOnce, WorkChain):
     """Evaluate a potential on a trajectory and compute observables of the forces.
 
     The integral of the force autocorrelation is zero for the forces that moved the ions, and not for others.

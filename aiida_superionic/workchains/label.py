@@ -11,6 +11,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida_superionic.calculations.cp2k_input import batch, of_unlike_frames
 from aiida_superionic.calculations.frames import named
 from aiida_superionic.calculations.labels import batches_of, label_dataset, take_batch
+from aiida_superionic.calculations.once import ContinuedOnce
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.workchains.cp2k import Cp2kBaseWorkChain, left_out_of
 from aiida_superionic.workchains.dft import cp2k_inputs, level_of_theory
@@ -19,7 +20,7 @@ _SET_HERE = ("cp2k.structure", "cp2k.trajectory")
 _DEFAULT_BATCH_SIZE = 20
 
 
-class LabelWorkChain(WorkChain):
+class LabelWorkChain(ContinuedOnce, WorkChain):
     """Label the frames of a dataset in batches; what cannot be labelled is left out by name."""
 
     @classmethod

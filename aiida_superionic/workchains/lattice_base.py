@@ -11,6 +11,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.calculations.lattice import LatticeCalculation, complete_request
+from aiida_superionic.calculations.once import ContinuedOnce
 from aiida_superionic.data.point import PointData
 from aiida_superionic.workchains.protocol import ProtocolError, protocol_settings
 
@@ -20,7 +21,7 @@ _RECOVERABLE_FROM = 400
 _LONGEST_SHORTENING = 4.0
 
 
-class LatticeBaseWorkChain(BaseRestartWorkChain):
+class LatticeBaseWorkChain(ContinuedOnce, BaseRestartWorkChain):
     """One experiment, begun again with half the timestep where an ion's motion breaks off."""
 
     _process_class = LatticeCalculation

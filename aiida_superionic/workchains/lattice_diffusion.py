@@ -14,6 +14,7 @@ from aiida_superionic.analysis.mode_comparison import kelvin
 from aiida_superionic.analysis.registry import ParameterError
 from aiida_superionic.analysis.results import Scalar
 from aiida_superionic.calculations.lattice import complete_request
+from aiida_superionic.calculations.once import ContinuedOnce
 from aiida_superionic.lattice.activation import activation
 from aiida_superionic.workchains.lattice_base import DIFFUSION, LatticeBaseWorkChain
 from aiida_superionic.workchains.reason import reason_of
@@ -49,7 +50,7 @@ def fit_activation(quantity: orm.Str, runs: orm.List, **observables: orm.Dict) -
     }
 
 
-class LatticeDiffusionWorkChain(WorkChain):
+class LatticeDiffusionWorkChain(ContinuedOnce, WorkChain):
     """Run one model at every temperature, with replicas, and fit the Arrhenius equation."""
 
     @classmethod

@@ -16,6 +16,7 @@ from aiida_superionic.calculations.cp2k_md import Cp2kMdCalculation
 from aiida_superionic.calculations.dft import LevelOfTheory
 from aiida_superionic.calculations.dynamics import STASHED
 from aiida_superionic.calculations.lammps import LammpsCalculation
+from aiida_superionic.calculations.once import ContinuedOnce
 from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.data.potential import PotentialData
@@ -104,7 +105,7 @@ def stage_settings(
     return settings
 
 
-class MdWorkChain(WorkChain):
+class MdWorkChain(ContinuedOnce, WorkChain):
     """Equilibrate in the canonical ensemble, then produce in it, or in the microcanonical one at the mean energy.
 
     A constrained run equilibrates without constraints first, and then with them from the last frame of that. Where the

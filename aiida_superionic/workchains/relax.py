@@ -22,6 +22,7 @@ from aiida_superionic.calculations import cp2k_relax, lammps_relax
 from aiida_superionic.calculations.cp2k_relax import Cp2kRelaxCalculation, optimisation
 from aiida_superionic.calculations.dft import LevelOfTheory, scf_remedies
 from aiida_superionic.calculations.lammps_relax import LammpsRelaxCalculation
+from aiida_superionic.calculations.once import ContinuedOnce
 from aiida_superionic.calculations.relaxation import RelaxSettings, validate_settings
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.dft import cp2k_inputs
@@ -35,7 +36,7 @@ _TRIES = 2
 _OUTPUTS = ("structure", "output_parameters", "usage")
 
 
-class RelaxWorkChain(BaseRestartWorkChain):
+class RelaxWorkChain(ContinuedOnce, BaseRestartWorkChain):
     """Relax the positions in the cell that is given, and then the cell with them where it may.
 
     The forces come from CP2K or from a potential in LAMMPS, by which of ``cp2k`` and ``lammps`` is given. A job that

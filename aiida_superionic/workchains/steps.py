@@ -10,13 +10,14 @@ from aiida.common import AttributeDict
 from aiida.common.links import LinkType
 from aiida.engine import ExitCode, WorkChain, while_
 
+from aiida_superionic.calculations.once import ContinuedOnce
 from aiida_superionic.workchains.reason import reason_of
 
 _MOST_ATTEMPTS = 3
 _RECOVERABLE_FROM = 400
 
 
-class StepsWorkChain(WorkChain):
+class StepsWorkChain(ContinuedOnce, WorkChain):
     """A workchain that plans the jobs of a step, runs them beside each other, and takes their results.
 
     A job that was killed, or left nothing to read, is run again, at most twice: its failure says nothing of its inputs.

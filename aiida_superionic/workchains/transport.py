@@ -14,6 +14,7 @@ from aiida_superionic.analysis.registry import observables as known_observables
 from aiida_superionic.calculations.analyse import AnalyseCalculation, what_dynamics_hold
 from aiida_superionic.calculations.dft import LevelOfTheory
 from aiida_superionic.calculations.lammps import constraint_on
+from aiida_superionic.calculations.once import ContinuedOnce
 from aiida_superionic.calculations.settings import MdSettings
 from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.constraints.lammps import LammpsConstraint
@@ -23,7 +24,7 @@ from aiida_superionic.workchains.md import MICROCANONICAL, MdWorkChain
 from aiida_superionic.workchains.reason import reason_of
 
 
-class TransportWorkChain(WorkChain):
+class TransportWorkChain(ContinuedOnce, WorkChain):
     """Run molecular dynamics and compute observables next to its trajectory."""
 
     @classmethod

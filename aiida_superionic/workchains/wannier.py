@@ -16,6 +16,7 @@ from aiida_superionic.calculations.convert import ConvertCalculation
 from aiida_superionic.calculations.cp2k_input import batch, of_unlike_frames, with_centres, with_cubes
 from aiida_superionic.calculations.cubes import CubeSettings
 from aiida_superionic.calculations.frames import named, take_frames
+from aiida_superionic.calculations.once import ContinuedOnce
 from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.workchains.cp2k import Cp2kBaseWorkChain, left_out_of
 from aiida_superionic.workchains.dft import cp2k_inputs, level_of_theory
@@ -25,7 +26,7 @@ _SET_HERE = ("cp2k.structure", "cp2k.trajectory", "cp2k.centres_per_ion")
 _DEFAULT_BATCH_SIZE = 20
 
 
-class WannierWorkChain(WorkChain):
+class WannierWorkChain(ContinuedOnce, WorkChain):
     """Compute the Wannier centres of frames in batches, and join ions and centres in one trajectory.
 
     A frame in which an ion has not the number of centres that it must have is left out by name; the others keep their

@@ -20,10 +20,12 @@ observables: [temperature, radial_distribution, {diffusion: {fit_start: 0.2, fit
 READ = """
 import hashlib, json
 from aiida_superionic.campaigns.attempts import FINISHED_STATUSES
+from aiida_superionic.data.campaign import CampaignGroup
 from aiida_superionic.data.point import PointData
 
 found = {}
-query = orm.QueryBuilder().append(PointData, tag="point", project="attributes.hash")
+query = orm.QueryBuilder().append(CampaignGroup, filters={"label": "both"}, tag="campaign")
+query.append(PointData, with_group="campaign", tag="point", project="attributes.hash")
 ended = {"attributes.exit_status": {"in": FINISHED_STATUSES}}
 query.append(orm.WorkChainNode, with_incoming="point", project="*", filters=ended)
 for point, node in query.iterall():

@@ -6,20 +6,22 @@ from aiida import orm
 from aiida.engine import run_get_node
 
 from aiida_superionic.calculations.functions import make_structure
+from aiida_superionic.campaigns.results import conditions
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.engines.registration import code_version
 from aiida_superionic.potentials import potentials
+from aiida_superionic.report.paddlewheel import models_side_by_side
 from aiida_superionic.workchains.paddlewheel import PaddlewheelWorkChain
 
 _OWN = potentials()["vashishta-rahman"]
 _STIFFER = _OWN.replace("coefficient: 114.48", "coefficient: 120.0")
 _SHORT = {
     "timestep": 0.002,
-    "equilibration": 0.4,
+    "equilibration": 2.0,
     "production": 12.0,
     "sampling_interval": 0.02,
     "thermo_interval": 0.02,
-    "checkpoint_interval": 2.0,
+    "checkpoint_interval": 1.0,
 }
 _OF_IONS = {
     "temperature": {},
@@ -87,6 +89,18 @@ def test_models_forces_and_cells_side_by_side(study):
     assert not np.array_equal(ours, others)
     runs = {link.link_label: link.node for link in node.base.links.get_outgoing(orm.ProcessNode).all()}
     assert runs["larger__64__own"].inputs.md.production.lammps.parameters["duration"] == times["production"]
+    points = models_side_by_side([node], "alpha-AgI")
+    assert [(point.specification["atoms"], point.specification["potential"]) for point in points] == [
+        (32, "own"),
+        (32, "stiffer"),
+        (32, "forces of stiffer on frames of own"),
+        (32, "forces of own on frames of stiffer"),
+        (64, "own"),
+        (64, "stiffer"),
+    ]
+    own, _, across, *_ = conditions(points)
+    assert own.observables["force_correlation_integral_Ag"].value == integral["own", "own"]["value"]
+    assert across.observables["force_correlation_integral_Ag"].value == integral["own", "stiffer"]["value"]
     if node.exit_status:  # in so few picoseconds a large cell may only bound its diffusion
         assert node.exit_status == PaddlewheelWorkChain.exit_codes.ERROR_INCOMPLETE.status
         assert "larger 64" in node.exit_message

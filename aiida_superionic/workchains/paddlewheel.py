@@ -11,6 +11,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from pydantic import ValidationError
 
 from aiida_superionic.calculations.analyse import AnalyseCalculation
+from aiida_superionic.calculations.once import ContinuedOnce
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.cross_forces import CrossForcesWorkChain
 from aiida_superionic.workchains.dft import level_of_theory
@@ -26,7 +27,7 @@ OF_FORCES = ("force_correlation",)
 _APART = "__"
 
 
-class PaddlewheelWorkChain(WorkChain):
+class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
     """Run every model on one crystal, compute what ions, electrons and forces tell of each, and put it side by side.
 
     Of each model: dynamics and the observables of its ions; with centres, Wannier centres along the last of its

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and the tests that need no daemon and no engine but LAMMPS
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-lattice test test-all test-slow soak learning bench bench-campaigns bench-throughput bench-large bench-constraint bench-deviation bench-lattice lint clean
+.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-lattice demo-paddlewheel test test-all test-slow soak learning bench bench-campaigns bench-throughput bench-large bench-constraint bench-deviation bench-lattice lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -61,6 +61,12 @@ demo-borohydride: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 # make demo-lattice   the figures of the time-local model's paper, and its numbers beside ours; takes long
 demo-lattice: $(VENV)/.package
 	@$(BIN)/python examples/time_local.py .demo/time-local
+
+# make demo-paddlewheel   two models of AgI side by side: ions, electrons, forces across them; needs CP2K
+demo-paddlewheel: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
+	@command -v cp2k.psmp || command -v cp2k.ssmp || { echo "no CP2K on PATH; as root: apt-get install cp2k" >&2; exit 1; }
+	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
+	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/paddlewheel.py .demo/paddlewheel.html
 
 test: lint $(SUPERIONIC_ENGINES)/lammps/.installed
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not soak and not daemon and not cp2k and not learning"

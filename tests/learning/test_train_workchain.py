@@ -6,7 +6,7 @@ from aiida import orm
 from aiida.engine import run_get_node
 from click.testing import CliRunner
 
-from aiida_superionic.campaigns.collect import curves_of
+from aiida_superionic.calculations.curves import curves_of
 from aiida_superionic.cli import cmd_root
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.datasets import Dataset

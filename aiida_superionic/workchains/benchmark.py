@@ -101,7 +101,7 @@ class BenchmarkWorkChain(WorkChain):
     @classmethod
     def validate_inputs(cls, value: Any, _: Any) -> str | None:
         """Check that there is one reference, and that the potentials describe what is simulated."""
-        if not {"structure", "learned", "temperatures", "mobile", "ensemble"} <= set(value):
+        if not {"structure", "temperatures", "mobile"} <= set(value):
             return None  # a missing input has its own message
         if ("teacher" in value) == bool(value.get("trajectories")):
             return "the reference is a teacher or trajectories, one of the two"
@@ -115,7 +115,7 @@ class BenchmarkWorkChain(WorkChain):
 
     @classmethod
     def _refused_potentials(cls, value: Any) -> str | None:
-        learned = value["learned"]
+        learned = value.get("learned", {})
         if not learned:
             return "give one learned potential at least"
         species = value["structure"].get_symbols_set()

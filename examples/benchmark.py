@@ -24,7 +24,7 @@ from aiida_superionic.calculations.datasets import displace_frames, merge_datase
 from aiida_superionic.calculations.evaluate import EvaluateCalculation
 from aiida_superionic.calculations.functions import make_structure
 from aiida_superionic.calculations.labels import frames_of_structures, frames_of_trajectory
-from aiida_superionic.cli.errors import tells_user_errors
+from aiida_superionic.cli.errors import UserError, tells_user_errors
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.engines.registration import COMPUTER, code_version, registered_code
 from aiida_superionic.learning.errors import force_errors
@@ -53,7 +53,6 @@ class Study:
     """
 
     supercell: tuple[int, int, int]
-    small: tuple[int, int, int]
     temperature: float
     hot: float
     teacher: str
@@ -65,6 +64,7 @@ class Study:
     displaced: dict[str, float] = field(default_factory=dict)
     crystals: int = 0
     numbers_of_frames: tuple[int, ...] = ()
+    small: tuple[int, int, int] | None = None
     tested: int = 30
 
 
@@ -92,6 +92,7 @@ _SULPHIDE = {
     "sizes": {"train": 60, "validation": 10},
     "basis": {"learn_stress": False, "cutoff": 5.5},
     "crystals": 30,
+    "numbers_of_frames": (5, 10, 20, 40, 60),
     "tested": 20,
 }
 STUDIES = {
@@ -123,14 +124,12 @@ STUDIES = {
     ),
     "Li10GeP2S12": Study(
         supercell=(1, 1, 1),
-        small=(1, 1, 1),
         temperature=600.0,
         displaced={"Li": 0.2, "Ge": 0.08, "P": 0.08, "S": 0.1},
         **_SULPHIDE,
     ),
     "tungsten-Na3SbS4": Study(
         supercell=(2, 2, 2),
-        small=(2, 2, 2),
         temperature=600.0,
         displaced={"Na": 0.2, "Sb": 0.08, "W": 0.08, "S": 0.1},
         **_SULPHIDE,
@@ -301,6 +300,8 @@ def main():
     parser.add_argument("--test", action="append", choices=("hot", "small", "frames"), default=[])
     options = parser.parse_args()
     work = Work(options.material)
+    if "small" in options.test and work.study.small is None:
+        raise UserError(f"{options.material} is studied in the smallest cell that holds whole ions; leave out small")
     engines = ("lammps", "analysis", "conversion", "fit", "assessment", *(() if work.teacher else ("cp2k",)))
     for engine in engines:
         registered_code(engine)

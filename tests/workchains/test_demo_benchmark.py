@@ -70,7 +70,13 @@ def test_without_cp2k_it_says_how_to_install_it_before_anything_runs(
     assert orm.QueryBuilder().append(orm.ProcessNode).count() == 0
 
 
-def test_crystals_are_displaced_by_what_is_said(aiida_profile_clean):
+def test_a_cell_that_cannot_be_smaller_is_told(aiida_profile_clean, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", "--material", "tungsten-Na3SbS4", "--test", "small"])
+    with pytest.raises(UserError, match="tungsten-Na3SbS4 is studied in the smallest cell"):
+        DEMO["main"]()
+
+
+def test_crystals_are_those_of_the_material(aiida_profile_clean):
     work = DEMO["Work"]("Li10GeP2S12")
     still = work.crystal(work.study.supercell)
     assert work.teacher is None

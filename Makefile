@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and the tests that need no daemon and no engine but LAMMPS
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-lattice demo-paddlewheel test test-all test-slow soak learning bench bench-campaigns bench-throughput bench-large bench-constraint bench-deviation bench-lattice lint clean
+.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-benchmark demo-lattice demo-paddlewheel test test-all test-slow soak learning bench bench-campaigns bench-throughput bench-large bench-constraint bench-deviation bench-lattice lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -57,6 +57,13 @@ demo-borohydride: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@command -v cp2k.psmp || command -v cp2k.ssmp || { echo "no CP2K on PATH; as root: apt-get install cp2k" >&2; exit 1; }
 	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
 	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/borohydride.py
+
+# make demo-benchmark   how faithful a potential is to the dynamics that it learned from, in AgI; another MATERIAL needs CP2K and takes long
+MATERIAL ?= alpha-AgI
+demo-benchmark: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
+	@test "$(MATERIAL)" = alpha-AgI || command -v cp2k.psmp || command -v cp2k.ssmp || { echo "no CP2K on PATH; as root: apt-get install cp2k" >&2; exit 1; }
+	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
+	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/benchmark.py --material $(MATERIAL) --page .demo/benchmark-$(MATERIAL).html $(addprefix --test ,$(TESTS))
 
 # make demo-lattice   the figures of the time-local model's paper, and its numbers beside ours; takes long
 demo-lattice: $(VENV)/.package

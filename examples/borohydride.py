@@ -14,12 +14,12 @@ from rich.table import Column, Table
 
 from aiida_superionic.analysis.results import Scalar
 from aiida_superionic.calculations.convert import ConvertCalculation
+from aiida_superionic.calculations.curves import curves_of
 from aiida_superionic.calculations.datasets import displace_frames, merge_datasets, select_frames, split_dataset
 from aiida_superionic.calculations.evaluate import EvaluateCalculation
 from aiida_superionic.calculations.functions import make_structure
 from aiida_superionic.calculations.labels import frames_of_structures, frames_of_trajectory
 from aiida_superionic.calculations.learning import rows_of
-from aiida_superionic.campaigns.collect import curves_of
 from aiida_superionic.cli.errors import tells_user_errors
 from aiida_superionic.cli.learn import status_table, time_of
 from aiida_superionic.constraints.constraint import Constraint

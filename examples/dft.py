@@ -12,8 +12,8 @@ from aiida.manage.caching import enable_caching
 from rich.console import Console
 
 from aiida_superionic.calculations.analyse import AnalyseCalculation
+from aiida_superionic.calculations.curves import curves_of, surfaces_of
 from aiida_superionic.calculations.functions import make_structure
-from aiida_superionic.campaigns.collect import curves_of, surfaces_of
 from aiida_superionic.campaigns.keys import UNCONSTRAINED
 from aiida_superionic.campaigns.results import FINISHED, PointResult, conditions
 from aiida_superionic.cli.errors import tells_user_errors

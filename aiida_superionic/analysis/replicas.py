@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from aiida_superionic.analysis.results import Scalar
+from aiida_superionic.analysis.results import Curve, Scalar, Surface
+from aiida_superionic.analysis.trajectory import Array
 
 
 def mean_over_replicas(name: str, replicas: Sequence[Scalar]) -> Scalar:
@@ -59,3 +61,58 @@ def mean_over_replicas(name: str, replicas: Sequence[Scalar]) -> Scalar:
     if bounded and mean <= width:
         return Scalar(None, error, unit, upper_bound=max(mean, 0.0) + width, estimate=mean)
     return Scalar(mean, error, unit)
+
+
+def mean_curve(name: str, replicas: Sequence[Curve]) -> Curve:
+    """Return the pointwise mean of the replicas of a curve, with their standard error; a single one keeps its own.
+
+    It is on the x of the first; where the grids differ the others are interpolated linearly onto the part of it that
+    all of them cover. The x of a curve increases.
+
+    Raises
+    ------
+    ValueError
+        If they do not have the same axes, or no x in common.
+    """
+    first = replicas[0]
+    if len(replicas) == 1:
+        return first
+    if any(_axes(curve) != _axes(first) for curve in replicas):
+        raise ValueError(f"the replicas of the curve {name} have different axes; they must be labelled alike")
+    start = max(curve.x[0] for curve in replicas)
+    end = min(curve.x[-1] for curve in replicas)
+    x = first.x[(first.x >= start) & (first.x <= end)]
+    if len(x) == 0:
+        raise ValueError(f"the replicas of the curve {name} have no {first.x_label} in common; they must overlap")
+    y, error = _mean_and_error(np.array([np.interp(x, curve.x, curve.y) for curve in replicas]))
+    return Curve(x, y, first.x_label, first.x_unit, first.y_label, first.y_unit, error)
+
+
+def mean_surface(name: str, replicas: Sequence[Surface]) -> Surface:
+    """Return the pointwise mean of the replicas of a surface on the part of the grid that all have, with their error.
+
+    The grids must agree there, as interpolating between them would blur it.
+
+    Raises
+    ------
+    ValueError
+        If they do not have the same axes and grid.
+    """
+    first = replicas[0]
+    if len(replicas) == 1:
+        return first
+    n, m = (min(len(axis) for axis in axes) for axes in ([s.x for s in replicas], [s.y for s in replicas]))
+    for surface in replicas:
+        same = (*_axes(surface), surface.z_label, surface.z_unit) == (*_axes(first), first.z_label, first.z_unit)
+        if not (same and np.allclose(surface.x[:n], first.x[:n]) and np.allclose(surface.y[:m], first.y[:m])):
+            raise ValueError(f"the replicas of the surface {name} have different axes; they must be on the same grid")
+    z, error = _mean_and_error(np.array([surface.z[:n, :m] for surface in replicas]))
+    return replace(first, x=first.x[:n], y=first.y[:m], z=z, error=error)
+
+
+def _axes(curve: Curve | Surface) -> tuple[str, str, str, str]:
+    return curve.x_label, curve.x_unit, curve.y_label, curve.y_unit
+
+
+def _mean_and_error(samples: Array) -> tuple[Array, Array]:
+    return samples.mean(axis=0), samples.std(axis=0, ddof=1) / np.sqrt(len(samples))

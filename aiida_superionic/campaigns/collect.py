@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from aiida import orm
 
-from aiida_superionic.analysis.results import Curve, Surface
+from aiida_superionic.calculations.curves import curves_of, surfaces_of
 from aiida_superionic.campaigns.attempts import PointStatus, State
 from aiida_superionic.campaigns.results import PointResult
 
@@ -53,24 +53,6 @@ def _outputs(pks: Sequence[int], label: str, kind: type[orm.Data], projection: A
     query = orm.QueryBuilder().append(orm.Node, filters={"id": {"in": list(pks)}}, project="id", tag="attempt")
     query.append(kind, with_incoming="attempt", edge_filters={"label": label}, project=[projection])
     return dict(query.all())
-
-
-def curves_of(node: orm.ArrayData) -> dict[str, Curve]:
-    """Return the curves of an analysis by name."""
-    return {name: Curve(**fields) for name, fields in _fields(node) if "z_label" not in fields}
-
-
-def surfaces_of(node: orm.ArrayData) -> dict[str, Surface]:
-    """Return the surfaces of an analysis by name."""
-    return {name: Surface(**fields) for name, fields in _fields(node) if "z_label" in fields}
-
-
-def _fields(node: orm.ArrayData) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the arrays, labels and units of each curve and surface, by the name of their field."""
-    names = set(node.get_arraynames())
-    for name, axes in sorted(node.base.attributes.get("axes").items()):
-        keys = [key for key in ("x", "y", "z", "error") if f"{name}__{key}" in names]
-        yield name, {**{key: node.get_array(f"{name}__{key}") for key in keys}, **axes}
 
 
 def _provenance(pk: int) -> dict[str, str]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import numpy as np
-
-from aiida_superionic.analysis.replicas import mean_over_replicas
+from aiida_superionic.analysis.replicas import mean_curve, mean_over_replicas, mean_surface
 from aiida_superionic.analysis.results import Curve, Scalar, Surface
 
 FINISHED = "finished"
@@ -135,8 +133,8 @@ def _condition(replicas: tuple[PointResult, ...]) -> Condition:
         specification=_without_seed(first.specification),
         replicas=replicas,
         observables=_average(scalars, mean_over_replicas),
-        curves=_average([replica.curves for replica in finished], _mean_curve),
-        surfaces=_average([replica.surfaces for replica in finished], _mean_surface),
+        curves=_average([replica.curves for replica in finished], mean_curve),
+        surfaces=_average([replica.surfaces for replica in finished], mean_surface),
     )
 
 
@@ -147,39 +145,3 @@ def _without_seed(specification: Mapping[str, Any]) -> dict[str, Any]:
 def _average(replicas: Sequence[Mapping[str, _T]], mean: Callable[[str, Sequence[_T]], _T]) -> dict[str, _T]:
     names = dict.fromkeys(name for replica in replicas for name in replica)
     return {name: mean(name, [replica[name] for replica in replicas if name in replica]) for name in names}
-
-
-def _mean_curve(name: str, replicas: Sequence[Curve]) -> Curve:
-    first = replicas[0]
-    if len(replicas) == 1:
-        return first
-    if any(_axes(curve) != _axes(first) for curve in replicas):
-        raise ValueError(f"the replicas of the curve {name} have different axes; they must be labelled alike")
-    start = max(curve.x[0] for curve in replicas)
-    end = min(curve.x[-1] for curve in replicas)
-    x = first.x[(first.x >= start) & (first.x <= end)]
-    if len(x) == 0:
-        raise ValueError(f"the replicas of the curve {name} have no {first.x_label} in common; they must overlap")
-    y, error = _mean_and_error(np.array([np.interp(x, curve.x, curve.y) for curve in replicas]))
-    return Curve(x, y, first.x_label, first.x_unit, first.y_label, first.y_unit, error)
-
-
-def _mean_surface(name: str, replicas: Sequence[Surface]) -> Surface:
-    first = replicas[0]
-    if len(replicas) == 1:
-        return first
-    n, m = (min(len(axis) for axis in axes) for axes in ([s.x for s in replicas], [s.y for s in replicas]))
-    for surface in replicas:
-        same = (*_axes(surface), surface.z_label, surface.z_unit) == (*_axes(first), first.z_label, first.z_unit)
-        if not (same and np.allclose(surface.x[:n], first.x[:n]) and np.allclose(surface.y[:m], first.y[:m])):
-            raise ValueError(f"the replicas of the surface {name} have different axes; they must be on the same grid")
-    z, error = _mean_and_error(np.array([surface.z[:n, :m] for surface in replicas]))
-    return replace(first, x=first.x[:n], y=first.y[:m], z=z, error=error)
-
-
-def _axes(curve: Curve | Surface) -> tuple[str, str, str, str]:
-    return curve.x_label, curve.x_unit, curve.y_label, curve.y_unit
-
-
-def _mean_and_error(samples: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[Any, Any]:
-    return samples.mean(axis=0), samples.std(axis=0, ddof=1) / np.sqrt(len(samples))

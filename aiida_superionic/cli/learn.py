@@ -48,29 +48,39 @@ def cmd_status(process: orm.ProcessNode) -> None:
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The page to write.  [default: training-PK.html]",
+    help="The page to write.  [default: training-PK.html or benchmark-PK.html]",
 )
 @tells_user_errors
 def cmd_report(process: orm.ProcessNode, output: Path | None) -> None:
-    """Show the errors of the training PROCESS, and write one HTML page with its figures and what is behind them."""
+    """Show the numbers of the training or benchmark PROCESS, and write one HTML page with its figures too."""
     from rich.console import Console
 
-    from aiida_superionic.report.training import read_training, training_tables, write_training_report
+    from aiida_superionic.report import benchmark, training
+    from aiida_superionic.workchains.benchmark import BenchmarkWorkChain
     from aiida_superionic.workchains.train import TrainWorkChain
 
-    if process.process_label != TrainWorkChain.__name__:
-        raise UserError(f"{process.pk} is no training: it is a {process.process_label}")
-    if not process.is_finished_ok:
+    kinds = {TrainWorkChain.__name__: "training", BenchmarkWorkChain.__name__: "benchmark"}
+    kind = kinds.get(process.process_label)
+    if kind is None:
+        raise UserError(f"{process.pk} is neither a training nor a benchmark: it is a {process.process_label}")
+    # A benchmark that lacks a run has the results of the others.
+    if not process.is_finished_ok and (kind == "training" or "observables" not in process.outputs):
         reason = process.exit_message or process.process_state.value
-        raise UserError(f"the training {process.pk} has no results: {reason}")
-    training = read_training(process)
-    path = (output or Path(f"training-{process.pk}.html")).absolute()
+        raise UserError(f"the {kind} {process.pk} has no results: {reason}")
+    path = (output or Path(f"{kind}-{process.pk}.html")).absolute()
     try:
-        write_training_report(path, training)
+        if kind == "training":
+            trained = training.read_training(process)
+            training.write_training_report(path, trained)
+            tables = training.training_tables(trained)
+        else:
+            compared = benchmark.read_benchmark(process)
+            benchmark.write_benchmark_report(path, compared)
+            tables = benchmark.benchmark_tables(compared)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
     console = Console(markup=False)
-    for table in training_tables(training):
+    for table in tables:
         console.print(table)
     console.print(f"report: {path}", soft_wrap=True)
 

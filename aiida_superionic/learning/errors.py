@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_superionic.analysis.results import Curve
+from aiida_superionic.analysis.results import Curve, Scalar
 from aiida_superionic.datasets import SUBSETS, Dataset, Frame
 from aiida_superionic.units import ENERGY_UNITS, PRESSURE_UNITS
 
@@ -53,6 +53,29 @@ def label_errors(true: Sequence[Frame], predicted: Sequence[Frame]) -> dict[str,
     if stresses is not None:
         errors["stress"] = _root_mean_square(stresses[1] - stresses[0])
     return errors
+
+
+def force_errors(true: Sequence[Frame], predicted: Sequence[Frame]) -> dict[str, Scalar]:
+    """Return the root mean square errors of forces by species and of ``all`` atoms, with their standard errors.
+
+    The standard errors take the frames as independent: σ(mean square of a frame)/√frames, over twice the error. A
+    single frame has none.
+
+    Parameters
+    ----------
+    true, predicted
+        The same frames, labelled.
+    """
+    found = {}
+    for kind, value in label_errors(true, predicted)["forces"].items():
+        squares = []
+        for ours, theirs in zip(true, predicted, strict=True):
+            chosen = [kind in {"all", species} for species in ours.species]
+            squares.append(np.mean(((theirs.labels[1] - ours.labels[1])[chosen] / ENERGY_UNITS["meV"]) ** 2))
+        scatter = float(np.std(squares, ddof=1) / np.sqrt(len(squares))) if len(squares) > 1 else None
+        error = scatter / (2.0 * value) if scatter is not None and value else None
+        found[kind] = Scalar(value, error, UNITS["forces"])
+    return found
 
 
 def label_pairs(true: Sequence[Frame], predicted: Sequence[Frame]) -> dict[str, Curve]:

@@ -13,7 +13,7 @@ from rich.box import SIMPLE
 from rich.table import Column, Table
 
 from aiida_superionic.analysis.results import Curve, Scalar
-from aiida_superionic.campaigns.collect import curves_of
+from aiida_superionic.calculations.curves import curves_of
 from aiida_superionic.report.formatting import measurement, species_label, unit_label
 from aiida_superionic.report.page import page, write_whole
 from aiida_superionic.report.training_plots import training_plots

@@ -7,9 +7,8 @@ import pytest
 from aiida import orm
 
 from aiida_superionic.analysis.results import Curve
-from aiida_superionic.calculations.curves import curves_node
+from aiida_superionic.calculations.curves import curves_node, curves_of
 from aiida_superionic.calculations.training_results import summarise_training
-from aiida_superionic.campaigns.collect import curves_of
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.datasets import Dataset, Frame

@@ -7,7 +7,7 @@ import pytest
 
 from aiida_superionic.datasets import Dataset, Frame
 from aiida_superionic.learning import errors
-from aiida_superionic.learning.errors import label_errors, label_pairs, numbers_by_subset
+from aiida_superionic.learning.errors import force_errors, label_errors, label_pairs, numbers_by_subset
 from aiida_superionic.units import PRESSURE_UNITS
 
 
@@ -62,3 +62,19 @@ def test_numbers_of_the_subsets(true):
     frames = [replace(true[k % 2], subset=name) for k, name in enumerate(["test", "train", None, "test"])]
     frames[2] = replace(true[0])
     assert numbers_by_subset(Dataset(tuple(frames), "made up")) == {"train": [1], "test": [0, 3]}
+
+
+def test_errors_of_forces_have_the_error_of_their_scatter_over_frames(rng):
+    """Of normal mistakes of standard deviation s, n in all, the root mean square has the error s/√(2n)."""
+    true = [frame("HOH", -3.0, 1.0) for _ in range(400)]
+    told = [replace(one, forces=one.forces + rng.normal(scale=0.05, size=(3, 3))) for one in true]
+    found = force_errors(true, told)
+    assert set(found) == {"all", "H", "O"}
+    for kind, n_atoms in (("all", 3), ("H", 2), ("O", 1)):
+        expected = 50.0 / np.sqrt(2 * 400 * 3 * n_atoms)
+        assert found[kind].value == pytest.approx(50.0, abs=4.0 * expected)
+        # The scatter of 400 squares is known to some per cent.
+        assert found[kind].error == pytest.approx(expected, rel=0.25)
+        assert found[kind].value == pytest.approx(label_errors(true, told)["forces"][kind])
+    assert force_errors(true[:1], told[:1])["all"].error is None
+    assert force_errors(true, true)["all"].value == 0.0

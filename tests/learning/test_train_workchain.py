@@ -6,7 +6,7 @@ from aiida import orm
 from aiida.engine import run_get_node
 from click.testing import CliRunner
 
-from aiida_superionic.campaigns.collect import curves_of
+from aiida_superionic.calculations.curves import curves_of
 from aiida_superionic.cli import cmd_root
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.datasets import Dataset
@@ -146,7 +146,7 @@ def test_the_command_shows_the_numbers_and_writes_the_page(trained, tmp_path):
     evaluation = next(job for job in node.called if job.process_label == "EvaluateCalculation")
     assert invoke(evaluation.pk) == (
         2,
-        f"Error: {evaluation.pk} is no training: it is a EvaluateCalculation",
+        f"Error: {evaluation.pk} is neither a training nor a benchmark: it is a EvaluateCalculation",
     )
     status, told = invoke(node.pk, "--output", tmp_path / "none" / "page.html")
     assert status == 2

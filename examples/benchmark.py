@@ -1,0 +1,329 @@
+"""How faithful a linear potential is to the dynamics that it learned from, for one of four materials.
+
+Run by ``make demo-benchmark``, which sets AIIDA_PATH to a folder of its own: ``verdi run examples/benchmark.py
+--material alpha-AgI --page PAGE.html``. The reference of α-AgI is a classical potential, that of the others is GFN1-xTB
+of CP2K, with the settings of the level ``xtb`` at Γ. ``--test`` adds a transfer: ``hot`` learns at a higher temperature
+than is run, ``small`` in a smaller cell, and ``frames`` tells the predicted and the actual error by how many frames
+were learned from. What has been computed is taken from the graph when it is repeated.
+"""
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from aiida import orm
+from aiida.manage.caching import enable_caching
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Column, Table
+
+from aiida_superionic.calculations.assess import AssessCalculation
+from aiida_superionic.calculations.convert import ConvertCalculation
+from aiida_superionic.calculations.datasets import displace_frames, merge_datasets, select_frames, split_dataset
+from aiida_superionic.calculations.evaluate import EvaluateCalculation
+from aiida_superionic.calculations.functions import make_structure
+from aiida_superionic.calculations.labels import frames_of_structures, frames_of_trajectory
+from aiida_superionic.cli.errors import UserError, tells_user_errors
+from aiida_superionic.data.potential import PotentialData
+from aiida_superionic.engines.registration import COMPUTER, code_version, registered_code
+from aiida_superionic.learning.errors import force_errors
+from aiida_superionic.potentials import potentials
+from aiida_superionic.report.benchmark import benchmark_tables, read_benchmark, write_benchmark_report
+from aiida_superionic.report.formatting import measurement
+from aiida_superionic.structures import materials
+from aiida_superionic.workchains.benchmark import BenchmarkWorkChain
+from aiida_superionic.workchains.dft import level_of_theory
+from aiida_superionic.workchains.foreground import builder_of, run_together
+from aiida_superionic.workchains.label import LabelWorkChain
+from aiida_superionic.workchains.md import MdWorkChain
+from aiida_superionic.workchains.train import TrainWorkChain
+
+SEED, LEVEL = 1, "xtb"
+CONSOLE = Console(markup=False, width=120)
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is run of one material; temperatures in K, times in ps, lengths in Å.
+
+    ``teacher`` is the family of the reference, or empty where it is CP2K. ``visits`` are the times of the run that is
+    learned from, ``displaced`` are the standard deviations of the displacements of crystals that are learned from too,
+    so that ions have been nearer to one another than in short dynamics.
+    """
+
+    supercell: tuple[int, int, int]
+    temperature: float
+    hot: float
+    teacher: str
+    times: dict[str, float]
+    visits: dict[str, float]
+    observables: dict[str, dict]
+    sizes: dict[str, int]
+    basis: dict[str, float]
+    displaced: dict[str, float] = field(default_factory=dict)
+    crystals: int = 0
+    numbers_of_frames: tuple[int, ...] = ()
+    small: tuple[int, int, int] | None = None
+    tested: int = 30
+
+
+_SULPHIDE = {
+    "hot": 900.0,
+    "teacher": "",
+    "times": {
+        "timestep": 0.002,
+        "equilibration": 0.5,
+        "production": 2.0,
+        "sampling_interval": 0.006,
+        "thermo_interval": 0.01,
+        "checkpoint_interval": 0.1,
+    },
+    "visits": {"equilibration": 0.2, "production": 0.6},
+    "observables": {
+        "angular_distribution": {},
+        "diffusion": {"fit_start": 0.15, "fit_end": 0.36},
+        "radial_distribution": {},
+        "temperature": {},
+        "tetrahedral_geometry": {"cutoff": 20.0},
+        "van_hove": {"times": [0.1, 0.2, 0.36]},
+        "vibrations": {"longest_lag": 0.36},
+    },
+    "sizes": {"train": 60, "validation": 10},
+    "basis": {"learn_stress": False, "cutoff": 5.5},
+    "crystals": 30,
+    "numbers_of_frames": (5, 10, 20, 40, 60),
+    "tested": 20,
+}
+STUDIES = {
+    "alpha-AgI": Study(
+        supercell=(3, 3, 3),
+        small=(2, 2, 2),
+        temperature=500.0,
+        hot=800.0,
+        teacher="vashishta-rahman",
+        times={
+            "timestep": 0.002,
+            "sampling_interval": 0.01,
+            "equilibration": 4.0,
+            "production": 15.0,
+            "checkpoint_interval": 10.0,
+        },
+        visits={"equilibration": 4.0, "production": 20.0, "sampling_interval": 0.5},
+        observables={
+            "diffusion": {"fit_start": 0.6, "fit_end": 2.8},
+            "radial_distribution": {},
+            "temperature": {},
+            "tetrahedral_geometry": {},
+            "van_hove": {"times": [0.3, 0.6, 1.2, 2.4]},
+            "vibrations": {"longest_lag": 2.8},
+        },
+        sizes={"train": 30, "validation": 10},
+        basis={"learn_stress": False},
+        numbers_of_frames=(2, 4, 8, 16, 30),
+    ),
+    "Li10GeP2S12": Study(
+        supercell=(1, 1, 1),
+        temperature=600.0,
+        displaced={"Li": 0.2, "Ge": 0.08, "P": 0.08, "S": 0.1},
+        **_SULPHIDE,
+    ),
+    "tungsten-Na3SbS4": Study(
+        supercell=(2, 2, 2),
+        temperature=600.0,
+        displaced={"Na": 0.2, "Sb": 0.08, "W": 0.08, "S": 0.1},
+        **_SULPHIDE,
+    ),
+    # The negative control: without vacancies no sodium moves.
+    "tetragonal-Na3SbS4": Study(
+        supercell=(2, 2, 2),
+        small=(1, 1, 1),
+        temperature=600.0,
+        displaced={"Na": 0.2, "Sb": 0.08, "S": 0.1},
+        **_SULPHIDE,
+    ),
+}
+
+
+class Work:
+    """The steps of one study."""
+
+    def __init__(self, material):
+        self.material, self.study = material, STUDIES[material]
+        self.mobile = list(materials()[material].mobile)
+        self.teacher = PotentialData(potentials()[self.study.teacher]) if self.study.teacher else None
+
+    def crystal(self, supercell, seed=SEED):
+        """Return a supercell."""
+        return make_structure(orm.Str(self.material), orm.List(list(supercell)), orm.Int(seed))
+
+    def dynamics(self, supercell, temperature, seed, **times):
+        """Return what follows the reference."""
+        return MdWorkChain.get_builder_from_protocol(
+            registered_code("cp2k" if self.teacher is None else "lammps"),
+            self.crystal(supercell),
+            level_of_theory(LEVEL) if self.teacher is None else self.teacher,
+            temperature=temperature,
+            mobile=self.mobile,
+            seed=seed,
+            ensemble="nvt",
+            protocol="fast",
+            overrides={**self.study.times, **times},
+        )
+
+    def frames(self, run, temperature, count):
+        """Return so many frames of a run, evenly spaced."""
+        trajectory = run.outputs.trajectory
+        every = max(1, trajectory.base.attributes.get("n_frames") // count)
+        (converted,) = run_together(
+            builder_of(
+                ConvertCalculation, code=registered_code("conversion"), trajectory=trajectory, every=orm.Int(every)
+            )
+        )
+        there = frames_of_trajectory(converted.outputs.frames, orm.Float(temperature))
+        return select_frames(there, orm.Str("uniform"), orm.Int(count))
+
+    def labelled(self, frames):
+        """Return frames with the labels of the reference."""
+        if self.teacher is None:
+            builder = LabelWorkChain.get_builder_from_protocol(
+                registered_code("cp2k"), frames, protocol=LEVEL, batch_size=50
+            )
+        else:
+            builder = builder_of(
+                EvaluateCalculation, code=registered_code("lammps"), potential=self.teacher, dataset=frames
+            )
+        return run_together(builder)[0].outputs.dataset
+
+    def learned_from(self, supercell, temperature):
+        """Return the frames of a run of their own at a temperature, with displaced crystals, labelled."""
+        wanted = sum(self.study.sizes.values()) - self.study.crystals
+        (run,) = run_together(self.dynamics(supercell, temperature, SEED + 1000, **self.study.visits))
+        parts = [self.frames(run, temperature, wanted)]
+        if self.study.crystals:
+            seeds = range(1, self.study.crystals + 1)
+            crystals = {f"crystal_{seed:04d}": self.crystal(supercell, seed) for seed in seeds}
+            still = frames_of_structures(**crystals)
+            parts.append(displace_frames(still, orm.Dict(self.study.displaced), orm.Int(SEED)))
+        return merge_datasets(**{f"part_{number}": self.labelled(part) for number, part in enumerate(parts)})
+
+    def training(self, frames, sizes):
+        """Return what learns from frames."""
+        return TrainWorkChain.get_builder_from_protocol(
+            "pod",
+            registered_code("fit"),
+            registered_code("lammps"),
+            split_dataset(frames, orm.Dict(sizes), orm.Int(SEED)),
+            seed=SEED,
+            committee=0,
+            version=code_version(registered_code("fit")),
+            protocol="fast",
+            overrides=self.study.basis,
+        )
+
+    def student(self, supercell, temperature):
+        """Return a potential that learned in one cell at one temperature."""
+        frames = self.learned_from(supercell, temperature)
+        return run_together(self.training(frames, self.study.sizes))[0].outputs.potential
+
+    def benchmark(self, learned):
+        """Return the benchmark of what was learned."""
+        study = self.study
+        reference, frames = self.teacher, None
+        if reference is None:
+            runs = run_together(*(self.dynamics(study.supercell, study.temperature, seed) for seed in (SEED, SEED + 1)))
+            reference = {f"seed_{number}": run.outputs.trajectory for number, run in enumerate(runs, start=1)}
+            frames = self.labelled(self.frames(runs[0], study.temperature, study.tested))
+        builder = BenchmarkWorkChain.get_builder_from_protocol(
+            registered_code("lammps"),
+            registered_code("analysis"),
+            registered_code("conversion"),
+            self.crystal(study.supercell),
+            reference,
+            learned,
+            temperatures=[study.temperature],
+            mobile=self.mobile,
+            version=code_version(registered_code("analysis")),
+            frames=frames,
+            seed=SEED + 10,
+            n_frames=study.tested,
+            observables=study.observables,
+            protocol="fast",
+            overrides=study.times,
+        )
+        builder.metadata.label = f"{self.material}: how faithful what was learned is"
+        return builder
+
+    def errors_by_frames(self):
+        """Return a table of predicted and actual errors of forces by how many frames were learned from."""
+        study = self.study
+        frames = self.learned_from(study.supercell, study.temperature)
+        (run,) = run_together(self.dynamics(study.supercell, study.temperature, SEED + 2000, **study.visits))
+        tested = self.labelled(self.frames(run, study.temperature, study.tested))
+        validation = study.sizes["validation"]
+        table = Table(
+            *(Column(head, justify="right") for head in ("frames", "predicted, meV/Å", "actual, meV/Å")),
+            title=f"Errors of forces on {study.tested} frames of another run",
+            box=SIMPLE,
+        )
+        sizes = [{"train": number, "validation": validation} for number in study.numbers_of_frames]
+        trained = run_together(*(self.training(frames, of) for of in sizes))
+        for number, ended in zip(study.numbers_of_frames, trained, strict=True):
+            assessed, told = run_together(
+                builder_of(
+                    AssessCalculation,
+                    code=registered_code("assessment"),
+                    lammps_code=registered_code("lammps"),
+                    model=ended.outputs.model,
+                    dataset=tested,
+                    version=orm.Str(code_version(registered_code("assessment"))),
+                ),
+                builder_of(
+                    EvaluateCalculation,
+                    code=registered_code("lammps"),
+                    potential=ended.outputs.potential,
+                    dataset=tested,
+                ),
+            )
+            predicted = 1e3 * np.mean(assessed.outputs.assessment.get_array("predicted_error_mean"))
+            actual = force_errors(tested.dataset.frames, told.outputs.dataset.dataset.frames)["all"]
+            table.add_row(str(number), f"{predicted:.1f}", measurement(actual))
+        return table
+
+
+@tells_user_errors
+def main():
+    """Learn, compare, and tell."""
+    parser = argparse.ArgumentParser(prog="benchmark.py", description=__doc__.partition("\n")[0])
+    parser.add_argument("--material", choices=STUDIES, default="alpha-AgI")
+    parser.add_argument("--page", type=Path, default=Path("benchmark.html"))
+    parser.add_argument("--test", action="append", choices=("hot", "small", "frames"), default=[])
+    options = parser.parse_args()
+    work = Work(options.material)
+    if "small" in options.test and work.study.small is None:
+        raise UserError(f"{options.material} is studied in the smallest cell that holds whole ions; leave out small")
+    engines = ("lammps", "analysis", "conversion", "fit", "assessment", *(() if work.teacher else ("cp2k",)))
+    for engine in engines:
+        registered_code(engine)
+    # The jobs are short: they are looked after more often than long ones would be.
+    orm.load_computer(COMPUTER).set_minimum_job_poll_interval(0.5)
+    study = work.study
+    with enable_caching():
+        learned = {"student": work.student(study.supercell, study.temperature)}
+        if "hot" in options.test:
+            learned["hot"] = work.student(study.supercell, study.hot)
+        if "small" in options.test:
+            learned["small"] = work.student(study.small, study.temperature)
+        if "frames" in options.test:
+            CONSOLE.print(work.errors_by_frames())
+        (node,) = run_together(work.benchmark(learned))
+    told = read_benchmark(node)
+    for table in benchmark_tables(told):
+        CONSOLE.print(table)
+    page = options.page.absolute()
+    write_benchmark_report(page, told)
+    CONSOLE.print(f"benchmark {node.pk}; report: {page}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -57,6 +57,7 @@ def cmd_report(process: orm.ProcessNode, output: Path | None) -> None:
 
     from aiida_superionic.report import benchmark, training
     from aiida_superionic.workchains.benchmark import BenchmarkWorkChain
+    from aiida_superionic.workchains.reason import reason_of
     from aiida_superionic.workchains.train import TrainWorkChain
 
     kinds = {TrainWorkChain.__name__: "training", BenchmarkWorkChain.__name__: "benchmark"}
@@ -65,7 +66,7 @@ def cmd_report(process: orm.ProcessNode, output: Path | None) -> None:
         raise UserError(f"{process.pk} is neither a training nor a benchmark: it is a {process.process_label}")
     # A benchmark that lacks a run has the results of the others.
     if not process.is_finished_ok and (kind == "training" or "observables" not in process.outputs):
-        reason = process.exit_message or process.process_state.value
+        reason = reason_of(process)
         raise UserError(f"the {kind} {process.pk} has no results: {reason}")
     path = (output or Path(f"{kind}-{process.pk}.html")).absolute()
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from aiida_superionic.campaigns.collect import curves_of, surfaces_of
+from aiida_superionic.calculations.curves import curves_of, surfaces_of
 from aiida_superionic.campaigns.keys import UNCONSTRAINED
 from aiida_superionic.campaigns.results import FINISHED, PointResult
 

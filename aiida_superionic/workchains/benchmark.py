@@ -26,6 +26,7 @@ from aiida_superionic.data.trajectory import TrajectoryData
 from aiida_superionic.potentials import PotentialError
 from aiida_superionic.workchains.md import CANONICAL, MICROCANONICAL
 from aiida_superionic.workchains.protocol import protocol_settings
+from aiida_superionic.workchains.reason import reason_of
 from aiida_superionic.workchains.transport import TransportWorkChain
 
 COMPARED = (
@@ -255,7 +256,7 @@ class BenchmarkWorkChain(ContinuedOnce, WorkChain):
         """Take frames of the first run with the teacher at each temperature."""
         for run, child in self._runs():
             if run[0] == REFERENCE and not _is_usable(child):
-                return self.exit_codes.ERROR_REFERENCE_FAILED.format(label=_label(run), reason=_reason(child))
+                return self.exit_codes.ERROR_REFERENCE_FAILED.format(label=_label(run), reason=reason_of(child))
         if "teacher" not in self.inputs or not self.inputs.n_frames.value:
             return None
         for number, temperature in enumerate(self.inputs.temperatures.get_list()):
@@ -278,7 +279,7 @@ class BenchmarkWorkChain(ContinuedOnce, WorkChain):
             if f"frames_{number}" in self.ctx:
                 job = self.ctx[f"frames_{number}"]
                 if not job.is_finished_ok:
-                    return self.exit_codes.ERROR_FRAMES_UNUSABLE.format(reason=_reason(job))
+                    return self.exit_codes.ERROR_FRAMES_UNUSABLE.format(reason=reason_of(job))
                 every = frames_of_trajectory(job.outputs.frames, orm.Float(temperature))
                 wanted = min(self.inputs.n_frames.value, len(every.dataset.frames))
                 frames = select_frames(every, orm.Str("uniform"), orm.Int(wanted))
@@ -308,12 +309,12 @@ class BenchmarkWorkChain(ContinuedOnce, WorkChain):
             nodes[CURVES.format(number=number)] = child.outputs.curves
         for key in self.ctx.labelled:
             if not self.ctx[key].is_finished_ok:
-                return self.exit_codes.ERROR_FRAMES_UNUSABLE.format(reason=_reason(self.ctx[key]))
+                return self.exit_codes.ERROR_FRAMES_UNUSABLE.format(reason=reason_of(self.ctx[key]))
             nodes[key] = self.ctx[key].outputs.dataset
         if "frames" in self.inputs:
             nodes[LABELS.format(number=0, side=REFERENCE)] = self.inputs.frames
         self.out_many(compare_runs(orm.List([list(run[:2]) for run, _ in runs]), self.inputs.temperatures, **nodes))
-        missing = [f"{_label(run)} ({_reason(child)})" for run, child in self._runs() if not _is_usable(child)]
+        missing = [f"{_label(run)} ({reason_of(child)})" for run, child in self._runs() if not _is_usable(child)]
         return self.exit_codes.ERROR_LEARNED_FAILED.format(reasons="; ".join(missing)) if missing else None
 
     def _dynamics(self, potential: PotentialData, temperature: float, seed: int) -> ProcessBuilder:
@@ -358,7 +359,3 @@ def _is_usable(child: orm.ProcessNode) -> bool:
 def _label(run: tuple[str, float, str]) -> str:
     side, temperature, name = run
     return f"{side} at {temperature:.12g} K, {name}"
-
-
-def _reason(node: orm.ProcessNode) -> str:
-    return str(node.exit_message or node.process_state.value)

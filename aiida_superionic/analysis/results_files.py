@@ -65,6 +65,7 @@ def write_results(
         "curves": {name: _of_type(curve, str) for name, curve in curves.items()},
         "files": sorted(files),
         "parameters": parameters,
+        "names": {name: [*result.scalars, *_curves_and_surfaces(result)] for name, result in results.items()},
         "failures": failures,
         "refusals": refusals,
     }

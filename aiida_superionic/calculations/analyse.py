@@ -95,7 +95,9 @@ class AnalyseCalculation(MeasuredCalcJob):
         spec.output("observables", valid_type=orm.Dict, required=False, help="Value, error, unit, upper bound by name.")
         spec.output("curves", valid_type=orm.ArrayData, required=False, help="Arrays x, y, error of each curve.")
         spec.output("files", valid_type=orm.FolderData, required=False, help="Files that observables made.")
-        spec.output("report", valid_type=orm.Dict, required=False, help="Versions, parameters used, and what failed.")
+        spec.output(
+            "report", valid_type=orm.Dict, required=False, help="Versions, parameters used, names, what failed."
+        )
 
         spec.exit_code(210, "ERROR_IMPOSSIBLE_REQUEST", message="What was asked for cannot be computed: {names}.")
         spec.exit_code(

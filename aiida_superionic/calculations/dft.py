@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Literal
 
@@ -96,6 +97,19 @@ class LevelOfTheory(BaseModel):
         }
         # The orbital transformation knows Γ alone.
         return scf if self.k_points == (1, 1, 1) else _diagonalised(scf, mixing=0.4)
+
+
+def method_in(parameters: Mapping[str, Any]) -> str:
+    """Return in words which method CP2K's parameters mean, without its basis sets; nothing where they mean none."""
+    dft = parameters.get("FORCE_EVAL", {}).get("DFT", {})
+    if dft.get("QS", {}).get("METHOD") == "XTB":
+        return "GFN1-xTB"
+    functional, grid = dft.get("XC", {}).get("XC_FUNCTIONAL"), dft.get("MGRID", {})
+    words = [functional.get("_", "") if isinstance(functional, Mapping) else str(functional or "")]
+    pairs = dft.get("XC", {}).get("VDW_POTENTIAL", {}).get("PAIR_POTENTIAL", {})
+    words[0] += next((f"-{name}" for name, kind in _DISPERSION.items() if kind == pairs.get("TYPE")), "")
+    words += [f"{grid['CUTOFF']:g}/{grid['REL_CUTOFF']:g} Ry"] if {"CUTOFF", "REL_CUTOFF"} <= grid.keys() else []
+    return " ".join(filter(None, words))
 
 
 def scf_remedies(parameters: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

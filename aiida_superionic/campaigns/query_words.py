@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,11 +115,9 @@ def quantity(word: str, there: Mapping[str, str]) -> Quantity:
     if field not in ("", "error"):
         raise QueryError(f"{quote(word)} is not known; a quantity has a value and an error: write {name}.error")
     name = name.removeprefix(MEASURED) if name.removeprefix(MEASURED) in KEYS else name
-    short, _, species = name.partition("_")
-    if name not in there and short in SHORT_NAMES:
-        name = f"{SHORT_NAMES[short]}_{species}".rstrip("_")
-    names = (name,) if name in there else tuple(sorted(one for one in there if _without_species(one) == name))
+    names = called(name, there)
     if not names:
+        name = _in_full(name, there)
         known = {*there, *map(_without_species, there), *SHORT_NAMES, *KEYS, "campaign", "state"}
         nearest = difflib.get_close_matches(name, known, n=1)
         right = f"did you mean {nearest[0]}?" if nearest else "aiida-superionic query --list shows what there is"
@@ -127,6 +125,18 @@ def quantity(word: str, there: Mapping[str, str]) -> Quantity:
     if len(units := sorted({there[one] for one in names})) > 1:
         raise QueryError(f"{quote(word)} means {' and '.join(names)}, whose units differ: {' and '.join(units)}")
     return Quantity(names, there[names[0]], field or "value")
+
+
+def called(word: str, there: Collection[str]) -> tuple[str, ...]:
+    """Return which of the names of quantities a word means: by its name, by one without species, or by a letter."""
+    name = _in_full(word, there)
+    return (name,) if name in there else tuple(sorted(one for one in there if _without_species(one) == name))
+
+
+def _in_full(word: str, there: Collection[str]) -> str:
+    """Return the name that a letter of papers stands for; the word itself where it is none."""
+    short, _, species = word.partition("_")
+    return f"{SHORT_NAMES[short]}_{species}".rstrip("_") if word not in there and short in SHORT_NAMES else word
 
 
 def _without_species(name: str) -> str:

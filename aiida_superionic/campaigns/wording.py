@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 
 _LONGEST_QUOTE = 60
+_ALIKE = 0.8
 
 
 def quote(value: object) -> str:
@@ -37,7 +38,11 @@ def unknown(noun: str, word: str, valid: Iterable[str]) -> str:
         A sentence that ends with the nearest valid word or, where none is near, with all of them.
     """
     by_lower_case = {candidate.lower(): candidate for candidate in sorted(valid)}
-    nearest = difflib.get_close_matches(word[:_LONGEST_QUOTE].lower(), by_lower_case, n=1)
+    asked = word[:_LONGEST_QUOTE].lower()
+    # Of a long word people write the beginning.
+    beginnings = {candidate[: len(asked)]: candidate for candidate in sorted(by_lower_case, key=len, reverse=True)}
+    nearest = difflib.get_close_matches(asked, by_lower_case, n=1)
+    nearest += [beginnings[one] for one in difflib.get_close_matches(asked, beginnings, n=1, cutoff=_ALIKE)]
     if nearest:
         return f"unknown {noun} {quote(word)}; did you mean {by_lower_case[nearest[0]]}?"
     if not by_lower_case:

@@ -76,31 +76,11 @@ def cmd_import(file: Path, label: str, units: str, keys: str, **said: Any) -> No
 def cmd_show(dataset: DatasetData) -> None:
     """Show what DATASET holds, and how many configurations it holds twice."""
     from rich.console import Console
-    from rich.table import Column, Table
 
-    from aiida_superionic.datasets.duplicates import duplicates
+    from aiida_superionic.nodes.show import tables_of
 
-    about = dataset.base.attributes.all
-    ends = about["temperatures"] and [f"{about['temperatures'][end]:g}" for end in ("lowest", "highest")]
-    rows = {
-        "node": f"{dataset.pk} {dataset.uuid} {dataset.label}".rstrip(),
-        "frames": str(about["n_frames"]),
-        "compositions": ", ".join(about["formulas"]),
-        "labels": ", ".join(about["fields"]) or "none",
-        "level of theory": about["level_of_theory"] or "-",
-        "temperatures": f"{' to '.join(dict.fromkeys(ends))} K" if ends else "not known",
-        "split": _sizes(about["split"]),
-        "repeated": str(len(duplicates(dataset.dataset.frames))),
-        "sources": "; ".join(
-            f"{source} ({licence or 'no licence said'})"
-            for source, licence in zip(about["sources"], about["licences"], strict=True)
-        )
-        or "-",
-    }
-    table = Table(Column(style="bold"), Column(overflow="fold"), show_header=False)
-    for row in rows.items():
-        table.add_row(*row)
-    Console(markup=False).print(table)
+    for table in tables_of(dataset):
+        Console(markup=False).print(table)
 
 
 @cmd_dataset.command("split")

@@ -42,6 +42,7 @@ from aiida_superionic.cli import (  # noqa: E402, F401 - each adds its commands 
     engines,
     lattice,
     learn,
+    nodes,
     potential,
     query,
     setup,

@@ -99,29 +99,48 @@ def surface_plots(conditions: Sequence[Condition]) -> list[Plot]:
     Few values of y are a line each, as papers draw a function of distance at some times; many make a map.
     """
     plots = []
-    labels = _labels(conditions, conditions)
     for family, names in families(name for condition in conditions for name in condition.surfaces).items():
-        everything = [
-            (joined((series_text(name), label)), condition.surfaces[name])
-            for name in names
-            for condition, label in zip(conditions, labels, strict=True)
-            if name in condition.surfaces
-        ]
+        everything = _surfaces(conditions, names)
         surfaces = [everything[k] for k in figures.chosen(len(everything), figures.MOST_PANELS)]
         title = family_title(family)
         first = surfaces[0][1]
         panels = "; ".join(label for label, _ in surfaces if label)
         description = f"{title}{f' of {panels}' if panels else ''} against {first.x_label} and {first.y_label}."
+        sections = _all_sections(family, surfaces)
+        description += _cut_off(sections) if sections else ""
+        description += figures.and_others(len(surfaces), len(everything), "panels")
         with figures.style():
-            if all(len(surface.y) <= _MOST_SECTIONS for _, surface in surfaces):
-                sections = [_sections(label, family, surface) for label, surface in surfaces]
-                description += _cut_off(sections)
-                figure = _curve_figure(sections)
-            else:
-                figure = _map_figure(surfaces)
-            description += figures.and_others(len(surfaces), len(everything), "panels")
+            figure = _curve_figure(sections) if sections else _map_figure(surfaces)
             plots.append(figures.plot(figure, family, title, description, wide=len(surfaces) > 1))
     return plots
+
+
+def draw_curves(conditions: Sequence[Condition], names: Sequence[str]) -> Figure:
+    """Draw some curves in one figure, with a line for each condition; the species share a panel where there is one."""
+    labels = _labels(conditions, conditions)
+    with figures.style():
+        return _curve_figure(
+            [panel for some in families(names).values() for panel in _panels(conditions, labels, some)]
+        )
+
+
+def draw_surfaces(conditions: Sequence[Condition], names: Sequence[str]) -> Figure:
+    """Draw some surfaces in one figure, with a panel for each of them in each condition."""
+    surfaces = _surfaces(conditions, names)
+    sections = _all_sections(split_name(names[0])[0], surfaces)
+    with figures.style():
+        return _curve_figure(sections) if sections else _map_figure(surfaces)
+
+
+def _surfaces(conditions: Sequence[Condition], names: Sequence[str]) -> list[tuple[str, Surface]]:
+    """Return each surface in each condition, and what it is called among them."""
+    labels = _labels(conditions, conditions)
+    return [
+        (joined((series_text(name), label)), condition.surfaces[name])
+        for name in names
+        for condition, label in zip(conditions, labels, strict=True)
+        if name in condition.surfaces
+    ]
 
 
 def _cut_off(panels: Sequence[_Panel]) -> str:
@@ -218,6 +237,13 @@ def _curve_figure(panels: Sequence[_Panel]) -> Figure:
         figure.set_size_inches(width, height + figures.LEGEND_ROW_HEIGHT * -(-len(handles) // n_columns))
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=n_columns)
     return figure
+
+
+def _all_sections(family: str, surfaces: Sequence[tuple[str, Surface]]) -> list[_Panel]:
+    """Return the surfaces as lines, if each has few values of y; nothing where one has many, and maps are drawn."""
+    if any(len(surface.y) > _MOST_SECTIONS for _, surface in surfaces):
+        return []
+    return [_sections(label, family, surface) for label, surface in surfaces]
 
 
 def _sections(label: str, family: str, surface: Surface) -> _Panel:

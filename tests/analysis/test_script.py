@@ -103,6 +103,7 @@ def test_a_job_writes_results_and_curves(tmp_path, text_dump):
     written = results["observables"]["diffusion_coefficient_Ag"]
     scalar = expected.scalars["diffusion_coefficient_Ag"]
     assert (written["value"], written["error"]) == (scalar.value, scalar.error)
+    assert set(results["names"]["diffusion"]) == {*expected.scalars, *expected.curves}
     curves = np.load(tmp_path / "curves.npz")
     for name, labels in results["curves"].items():
         assert set(labels) == {"x_label", "x_unit", "y_label", "y_unit"}

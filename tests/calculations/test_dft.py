@@ -3,7 +3,7 @@
 import pytest
 
 from aiida_superionic.calculations.cp2k_input import of_unlike_frames
-from aiida_superionic.calculations.dft import scf_remedies
+from aiida_superionic.calculations.dft import method_in, scf_remedies
 from aiida_superionic.workchains.dft import level_of_theory
 from aiida_superionic.workchains.protocol import ProtocolError, protocols
 
@@ -32,6 +32,17 @@ def test_what_changes_the_energy_changes_the_name_and_the_parameters(change):
     assert changed.name != level.name
     if "basis" not in change:
         assert changed.parameters != level.parameters
+
+
+def test_parameters_tell_the_method_that_they_mean():
+    levels = [level_of_theory(name) for name in protocols("dft")]
+    levels += [level_of_theory(overrides={"dispersion": name}) for name in ("D3", "D3(BJ)")]
+    for level in levels:
+        told = method_in(level.parameters).split()
+        assert told[0] == level.name.split()[0]
+        # All of its name but the basis set, which is a node, and the program.
+        assert told == [word for word in level.name.split() if word not in (level.basis, "CP2K")]
+    assert method_in({"FORCE_EVAL": {"METHOD": "FIST"}}) == ""
 
 
 def test_k_points_are_diagonalised():

@@ -1,0 +1,1 @@
+"""One node of the graph, looked at: what it is, its curves, and where its numbers come from."""

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and the tests that need no daemon and no engine but LAMMPS
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-benchmark demo-lattice demo-paddlewheel test test-all test-slow soak learning bench bench-campaigns bench-throughput bench-large bench-constraint bench-deviation bench-lattice lint clean
+.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-benchmark demo-lattice demo-paddlewheel docs test test-all test-slow soak learning bench bench-campaigns bench-throughput bench-large bench-constraint bench-deviation bench-lattice lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -75,6 +75,16 @@ demo-paddlewheel: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
 	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/paddlewheel.py .demo/paddlewheel.html
 
+# make docs   the handbook as HTML, in docs/_build/html; a warning is an error
+$(VENV)/.docs: $(VENV)/.package
+	@echo "installing Sphinx in .venv ..."
+	@$(PIP) --editable '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs
+	@$(BIN)/sphinx-build -q -n -W --keep-going docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 test: lint $(SUPERIONIC_ENGINES)/lammps/.installed
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not soak and not daemon and not cp2k and not learning"
 
@@ -142,4 +152,4 @@ lint: $(VENV)/.tools
 # make clean   remove what make made, the demo's profile included
 clean:
 	-@test ! -d .demo || AIIDA_PATH=$(CURDIR)/.demo $(BIN)/verdi daemon stop
-	rm -rf .venv .engines .demo .bench
+	rm -rf .venv .engines .demo .bench docs/_build

@@ -43,8 +43,8 @@ def _vertex_and_partners(trajectory: Trajectory, vertex: str | None) -> tuple[st
     routine=False,
     equation="g(r, θ) = V/(N_a N_b) ⟨pairs⟩ / (2π/3 (r₂³ − r₁³)(cos θ₁ − cos θ₂)), 1 for an ideal gas;  "
     "ρ(r, θ) = ⟨pairs⟩ / (all pairs · Δr Δθ), without a Jacobian; θ at the vertex, partner–vertex–mobile ion",
-    source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, Fig 2; "
-    "Machine-learned molecular dynamics of superionic conductors, Fig 7",
+    source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, Fig 2; Accurate "
+    "description of ion migration in solid-state ion conductors from machine-learning molecular dynamics, Fig 7",
 )
 def angular_distribution(
     trajectory: Trajectory,

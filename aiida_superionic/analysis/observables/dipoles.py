@@ -56,9 +56,9 @@ def dipoles(
     Returns
     -------
     Result
-        For the anion X the scalars ``dipole_moment_X`` (the mean of |μ|) and ``dipole_moment_spread_X`` (its standard
-        deviation) in D, and the curves ``dipole_distribution_X`` and ``centre_distance_X``, that of the distance of a
-        centre from the nucleus, of unit area. A polarised anion has centres at two distances.
+        For the anion X the scalars ``dipole_moment_X`` (the mean length of μ) and ``dipole_moment_spread_X`` (its
+        standard deviation) in D, and the curves ``dipole_distribution_X`` and ``centre_distance_X``, that of the
+        distance of a centre from the nucleus, of unit area. A polarised anion has centres at two distances.
 
     Raises
     ------

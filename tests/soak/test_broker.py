@@ -7,6 +7,9 @@ from laboratory import PATIENCE
 
 POINTS = 16
 RESTARTS = 3
+OF_TWO_WORKERS = ("duplicate label", "already has an outgoing", "cannot be represented", "sealed node")
+"""What is raised where a second worker stores outputs once more, or writes to what the first has ended."""
+
 RAISED = """
 import json
 raised = orm.QueryBuilder().append(orm.ProcessNode, filters={"attributes.process_state": "excepted"})
@@ -32,6 +35,5 @@ def test_a_restarted_broker_lets_no_two_workers_run_one_process(production, serv
     done = [[attempt for attempt in one if attempt["exit_status"] == 0] for one in attempts]
     record_property("points that failed for want of a broker", sum(len(one) > 1 for one in attempts))
     assert [[attempt["jobs"] for attempt in one] for one in done] == [[3]] * POINTS
-    # Two workers that run one process store its outputs twice, or write to what the other has sealed.
     raised = set(json.loads(production.python(RAISED))) - before
-    assert all("aiormq.exceptions" in exception for exception in raised), raised
+    assert not [exception for exception in raised if any(words in exception for words in OF_TWO_WORKERS)]

@@ -12,7 +12,7 @@ from aiida_superionic.data.potential import PotentialData
 
 @pytest.fixture
 def teacher(potential_node):
-    potential_node.label = "teacher"
+    potential_node.label = f"teacher of {potential_node.uuid}"  # of no other test
     return potential_node.store()
 
 
@@ -20,16 +20,16 @@ def teacher(potential_node):
 def test_a_node_is_named_by_pk_uuid_or_label(invoke, teacher, name, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
     shown = invoke("show", getattr(teacher, name)).stdout
-    assert f"{teacher.pk} {teacher.uuid} teacher" in shown
+    assert f"{teacher.pk} {teacher.uuid} {teacher.label}" in shown
     assert "pair-functions" in shown
-    assert f"potential teacher  pk {teacher.pk}" in invoke("trace", getattr(teacher, name)).stdout
+    assert f"potential {teacher.label}  pk {teacher.pk}" in invoke("trace", getattr(teacher, name)).stdout
 
 
 def test_mistakes_are_a_sentence_with_the_nearest_word(invoke, teacher, tmp_path):
     other = orm.Int(3).store()
     gone = other.pk + 1000
     for words, told in (
-        (["show", "teachr"], "has the PK, UUID or label 'teachr'; did you mean teacher?"),
+        (["show", teacher.label[:-1]], f"label '{teacher.label[:-1]}'; did you mean {teacher.label}?"),
         (["trace", gone], f"has the PK, UUID or label '{gone}'; aiida-superionic query and verdi process list"),
         (["show", other.pk], f"Int {other.pk} is none of ours; look at it with: verdi node show {other.pk}"),
         (["trace", teacher.pk, "--quantity", "D"], f"PotentialData {teacher.pk} has no quantities; name a workchain"),
@@ -47,9 +47,10 @@ def test_mistakes_are_a_sentence_with_the_nearest_word(invoke, teacher, tmp_path
 
 def test_two_nodes_of_one_label_are_to_be_told_apart(invoke, teacher):
     twin = PotentialData(teacher.text)
-    twin.label = "teacher"
+    twin.label = teacher.label
     twin.store()
-    assert "several nodes Node are called 'teacher'; give the UUID of one" in invoke("show", "teacher", status=2).stderr
+    told = invoke("show", teacher.label, status=2).stderr
+    assert f"several nodes Node are called '{teacher.label}'; give the UUID of one" in told
 
 
 def test_plot_without_an_observable_is_told(invoke, teacher):

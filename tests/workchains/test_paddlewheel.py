@@ -99,7 +99,9 @@ def test_models_forces_and_cells_side_by_side(study):
         (64, "stiffer"),
     ]
     own, _, across, *_ = conditions(points)
-    assert own.observables["force_correlation_integral_Ag"].value == integral["own", "own"]["value"]
+    # The forces that moved the ions, computed again, are the same but for rounding.
+    again = pytest.approx(integral["own", "own"]["value"], rel=1e-6)
+    assert own.observables["force_correlation_integral_Ag"].value == again
     assert across.observables["force_correlation_integral_Ag"].value == integral["own", "stiffer"]["value"]
     if node.exit_status:  # in so few picoseconds a large cell may only bound its diffusion
         assert node.exit_status == PaddlewheelWorkChain.exit_codes.ERROR_INCOMPLETE.status

@@ -28,6 +28,7 @@ FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 ALL_POINTS = click.option("--all", "all_", is_flag=True, help="Every point, however many there are.")
 _REFRESH_SECONDS = 4.0
 _LINE_SECONDS = 10.0
+_STANDSTILL_SECONDS = 60.0
 _LONGEST_LIST = 4
 
 
@@ -265,21 +266,28 @@ def _watch(file: Path, console: Console, top_up: Callable[[], Applied] | None = 
     from aiida_superionic.campaigns.attempts import point_statuses
     from aiida_superionic.campaigns.reconcile import daemon_lives
 
-    held_back, seen = 0, Counter[str]()
+    held_back, seen, since = 0, Counter[str](), time.monotonic()
     try:
         with _display(console) as show:
             while True:
                 show(statuses)
                 counts = Counter(str(status.state) for status in statuses)
-                # More can be submitted where something has changed, or where other campaigns hold the room.
-                if top_up and counts["missing"] and (counts != seen or not counts["running"]):
+                changed, stands_still = counts != seen, time.monotonic() - since > _STANDSTILL_SECONDS
+                # More can be submitted where something has changed, or where other campaigns hold the room. Where
+                # nothing does for a while, tasks may be lost: each worker drops one when its database was restarted.
+                lacking = counts["missing"] and (changed or not counts["running"])
+                if top_up and (lacking or stands_still):
                     try:
                         applied = top_up()
                     except ApplyError as error:  # a busy daemon: the next look asks again
                         console.print(str(error), markup=False)
+                        counts = Counter()
                     else:
                         statuses, held_back = applied.statuses, applied.held_back
-                        seen = Counter(str(status.state) for status in statuses)
+                        counts = Counter(str(status.state) for status in statuses)
+                if changed or stands_still:
+                    since = time.monotonic()
+                seen = counts
                 if not held_back and not _is_busy(statuses):
                     break
                 if not daemon_lives():

@@ -73,7 +73,8 @@ demo-lattice: $(VENV)/.package
 demo-paddlewheel: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@command -v cp2k.psmp || command -v cp2k.ssmp || { echo "no CP2K on PATH; as root: apt-get install cp2k" >&2; exit 1; }
 	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
-	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/paddlewheel.py .demo/paddlewheel.html
+	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/teacher_frames.py
+	@AIIDA_PATH=$(CURDIR)/.demo sh examples/demo.sh paddlewheel
 
 # make docs   the handbook as HTML, in docs/_build/html; a warning is an error
 $(VENV)/.docs: $(VENV)/.package

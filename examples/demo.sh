@@ -1,6 +1,6 @@
-# The study of examples/NAME.yaml, from a new profile to a page, for the NAME that is given. Started by `make demo` and
-# `make demo-polyanion`, which set AIIDA_PATH to a folder of its own: a profile that you have is not touched. Repeat it and
-# it finds everything done.
+# The study of examples/NAME.yaml, from a new profile to a page, for the NAME that is given. Started by `make demo`,
+# `make demo-polyanion` and `make demo-paddlewheel`, which set AIIDA_PATH to a folder of its own: a profile that you have is
+# not touched. Repeat it and it finds everything done.
 set -eu
 
 aiida-superionic setup

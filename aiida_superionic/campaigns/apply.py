@@ -110,9 +110,9 @@ def due(
     lacking = [status for status in statuses if status.state in wanted]
     limit = study_of(campaign).limit
     room = len(lacking) if limit is None else max(0, limit - running_on(study_of(campaign).computer))
-    awaited = {status.specification.preparation for status in statuses if status.state is State.WAITING}
+    awaited = {one for status in statuses if status.state is State.WAITING for one in status.specification.preparations}
     stages = {Stage.MISSING, Stage.FAILED} if retry_failed else {Stage.MISSING}
-    known = preparation_statuses(digest for digest in awaited if digest is not None)
+    known = preparation_statuses(awaited)
     preparations = [asked.preparations[digest] for digest, status in known.items() if status.stage in stages]
     return Due(lacking[:room], max(0, len(lacking) - room), preparations)
 
@@ -195,8 +195,8 @@ def running_on(computer: str) -> int:
 def _running(statuses: Sequence[PointStatus]) -> list[int]:
     """Return the processes that the points wait for: attempts at them, and at their preparations."""
     attempts = [status.attempt.pk for status in statuses if status.attempt and status.state is State.RUNNING]
-    awaited = {status.specification.preparation for status in statuses if status.state is State.WAITING}
-    known = preparation_statuses(digest for digest in awaited if digest is not None).values()
+    awaited = {one for status in statuses if status.state is State.WAITING for one in status.specification.preparations}
+    known = preparation_statuses(awaited).values()
     return attempts + [
         status.attempt_pk for status in known if status.stage is Stage.RUNNING and status.attempt_pk is not None
     ]

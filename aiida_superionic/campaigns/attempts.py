@@ -75,15 +75,14 @@ def point_statuses(specifications: Sequence[PointSpecification]) -> list[PointSt
     hashes = [specification.hash for specification in specifications]
     nodes = _point_nodes(hashes)
     deciding = deciding_attempts(nodes.values())
-    needed = preparation_statuses(one.preparation for one in specifications if one.preparation is not None)
-    awaits = {digest: status.awaited for digest, status in needed.items()}
+    needed = preparation_statuses(digest for one in specifications for digest in one.preparations)
     pks = [nodes.get(digest) for digest in hashes]
     return [
         PointStatus(
             specification,
             pk,
             None if pk is None else deciding.get(pk),
-            awaits.get(specification.preparation or "", ""),
+            next(filter(None, (needed[digest].awaited for digest in specification.preparations)), ""),
         )
         for specification, pk in zip(specifications, pks, strict=True)
     ]

@@ -14,8 +14,8 @@ from aiida_superionic.calculations.dft import LevelOfTheory
 from aiida_superionic.calculations.functions import make_sites, make_structure, repeat_structure
 from aiida_superionic.campaigns.execution import ANALYSIS, ENGINE, Resources
 from aiida_superionic.campaigns.graph_structures import structure_with
-from aiida_superionic.campaigns.keys import LATTICE_MODELS
-from aiida_superionic.campaigns.point_spec import PointSpecification
+from aiida_superionic.campaigns.keys import LATTICE_MODELS, PADDLEWHEEL
+from aiida_superionic.campaigns.point_spec import ForcesSpecification, PointSpecification
 from aiida_superionic.campaigns.preparations import prepared_potential
 from aiida_superionic.data.contents import stored_with
 from aiida_superionic.data.potential import PotentialData
@@ -26,6 +26,7 @@ from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
 from aiida_superionic.workchains.dft import level_of_theory
 from aiida_superionic.workchains.lattice_base import LatticeBaseWorkChain
+from aiida_superionic.workchains.paddlewheel import PaddlewheelWorkChain
 from aiida_superionic.workchains.transport import TransportWorkChain
 
 LATTICE_CODE = "lattice"
@@ -60,6 +61,10 @@ def codes_of(specification: PointSpecification) -> tuple[str, ...]:
     """Return the names of the codes that an attempt at a point runs."""
     if specification.engine in LATTICE_MODELS:
         return (LATTICE_CODE,)
+    if specification.engine == PADDLEWHEEL:
+        engines = dict.fromkeys(lammps_of(model.potential) for model in specification.models)
+        of_electrons = ("cp2k",) if specification.electrons or specification.ab_initio else ()
+        return (*engines, *of_electrons, "analysis", "conversion")
     return _engine_code(specification), "analysis"
 
 
@@ -82,7 +87,11 @@ def attempt_builder(specification: PointSpecification, machine: Machine) -> Proc
     SourceError
         If the graph does not hold its structure or potential.
     """
-    return (_lattice_builder if specification.engine in LATTICE_MODELS else _dynamics_builder)(specification, machine)
+    if specification.engine in LATTICE_MODELS:
+        return _lattice_builder(specification, machine)
+    if specification.engine == PADDLEWHEEL:
+        return _paddlewheel_builder(specification, machine)
+    return _dynamics_builder(specification, machine)
 
 
 def _lattice_builder(specification: PointSpecification, machine: Machine) -> ProcessBuilder:
@@ -102,6 +111,34 @@ def _lattice_builder(specification: PointSpecification, machine: Machine) -> Pro
         species=model.mobile,
         version=code_version(machine.codes[LATTICE_CODE]),
         overrides=given,
+        options=machine.options(ENGINE),
+    )
+
+
+def _paddlewheel_builder(specification: PointSpecification, machine: Machine) -> ProcessBuilder:
+    mobile, charges = _ions(specification)
+    said, seed = specification.model_dump(), specification.seed
+    models = {model.name.replace("-", "_").replace(".", "_"): model for model in specification.models}
+    return PaddlewheelWorkChain.get_builder_from_protocol(
+        machine.codes,
+        {name: machine.codes[lammps_of(model.potential)] for name, model in models.items()},
+        structure_of(said, seed),
+        {name: _potential(model) for name, model in models.items()},
+        temperature=specification.temperature,
+        mobile=mobile,
+        formal_charges=charges,
+        seed=seed,
+        version=code_version(machine.codes["analysis"]),
+        larger={
+            "x".join(map(str, repeats)): structure_of({**said, "supercell": repeats}, seed)
+            for repeats in specification.larger
+        },
+        times_of_larger=specification.larger_md,
+        ab_initio=specification.ab_initio,
+        times_of_ab_initio=specification.ab_initio_md,
+        centres=said["electrons"],
+        observables=specification.observables,
+        overrides=dict(specification.md),
         options=machine.options(ENGINE),
     )
 
@@ -211,13 +248,17 @@ def _sites(structure: orm.StructureData) -> orm.StructureData:
 def _forces(specification: PointSpecification) -> PotentialData | LevelOfTheory:
     if specification.engine == "cp2k":
         return level_of_theory(specification.potential)
-    if specification.preparation is not None:
-        return prepared_potential(specification.preparation)
-    if specification.potential_content is None:
-        return shipped_potential(specification.potential)
-    node = stored_with(PotentialData, specification.potential_content)
+    return _potential(specification)
+
+
+def _potential(said: PointSpecification | ForcesSpecification) -> PotentialData:
+    if said.preparation is not None:
+        return prepared_potential(said.preparation)
+    if said.potential_content is None:
+        return shipped_potential(said.potential)
+    node = stored_with(PotentialData, said.potential_content)
     if node is None:
-        content = specification.potential_content[:8]
+        content = said.potential_content[:8]
         raise SourceError(f"the graph holds no potential with the content {content}; apply the campaign file")
     return node
 

@@ -10,13 +10,15 @@ from aiida import orm
 
 from aiida_superionic.calculations.curves import curves_of, surfaces_of
 from aiida_superionic.campaigns.attempts import PointStatus, State
+from aiida_superionic.campaigns.keys import PADDLEWHEEL
 from aiida_superionic.campaigns.results import PointResult
+from aiida_superionic.campaigns.sides import sides_of
 
 _ENGINES = {"LAMMPS": "lammps_version", "CP2K": "cp2k_version"}
 
 
 def collect_results(statuses: Sequence[PointStatus], *, with_curves: bool = True) -> list[PointResult]:
-    """Return the results of points, in the given order.
+    """Return the results of points, in the given order; of models side by side, those of each side.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ def collect_results(statuses: Sequence[PointStatus], *, with_curves: bool = True
     texts = _outputs(finished, "observables", orm.Dict, {"attributes": {"cast": "t"}})
     observables = {pk: json.loads(text) for pk, text in texts.items()}
     curves = _outputs(finished, "curves", orm.ArrayData, "*") if with_curves else {}
-    return [
+    results = [
         PointResult(
             label=status.specification.label,
             specification=status.specification.model_dump(mode="json"),
@@ -45,6 +47,13 @@ def collect_results(statuses: Sequence[PointStatus], *, with_curves: bool = True
         )
         for status in statuses
     ]
+    return [side for result in results for side in _sides(result, with_curves)]
+
+
+def _sides(result: PointResult, with_curves: bool) -> list[PointResult]:
+    if result.specification["engine"] != PADDLEWHEEL or result.state != State.FINISHED:
+        return [result]
+    return list(sides_of(result, with_curves=with_curves))
 
 
 def _outputs(pks: Sequence[int], label: str, kind: type[orm.Data], projection: Any) -> dict[int, Any]:
@@ -62,6 +71,8 @@ def _provenance(pk: int) -> dict[str, str]:
     found = {"point": inputs.point.uuid}
     if "lattice" in inputs:
         found["parameters"] = inputs.lattice.parameters.uuid
+    elif "potentials" in inputs:
+        found |= {"structure": inputs.structure.uuid, **{name: node.uuid for name, node in inputs.potentials.items()}}
     else:
         found["structure"] = inputs.md.structure.uuid
         if "potential" in inputs.md:

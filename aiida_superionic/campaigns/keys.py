@@ -21,7 +21,8 @@ VERSION = 1
 MOLECULAR_DYNAMICS = "molecular-dynamics"
 LATTICE_MODELS = {"time-local": "time-local", "full-lattice": "full"}
 """The equations of each model of a lattice, as :mod:`aiida_superionic.lattice.request` calls them."""
-MODELS = (MOLECULAR_DYNAMICS, *LATTICE_MODELS)
+PADDLEWHEEL = "paddlewheel"
+MODELS = (MOLECULAR_DYNAMICS, PADDLEWHEEL, *LATTICE_MODELS)
 
 _Item = TypeVar("_Item")
 
@@ -35,6 +36,14 @@ def distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
             raise fault(f"{name} is given twice; remove one of them", index)
         seen.add(name)
     return items
+
+
+def unconstrained(modes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the constraint modes of what holds no motion."""
+    for index, mode in enumerate(modes):
+        if mode != UNCONSTRAINED:
+            raise fault(f"no motion is held here; write {UNCONSTRAINED}, or leave the constraints out", index)
+    return modes
 
 
 def _version(number: int) -> int:

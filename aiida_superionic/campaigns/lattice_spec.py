@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, Field, StrictInt, StrictStr, ValidationError, model_validator
 
-from aiida_superionic.campaigns.keys import LATTICE_MODELS, UNCONSTRAINED, Study, distinct
+from aiida_superionic.campaigns.keys import LATTICE_MODELS, UNCONSTRAINED, Study, distinct, unconstrained
 from aiida_superionic.campaigns.sections import Section
 from aiida_superionic.campaigns.structure_spec import exactly_one
 from aiida_superionic.campaigns.values import Name, OneOf, Time, fault
@@ -23,13 +23,6 @@ _STRUCTURE = "the material and its cells"
 _A_STRUCTURE = {"material": "simple-cubic", "supercell": [20, 20, 20]}
 
 Cells = Annotated[StrictInt, Field(ge=2, le=100)]
-
-
-def _unconstrained(modes: tuple[str, ...]) -> tuple[str, ...]:
-    for index, mode in enumerate(modes):
-        if mode != UNCONSTRAINED:
-            raise fault(f"no motion of a lattice is held; write {UNCONSTRAINED}, or leave the constraints out", index)
-    return modes
 
 
 class LatticeStructure(Section):
@@ -83,7 +76,7 @@ class LatticeCampaign(Study):
         description="a list of names of what acts between ion and crystal",
         examples=[["yukawa-4eV"]],
     )
-    constraints: Annotated[tuple[StrictStr, ...], AfterValidator(_unconstrained), AfterValidator(distinct)] = Field(
+    constraints: Annotated[tuple[StrictStr, ...], AfterValidator(unconstrained), AfterValidator(distinct)] = Field(
         default=(UNCONSTRAINED,), min_length=1, description=f"a list of {UNCONSTRAINED} alone", examples=[["UC"]]
     )
     lattice: LatticeRun = Field(

@@ -13,6 +13,7 @@ from aiida_superionic.campaigns.keys import LATTICE_MODELS, UNCONSTRAINED
 from aiida_superionic.campaigns.values import LARGEST_SEED, Length, Name, ParameterValue, Real, Repeats, Temperature
 from aiida_superionic.constraints.constraint import Constraint
 from aiida_superionic.potentials.family import Sha256
+from aiida_superionic.workchains.electrons import ElectronSettings
 
 
 class Specification(BaseModel):
@@ -34,6 +35,21 @@ class Specification(BaseModel):
     def hash(self) -> str:
         """SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
         return hashlib.sha256(self.canonical_json.encode()).hexdigest()
+
+
+class ForcesSpecification(BaseModel):
+    """One of several potentials of a point, as a point of its own would say it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    potential: Name
+    potential_content: Sha256 | None = None
+    preparation: Sha256 | None = None
+
+    @property
+    def name(self) -> str:
+        """A name that another potential does not have."""
+        return "-".join([self.potential, *filter(None, [short(self.potential_content or self.preparation)])])
 
 
 class PointSpecification(Specification):
@@ -60,6 +76,12 @@ class PointSpecification(Specification):
     )
     potential_content: Sha256 | None = Field(default=None, description="Content of the potential")
     preparation: Sha256 | None = Field(default=None, description="Hash of what makes the potential")
+    models: tuple[ForcesSpecification, ...] = Field(default=(), description="Potentials that stand side by side")
+    ab_initio: Name | None = Field(default=None, description="Level of theory of one more model beside them")
+    ab_initio_md: dict[Name, Annotated[Real, Field(gt=0.0)]] = Field(default={}, description="Times of its own, ps")
+    electrons: ElectronSettings | None = Field(default=None, description="What is asked of the electrons")
+    larger: tuple[tuple[Repeats, Repeats, Repeats], ...] = Field(default=(), description="Supercells to compare")
+    larger_md: dict[Name, Annotated[Real, Field(gt=0.0)]] = Field(default={}, description="Times in these, ps")
     temperature: Temperature = Field(description="K")
     constraint: Name
     rotors: tuple[Name, ...] = Field(default=(), description="Polyanions that are constrained; all if none is named")
@@ -73,6 +95,7 @@ class PointSpecification(Specification):
     LATER: ClassVar = (
         *("rotors", "lattice_constants", "engine", "ensemble", "statistics"),
         *("structure", "mobile", "formal_charges", "potential_content", "preparation"),
+        *("models", "ab_initio", "ab_initio_md", "electrons", "larger", "larger_md"),
     )
 
     @property
@@ -83,10 +106,16 @@ class PointSpecification(Specification):
         return Constraint.model_validate({"mode": self.constraint, "rotors": self.rotors})
 
     @property
+    def preparations(self) -> tuple[str, ...]:
+        """The hashes of all that has to be made before the point can run."""
+        return tuple(one for one in (self.preparation, *(model.preparation for model in self.models)) if one)
+
+    @property
     def label(self) -> str:
         """The point for people to read."""
         crystal = crystal_label(self)
-        forces = " ".join([self.potential, *filter(None, [short(self.potential_content or self.preparation)])])
+        known_by = short(self.potential_content or self.preparation)
+        forces = " and ".join(model.name for model in self.models) or " ".join(filter(None, [self.potential, known_by]))
         # Nothing is held in a model of a lattice: its name stands there.
         held = self.engine if self.engine in LATTICE_MODELS else " ".join([self.constraint, *self.rotors])
         return f"{crystal} · {forces} · {self.temperature:.12g} K · {held} · seed {self.seed}"

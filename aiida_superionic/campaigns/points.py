@@ -16,8 +16,9 @@ from aiida_superionic.campaigns.document import CampaignFileError, Document, Loc
 from aiida_superionic.campaigns.dynamics_spec import Campaign
 from aiida_superionic.campaigns.forces import Forces, forces_of
 from aiida_superionic.campaigns.graph_structures import crystals_of
-from aiida_superionic.campaigns.keys import MOST_POINTS, UNCONSTRAINED, too_many
+from aiida_superionic.campaigns.keys import MOST_POINTS, PADDLEWHEEL, UNCONSTRAINED, too_many
 from aiida_superionic.campaigns.lattice_spec import LatticeCampaign
+from aiida_superionic.campaigns.paddlewheel_spec import PaddlewheelCampaign
 from aiida_superionic.campaigns.point_spec import PointSpecification
 from aiida_superionic.campaigns.preparation_spec import PreparationSpecification
 from aiida_superionic.campaigns.spec import CampaignFile, Part
@@ -115,8 +116,11 @@ class _Found:
         forces = list(self._forces(part, study, crystals))
         if len(self.faults) > before:
             return
+        said: list[Mapping[str, Any]] = [force.said for force in forces]
+        if isinstance(study, PaddlewheelCampaign):
+            said = [{"potential": "several", "models": said, **_of_models(study)}]
         for crystal in crystals:
-            yield from _product(study, [crystal.said], [force.said for force in forces], _of_dynamics(study, crystal))
+            yield from _product(study, [crystal.said], said, _of_dynamics(study, crystal))
 
     def _crystals(self, part: Part, study: Campaign) -> Iterator[Crystal]:
         for place, entry in study.entries.items():
@@ -179,12 +183,22 @@ def _of_dynamics(study: Campaign, crystal: Crystal) -> dict[str, Any]:
     """Return what all points of molecular dynamics of one crystal share."""
     requests = sorted(study.observables_of(crystal), key=lambda request: request.name)
     return {
-        "engine": study.md.engine,
+        "engine": PADDLEWHEEL if isinstance(study, PaddlewheelCampaign) else study.md.engine,
         "rotors": tuple(sorted(study.rotors)),
         "ensemble": study.md.ensemble,
         "md": study.md_settings(crystal),
         "observables": {request.name: request.parameters for request in requests},
     }
+
+
+def _of_models(study: PaddlewheelCampaign) -> dict[str, Any]:
+    """Return what a point of models side by side says beside that."""
+    said: dict[str, Any] = {"electrons": study.electrons and study.electrons.settings}
+    if study.ab_initio is not None:
+        said |= {"ab_initio": study.ab_initio.level, "ab_initio_md": study.ab_initio.times}
+    if study.larger is not None:
+        said |= {"larger": study.larger.supercells, "larger_md": study.larger.times}
+    return said
 
 
 def _of_lattice(study: LatticeCampaign) -> dict[str, Any]:

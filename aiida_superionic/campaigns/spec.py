@@ -13,8 +13,16 @@ from pydantic.json_schema import models_json_schema
 from aiida_superionic.campaigns.document import CampaignFileError, Document, Location, Problem, load_document
 from aiida_superionic.campaigns.dynamics_spec import Campaign
 from aiida_superionic.campaigns.faults import faults_of
-from aiida_superionic.campaigns.keys import LATTICE_MODELS, MODELS, MOLECULAR_DYNAMICS, MOST_POINTS, Study, too_many
+from aiida_superionic.campaigns.keys import (
+    LATTICE_MODELS,
+    MODELS,
+    MOLECULAR_DYNAMICS,
+    MOST_POINTS,
+    PADDLEWHEEL,
+    too_many,
+)
 from aiida_superionic.campaigns.lattice_spec import LatticeCampaign
+from aiida_superionic.campaigns.paddlewheel_spec import PaddlewheelCampaign
 from aiida_superionic.campaigns.wording import quote
 
 __all__ = ["Campaign", "CampaignFile", "LatticeCampaign", "campaign_schema", "load_campaign"]
@@ -22,11 +30,16 @@ __all__ = ["Campaign", "CampaignFile", "LatticeCampaign", "campaign_schema", "lo
 _SWEEP = "sweep"
 _WHOLE_FILE = ("version", "campaign", "model", "computer", "resources", "limit", _SWEEP)
 """Keys that are one for all parts of a file."""
-_MERGED = ("md", "lattice")
+_MERGED = ("md", "lattice", "electrons", "larger")
 """Mappings of settings, of which a part of a sweep replaces those that it says."""
 _EITHER = ({"structure", "structures"},)
 """Keys of which one replaces the other."""
 _MOST_PARTS = 1000
+_KINDS: dict[str, type[Campaign | LatticeCampaign]] = {
+    PADDLEWHEEL: PaddlewheelCampaign,
+    **dict.fromkeys(LATTICE_MODELS, LatticeCampaign),
+}
+"""What a file is by its model; molecular dynamics otherwise."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +123,8 @@ def load_campaign(path: Path) -> CampaignFile:
     """
     document = load_document(path)
     model = document.data.get("model", MOLECULAR_DYNAMICS)
-    kind = LatticeCampaign if isinstance(model, str) and model in LATTICE_MODELS else Campaign
-    other = Campaign if kind is LatticeCampaign else LatticeCampaign
+    kind = _KINDS.get(model, Campaign) if isinstance(model, str) else Campaign
+    others = tuple(other for other in (Campaign, *_KINDS.values()) if other is not kind)
     named = model if model in MODELS else quote(model)
     parts: list[Part] = []
     problems: list[Problem] = []
@@ -121,7 +134,7 @@ def load_campaign(path: Path) -> CampaignFile:
         except ValidationError as error:
             problems += [
                 Problem(document.line(_place(number, swept, location)), sentence)
-                for location, sentence in faults_of(error, kind, (other,), named)
+                for location, sentence in faults_of(error, kind, others, named)
             ]
     if problems:
         raise CampaignFileError(path, list(dict.fromkeys(problems)))
@@ -138,22 +151,18 @@ def campaign_schema(model: str | None = None) -> dict[str, Any]:
     model
         What moves the ions; if absent, the schema decides by the model that a file names.
     """
-    kinds: tuple[type[Study], ...] = (Campaign, LatticeCampaign)
+    kinds = dict.fromkeys((Campaign, *_KINDS.values()))
     names, schema = models_json_schema([(kind, "validation") for kind in kinds], title="A campaign")
     for kind in kinds:
         _with_sweep(schema["$defs"][kind.__name__], kind.__name__)
-    ours, lattice = (names[kind, "validation"] for kind in kinds)
     if model is not None:
-        name = (LatticeCampaign if model in LATTICE_MODELS else Campaign).__name__
-        return {**schema, **schema["$defs"][name]}
-    chooses = {"properties": {"model": {"enum": list(LATTICE_MODELS)}}, "required": ["model"]}
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        **schema,
-        "if": chooses,
-        "then": lattice,
-        "else": ours,
-    }
+        return {**schema, **schema["$defs"][_KINDS.get(model, Campaign).__name__]}
+    chosen: dict[str, Any] = names[Campaign, "validation"]
+    for kind in list(kinds)[1:]:
+        asked = [name for name, of in _KINDS.items() if of is kind]
+        chooses = {"properties": {"model": {"enum": asked}}, "required": ["model"]}
+        chosen = {"if": chooses, "then": names[kind, "validation"], "else": chosen}
+    return {"$schema": "http://json-schema.org/draft-07/schema#", **schema, **chosen}
 
 
 def _with_sweep(schema: dict[str, Any], name: str) -> None:

@@ -312,8 +312,8 @@ def _is_busy(statuses: Sequence[PointStatus]) -> bool:
 
     if any(status.state == "running" for status in statuses):
         return True
-    awaited = {status.specification.preparation for status in statuses if status.state == "waiting"}
-    known = preparation_statuses(digest for digest in awaited if digest is not None)
+    awaited = {one for status in statuses if status.state == "waiting" for one in status.specification.preparations}
+    known = preparation_statuses(awaited)
     # One that is ready by now is so since the points were looked at.
     return any(status.stage in {Stage.RUNNING, Stage.READY} for status in known.values())
 

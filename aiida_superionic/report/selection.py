@@ -30,7 +30,7 @@ def on_page(found: Sequence[Condition]) -> list[Condition]:
 def collect_for_page(statuses: Sequence[PointStatus]) -> list[PointResult]:
     """Return the results of all points, with curves and provenance for those whose conditions the report shows."""
     points = collect_results(statuses, with_curves=False)
-    shown = {id(replica) for condition in on_page(conditions(points)) for replica in condition.replicas}
-    kept = [id(point) in shown for point in points]
-    detailed = iter(collect_results([status for status, keep in zip(statuses, kept, strict=True) if keep]))
-    return [next(detailed) if keep else point for point, keep in zip(points, kept, strict=True)]
+    shown = {replica.pk for condition in on_page(conditions(points)) for replica in condition.replicas}
+    kept = [status for status in statuses if status.attempt is not None and status.attempt.pk in shown]
+    detailed = {(point.pk, point.label): point for point in collect_results(kept)}
+    return [detailed.get((point.pk, point.label), point) for point in points]

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from aiida_superionic.calculations.analyse import AnalyseCalculation
 from aiida_superionic.calculations.once import ContinuedOnce
+from aiida_superionic.data.point import PointData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.workchains.cross_forces import CrossForcesWorkChain
 from aiida_superionic.workchains.dft import level_of_theory
@@ -25,6 +26,14 @@ AB_INITIO = "ab_initio"
 OF_LARGER_CELLS = ("diffusion", "temperature", "van_hove")
 OF_FORCES = ("force_correlation",)
 _APART = "__"
+_LACKING = {
+    WannierWorkChain: (WannierWorkChain.exit_codes.ERROR_FRAMES_LEFT_OUT.status,),
+    **{
+        kind: (kind.exit_codes.ERROR_IMPOSSIBLE_REQUEST.status, kind.exit_codes.ERROR_NOT_CONVERGED.status)
+        for kind in (TransportWorkChain, CrossForcesWorkChain, AnalyseCalculation)
+    },
+}
+"""Exit statuses of what has run, and whose results are there but for some."""
 
 
 class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
@@ -39,11 +48,16 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
     def define(cls, spec: WorkChainSpec) -> None:
         """Declare the ports, the outline and the exit codes."""
         super().define(spec)
-        spec.input("lammps_code", valid_type=orm.AbstractCode, help="LAMMPS.")
+        spec.input_namespace(
+            "lammps", valid_type=orm.AbstractCode, dynamic=True, help="LAMMPS that runs each potential, by its name."
+        )
         spec.input("analysis_code", valid_type=orm.AbstractCode, help="superionic-analyse.")
         spec.input("conversion_code", valid_type=orm.AbstractCode, help="superionic-convert.")
         spec.input("cp2k_code", valid_type=orm.AbstractCode, required=False, help="CP2K, for electrons.")
         spec.input("version", valid_type=orm.Str, help="Version of the scripts.")
+        spec.input(
+            "point", valid_type=PointData, required=False, help="The point of a campaign that this is an attempt at."
+        )
         spec.input("structure", valid_type=orm.StructureData, help="The crystal.")
         spec.input_namespace(
             "larger", valid_type=orm.StructureData, dynamic=True, required=False, help="Larger cells of it, by name."
@@ -59,10 +73,13 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
             "times_of_larger", valid_type=orm.Dict, default=lambda: orm.Dict({}), help="What larger cells replace."
         )
         spec.input(
+            "times_of_ab_initio", valid_type=orm.Dict, default=lambda: orm.Dict({}), help="What its run replaces."
+        )
+        spec.input(
             "observables", valid_type=orm.Dict, required=False, help="Of the ions, by name; routine ones if absent."
         )
         spec.input("centres", valid_type=orm.Dict, required=False, help="Fields of ElectronSettings.")
-        spec.input("options", valid_type=orm.Dict, required=False, help="metadata.options of the jobs.")
+        spec.input("options", valid_type=orm.Dict, required=False, help="metadata.options of the jobs of engines.")
         spec.inputs.validator = cls.validate_inputs
         for name, text in {
             "ions": "by model",
@@ -73,6 +90,7 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
             spec.output_namespace(name, dynamic=True, help=f"Observables and curves, {text}.")
         spec.outline(cls.run_dynamics, cls.run_on_frames, cls.analyse_electrons, cls.finish)
         spec.exit_code(401, "ERROR_DYNAMICS_FAILED", message="The dynamics failed: {reasons}.")
+        spec.exit_code(402, "ERROR_PART_FAILED", message="A part of the study failed: {reasons}.")
         spec.exit_code(410, "ERROR_INCOMPLETE", message="Some results are missing: {reasons}.")
 
     @classmethod
@@ -80,6 +98,8 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
         """Check that there is something to compare, and that electrons can be computed where they are asked for."""
         if not value.get("potentials"):
             return "potentials: give one at least"
+        if strange := set(value["potentials"]) ^ set(value.get("lammps", {})):
+            return f"lammps: give the code of each potential, and of no other: {', '.join(sorted(strange))}"
         if AB_INITIO in value["potentials"]:
             return f"potentials: {AB_INITIO} is the name of what a level of theory gives"
         if apart := [name for name in (*value["potentials"], *value.get("larger", {})) if _APART in name]:
@@ -99,6 +119,7 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
     def get_builder_from_protocol(
         cls,
         codes: Mapping[str, orm.AbstractCode],
+        lammps: Mapping[str, orm.AbstractCode],
         structure: orm.StructureData,
         potentials: Mapping[str, PotentialData],
         *,
@@ -110,6 +131,7 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
         larger: Mapping[str, orm.StructureData] | None = None,
         times_of_larger: Mapping[str, float] | None = None,
         ab_initio: str | None = None,
+        times_of_ab_initio: Mapping[str, float] | None = None,
         centres: Mapping[str, Any] | None = None,
         observables: Mapping[str, Mapping[str, Any]] | None = None,
         protocol: str = "balanced",
@@ -121,7 +143,9 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
         Parameters
         ----------
         codes
-            ``lammps``, ``analysis``, ``conversion``, and ``cp2k`` where electrons are computed.
+            ``analysis``, ``conversion``, and ``cp2k`` where electrons are computed.
+        lammps
+            What runs each potential, by its name.
         structure, temperature, mobile, formal_charges, seed, version, observables, protocol, overrides, options
             As :meth:`TransportWorkChain.get_builder_from_protocol` takes them.
         potentials
@@ -132,6 +156,8 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
             Settings of the dynamics that differ there, in ps.
         ab_initio
             Protocol of the level of theory of a run on the forces of CP2K, as one more model.
+        times_of_ab_initio
+            Settings of the dynamics that differ in that run, in ps.
         centres
             Fields of :class:`ElectronSettings`; no electrons where not given.
 
@@ -141,15 +167,17 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
             If a protocol or an override is unknown.
         """
         builder = cls.get_builder()
-        for name in ("lammps", "analysis", "conversion", "cp2k"):
+        for name in ("analysis", "conversion", "cp2k"):
             if name in codes:
                 builder[f"{name}_code"] = codes[name]
+        builder.lammps = dict(lammps)
         builder.version, builder.structure = orm.Str(version), structure
         builder.potentials, builder.larger = dict(potentials), dict(larger or {})
         builder.temperature, builder.seed = orm.Float(temperature), orm.Int(seed)
         builder.mobile, builder.formal_charges = orm.List(list(mobile)), orm.Dict(dict(formal_charges))
         builder.times = orm.Dict(protocol_settings("md", protocol, overrides))
         builder.times_of_larger = orm.Dict(dict(times_of_larger or {}))
+        builder.times_of_ab_initio = orm.Dict(dict(times_of_ab_initio or {}))
         for name, given in {"observables": observables, "centres": centres, "options": options}.items():
             if given is not None:
                 builder[name] = orm.Dict(dict(given))
@@ -159,14 +187,14 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
 
     def run_dynamics(self) -> None:
         """Run every model on the crystal, and the potentials on its larger cells."""
-        for name, potential in self.inputs.potentials.items():
-            self._run(("ions", name), self.inputs.structure, potential=potential)
+        for name in self.inputs.potentials:
+            self._run(("ions", name), self.inputs.structure, potential=name)
             for cell, structure in self.inputs.get("larger", {}).items():
                 times = self.inputs.times_of_larger.get_dict()
-                given = {"potential": potential, "times": times, "observables": self._given(OF_LARGER_CELLS)}
+                given = {"potential": name, "times": times, "observables": self._given(OF_LARGER_CELLS)}
                 self._run(("larger", cell, name), structure, **given)
         if "ab_initio" in self.inputs:
-            self._run(("ions", AB_INITIO), self.inputs.structure)
+            self._run(("ions", AB_INITIO), self.inputs.structure, times=self.inputs.times_of_ab_initio.get_dict())
 
     def run_on_frames(self) -> ExitCode | None:
         """Compute, on the frames of each model, the forces of every potential and the electrons."""
@@ -184,7 +212,7 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
                 continue  # what CP2K writes cannot be run over by LAMMPS where it lies
             for other, potential in self.inputs.potentials.items():
                 builder = CrossForcesWorkChain.get_builder_for(
-                    self.inputs.lammps_code,
+                    self.inputs.lammps[other],
                     self.inputs.conversion_code,
                     self.inputs.analysis_code,
                     trajectory,
@@ -213,16 +241,20 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
 
     def finish(self) -> ExitCode | None:
         """Attach what there is, and name what is not."""
-        reasons = []
+        failed: list[str] = []
+        missing: list[str] = []
         for place in self.ctx.places:
             child = self._done(*place)
             if child.exit_status != 0:
-                reasons.append(f"{' '.join(place)}: {reason_of(child)}")
+                lacks = child.exit_status in _LACKING.get(child.process_class, ())
+                (missing if lacks else failed).append(f"{' '.join(place)}: {reason_of(child)}")
             if place[0] in self.spec().outputs and child.is_finished:
                 for port in ("observables", "curves"):
                     if port in child.outputs:
                         self.out(".".join((*place, port)), child.outputs[port])
-        return self.exit_codes.ERROR_INCOMPLETE.format(reasons="; ".join(reasons)) if reasons else None
+        if failed:
+            return self.exit_codes.ERROR_PART_FAILED.format(reasons="; ".join(failed + missing))
+        return self.exit_codes.ERROR_INCOMPLETE.format(reasons="; ".join(missing)) if missing else None
 
     def _models(self) -> list[str]:
         return [*self.inputs.potentials, *([AB_INITIO] if "ab_initio" in self.inputs else [])]
@@ -232,16 +264,16 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
         place: tuple[str, ...],
         structure: orm.StructureData,
         *,
-        potential: PotentialData | None = None,
+        potential: str | None = None,
         times: Mapping[str, Any] | None = None,
         observables: dict[str, dict[str, Any]] | None = None,
     ) -> None:
         inputs = self.inputs
         builder = TransportWorkChain.get_builder_from_protocol(
-            inputs.lammps_code if potential is not None else inputs.cp2k_code,
+            inputs.cp2k_code if potential is None else inputs.lammps[potential],
             inputs.analysis_code,
             structure,
-            potential if potential is not None else level_of_theory(inputs.ab_initio.value),
+            level_of_theory(inputs.ab_initio.value) if potential is None else inputs.potentials[potential],
             temperature=inputs.temperature.value,
             mobile=inputs.mobile.get_list(),
             seed=inputs.seed.value,

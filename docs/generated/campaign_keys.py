@@ -33,7 +33,7 @@ def sections() -> list[Section]:
     """Return the sections of campaign files, each behind one that names it."""
     schema = campaign_schema()["$defs"]
     found: dict[str, Section] = {}
-    waiting = ["Campaign", "LatticeCampaign"]
+    waiting = ["Campaign", "PaddlewheelCampaign", "LatticeCampaign"]
     while waiting:
         name = waiting.pop(0)
         if name not in found and "properties" in schema[name]:

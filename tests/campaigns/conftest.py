@@ -12,8 +12,12 @@ from aiida.manage import get_manager
 from aiida.orm.entities import EntityTypes
 from sqlalchemy import event
 
+from aiida_superionic.calculations.evaluate import level_of_theory_of
 from aiida_superionic.campaigns.points import PointSpecification
+from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.point import PointData
+from aiida_superionic.datasets import Dataset, Frame
+from aiida_superionic.potentials import parse_potential, potentials
 
 
 @pytest.fixture
@@ -148,3 +152,27 @@ def queries():
             event.remove(engine, "before_cursor_execute", record)
 
     return collect
+
+
+@pytest.fixture
+def frames(agi, aiida_profile_clean):
+    """Return a maker of datasets of α-AgI that a potential labelled."""
+
+    def make(label="frames", subsets=("train", "validation"), level="vashishta-rahman"):
+        atoms = agi((1, 1, 1))
+        frames = tuple(
+            Frame(
+                species=tuple(atoms.get_chemical_symbols()),
+                positions=atoms.positions,
+                cell=atoms.cell[:],
+                energy=-1.0,
+                forces=0.1 * atoms.positions,
+                subset=subset,
+            )
+            for subset in subsets
+        )
+        node = DatasetData(Dataset(frames, level_of_theory_of(parse_potential(potentials()[level]))))
+        node.label = label
+        return node.store()
+
+    return make

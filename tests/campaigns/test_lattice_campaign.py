@@ -13,6 +13,7 @@ from aiida_superionic.campaigns.attempts import State, point_statuses
 from aiida_superionic.campaigns.collect import collect_results
 from aiida_superionic.campaigns.cost import cost_of
 from aiida_superionic.campaigns.document import CampaignFileError
+from aiida_superionic.campaigns.keys import MODELS
 from aiida_superionic.campaigns.lattice_spec import LatticeRun
 from aiida_superionic.campaigns.points import PointSpecification, expand
 from aiida_superionic.campaigns.progress import progress_of
@@ -130,7 +131,7 @@ REFUSED = [
     ("[yukawa-4eV]", "[vashishta-rahman]", 4, "unknown potential 'vashishta-rahman'; write yukawa-4eV or yukawa-8eV"),
     ("[290,", "[-290,", 5, "temperatures: -290 is not valid"),
     ("replicas: 2", "replicas: 0", 6, "replicas: 0 is not valid"),
-    ("seed: 3", "constraints: [UC, RC]", 7, "no motion of a lattice is held; write UC"),
+    ("seed: 3", "constraints: [UC, RC]", 7, "no motion is held here; write UC"),
     ("seed: 3", "rotors: [PS4]", 7, "the key rotors has no meaning with model: time-local; remove it"),
     ("seed: 3", "md: {protocol: fast}", 7, "the key md has no meaning with model: time-local; remove it"),
     ("seed: 3", "observables: [diffusion]", 7, "the key observables has no meaning with model: time-local"),
@@ -179,7 +180,7 @@ def test_the_example_and_the_page_show_campaigns_that_are_read(load):
 def test_the_schema_knows_the_words_of_the_model():
     schema = json.loads(json.dumps(campaign_schema("time-local")))
     assert schema["$defs"]["LatticeStructure"]["properties"]["material"]["enum"] == ["simple-cubic"]
-    assert set(schema["properties"]["model"]["enum"]) == {"molecular-dynamics", "time-local", "full-lattice"}
+    assert set(schema["properties"]["model"]["enum"]) == set(MODELS)
     assert "md" not in schema["properties"]
 
 

@@ -6,7 +6,6 @@ import pytest
 from aiida import orm
 from aiida.common.links import LinkType
 
-from aiida_superionic.calculations.evaluate import level_of_theory_of
 from aiida_superionic.campaigns import apply as module
 from aiida_superionic.campaigns import builders
 from aiida_superionic.campaigns.attempts import State, point_statuses
@@ -15,11 +14,9 @@ from aiida_superionic.campaigns.points import expansion
 from aiida_superionic.campaigns.preparation_builders import codes_of_preparation, preparation_builder
 from aiida_superionic.campaigns.preparations import PREPARATION
 from aiida_superionic.campaigns.spec import load_campaign
-from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.potential import PotentialData
 from aiida_superionic.data.preparation import PreparationData
-from aiida_superionic.datasets import Dataset, Frame
-from aiida_superionic.potentials import parse_potential, potentials
+from aiida_superionic.potentials import potentials
 
 FILE = """\
 campaign: learned
@@ -34,30 +31,6 @@ observables: [diffusion]
 """
 LEARN = "learn: {dataset: frames, protocol: fast, temperatures: [700], teacher: vashishta-rahman}"
 TRAIN = "train: {dataset: frames, protocol: fast, settings: {cutoff: 5.0}}"
-
-
-@pytest.fixture
-def frames(agi, aiida_profile_clean):
-    """Return a maker of datasets of α-AgI that a potential labelled."""
-
-    def make(label="frames", subsets=("train", "validation"), level="vashishta-rahman"):
-        atoms = agi((1, 1, 1))
-        frames = tuple(
-            Frame(
-                species=tuple(atoms.get_chemical_symbols()),
-                positions=atoms.positions,
-                cell=atoms.cell[:],
-                energy=-1.0,
-                forces=0.1 * atoms.positions,
-                subset=subset,
-            )
-            for subset in subsets
-        )
-        node = DatasetData(Dataset(frames, level_of_theory_of(parse_potential(potentials()[level]))))
-        node.label = label
-        return node.store()
-
-    return make
 
 
 @pytest.fixture

@@ -37,7 +37,8 @@ def sides_of(study: PointResult, *, with_curves: bool) -> Iterator[PointResult]:
     for cell, models in _entries(outputs, "larger"):
         for model, found in models.items():
             repeats = [int(number) for number in cell.split("x")]
-            yield _side(study, _named(model), inputs.larger[cell], [found], with_curves, supercell=repeats)
+            times = {**study.specification["md"], **study.specification["larger_md"]}
+            yield _side(study, _named(model), inputs.larger[cell], [found], with_curves, supercell=repeats, md=times)
 
 
 def _entries(outputs: Any, name: str) -> Iterable[tuple[str, Any]]:

@@ -79,7 +79,12 @@ def curve_plots(conditions: Sequence[Condition]) -> list[Plot]:
         title = family_title(family)
         x_label, _ = _axis_labels([line for panel in panels for line in panel.lines], title)
         species = joined(list(dict.fromkeys(map(species_text, names))))
-        where = "".join((f" of {species}" if species else "", f" at {joined(labels)}" if any(labels) else ""))
+        drawn = [
+            label
+            for label, condition in zip(labels, few, strict=True)
+            if label and condition.curves.keys() & set(names)
+        ]
+        where = "".join((f" of {species}" if species else "", f" at {joined(drawn)}" if drawn else ""))
         left_out = _cut_off(panels)
         left_out += figures.and_others(len(panels), len(all_panels), "panels")
         left_out += figures.and_others(len(few), len(with_curves), "conditions")

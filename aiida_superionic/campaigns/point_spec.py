@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
@@ -27,9 +27,14 @@ class Specification(BaseModel):
     @property
     def canonical_json(self) -> str:
         """The specification as text: keys sorted, no spaces, whole numbers without a decimal point."""
-        unsaid = {key for key in self.LATER if getattr(self, key) == type(self).model_fields[key].default}
+        unsaid = {key for key, default in self._later() if getattr(self, key) == default}
         given = self.model_dump(mode="json", exclude=unsaid)
         return json.dumps(_whole_as_integers(given), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    @cache
+    def _later(cls) -> tuple[tuple[str, Any], ...]:
+        return tuple((key, cls.model_fields[key].default) for key in cls.LATER)
 
     @cached_property
     def hash(self) -> str:

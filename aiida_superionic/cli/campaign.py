@@ -254,8 +254,9 @@ class _LinePrinter:
             return
         self.printed = time.monotonic()
         running = [status for status in statuses if status.state == "running"]
-        doing = ", ".join(progress_of(running[:_LONGEST_LIST])) + (" ..." if len(running) > _LONGEST_LIST else "")
-        line = f"{time.strftime('%H:%M:%S')} {counted(statuses)}: {doing}"
+        doing = [", ".join(progress_of(running[:_LONGEST_LIST])) + (" ..." if len(running) > _LONGEST_LIST else "")]
+        doing += dict.fromkeys(status.awaits for status in statuses if status.state == "waiting")
+        line = f"{time.strftime('%H:%M:%S')} {counted(statuses)}: {'; '.join(filter(None, doing))}"
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -14,6 +14,8 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts),
 ]
+TUTORIAL = DOCS / "tutorial" / "first_figure.md"
+NOTEBOOK = ROOT / "examples" / "campaign_figure.ipynb"
 PROMPT = "$ "
 
 

@@ -1,7 +1,8 @@
-"""What the tests of the handbook compare with."""
+"""What the tests of the handbook compare with, and what is kept of its notebook."""
 
+import nbformat
 import pytest
-from handbook import agrees
+from handbook import NOTEBOOK, agrees
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,9 @@ from handbook import agrees
 )
 def test_agreement_is_that_of_words(shown, printed, same):
     assert agrees(shown, printed) == same
+
+
+def test_outputs_of_the_notebook_are_not_kept():
+    cells = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
+    assert cells
+    assert not [cell for cell in cells if cell.outputs or cell.execution_count]

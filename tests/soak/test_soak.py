@@ -17,7 +17,7 @@ SEED = int(os.environ.get("SOAK_SEED", "1"))
 PATIENCE = 300.0 + 60.0 * POINTS  # s, for the points to be submitted, and to come to an end
 AT_ONCE = 50  # points that run beside each other
 JOBS_PER_POINT = 3  # equilibration, production, analysis
-FAULTS = 10 + POINTS // 10  # so that some come while the last points run, too
+FAULTS = 10 + POINTS // 10
 FULL_DISK = 20.0  # s for which the scratch disk is too small
 UNTIL_ONE_RUNS = 60.0  # s to wait for a job that can be cancelled
 STATES = "\n".join(
@@ -163,7 +163,9 @@ def soak(laboratory, services, folder, starts, record_property):
     while True:
         found, lost = look(laboratory, file)
         revived += lost
-        if sum(faults.done.values()) < FAULTS:
+        ended = sum(state in {"finished", "failed"} for state, _ in found)
+        # As far as points have come, so that no part of a long campaign is left in peace.
+        if sum(faults.done.values()) < FAULTS * min(1.0, (ended + AT_ONCE) / POINTS):
             faults.next()
         elif not {"running", "missing"} & {state for state, _ in found}:
             break

@@ -207,5 +207,5 @@ def test_models_forces_and_cells_from_the_file_to_the_page(
     for command in (["results", file], ["report", file, "--output", page], ["export", file, "--output", table]):
         done = CliRunner().invoke(cmd_root, ["campaign", *command])
         assert done.exit_code == 0, done.output
-        text = done.output if command[0] == "results" else Path(command[-1]).read_text(encoding="utf-8")
-        assert f"forces of {second} on frames of {first}" in " ".join(text.split())
+    for written in (page, table):
+        assert f"forces of {second} on frames of {first}" in Path(written).read_text(encoding="utf-8")

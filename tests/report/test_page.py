@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -217,12 +218,15 @@ def test_curves_are_read_for_what_the_page_shows(
     make_point: Callable[..., PointResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     points = [make_point(seed, 500.0 + 10.0 * k) for k in range(9) for seed in (1, 2)]
+    points = [replace(point, pk=pk) for pk, point in enumerate(points)]
+    statuses = [SimpleNamespace(attempt=SimpleNamespace(pk=point.pk)) for point in points]
 
-    def collect(statuses: list[int], *, with_curves: bool = True) -> list[PointResult]:
-        return [points[k] if with_curves else replace(points[k], curves={}, provenance={}) for k in statuses]
+    def collect(statuses: list[SimpleNamespace], *, with_curves: bool = True) -> list[PointResult]:
+        found = [points[status.attempt.pk] for status in statuses]
+        return found if with_curves else [replace(point, curves={}, provenance={}) for point in found]
 
     monkeypatch.setattr(selection, "MOST_CONDITIONS", 3)
     monkeypatch.setattr(selection, "collect_results", collect)
-    read = selection.collect_for_page(list(range(18)))  # type: ignore[arg-type]
+    read = selection.collect_for_page(statuses)  # type: ignore[arg-type]
     assert [bool(point.curves) for point in read] == [k in {0, 1, 8, 9, 16, 17} for k in range(18)]
     assert [point.label for point in read] == [point.label for point in points]

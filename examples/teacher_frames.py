@@ -13,7 +13,7 @@ from aiida_superionic.calculations.functions import make_structure
 from aiida_superionic.calculations.labels import frames_of_trajectory
 from aiida_superionic.cli.errors import tells_user_errors
 from aiida_superionic.data.potential import PotentialData
-from aiida_superionic.engines.registration import registered_code
+from aiida_superionic.engines.registration import COMPUTER, registered_code
 from aiida_superionic.potentials import potentials
 from aiida_superionic.structures import materials
 from aiida_superionic.workchains.foreground import builder_of, run_together
@@ -30,6 +30,8 @@ def main():
     if orm.QueryBuilder().append(orm.Node, filters={"label": LABEL}).count():
         print(f"{LABEL} is there")
         return
+    # The jobs are short, and so are those of what learns: they are looked after more often than long ones would be.
+    orm.load_computer(COMPUTER).set_minimum_job_poll_interval(0.5)
     lammps, teacher = registered_code("lammps"), PotentialData(potentials()[TEACHER])
     with enable_caching():
         structure = make_structure(orm.Str(MATERIAL), orm.List([3, 3, 3]), orm.Int(SEED))

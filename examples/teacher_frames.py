@@ -1,4 +1,4 @@
-"""Twenty frames of α-AgI with the energies and forces of a classical potential, as the dataset ``agi-teacher-frames``.
+"""A hundred frames of α-AgI with the energies and forces of a classical potential, as the dataset ``agi-teacher-frames``.
 
 What a campaign file learns from where no labels of its own are at hand: ``verdi run examples/teacher_frames.py``.
 """
@@ -19,14 +19,14 @@ from aiida_superionic.structures import materials
 from aiida_superionic.workchains.foreground import builder_of, run_together
 from aiida_superionic.workchains.md import MdWorkChain
 
-LABEL, MATERIAL, TEACHER, TEMPERATURE, SEED = "agi-teacher-frames", "alpha-AgI", "vashishta-rahman", 750.0, 1
-SUBSETS = {"train": 16, "validation": 4}
-TIMES = {"timestep": 0.002, "equilibration": 10.0, "production": 20.0, "sampling_interval": 1.0}
+LABEL, MATERIAL, TEACHER, TEMPERATURE, SEED = "agi-teacher-frames", "alpha-AgI", "vashishta-rahman", 900.0, 1
+SUBSETS = {"train": 80, "validation": 20}
+TIMES = {"timestep": 0.002, "equilibration": 10.0, "production": 100.0, "sampling_interval": 1.0}
 
 
 @tells_user_errors
 def main():
-    """Run the teacher, and label twenty of its frames; once, however often it is asked for."""
+    """Run the teacher, and label a hundred of its frames; once, however often it is asked for."""
     if orm.QueryBuilder().append(orm.Node, filters={"label": LABEL}).count():
         print(f"{LABEL} is there")
         return

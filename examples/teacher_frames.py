@@ -1,4 +1,4 @@
-"""A hundred frames of α-AgI with the energies and forces of a classical potential, as the dataset ``agi-teacher-frames``.
+"""A hundred frames of α-AgI with energies and forces of a classical potential, as the dataset ``agi-teacher-frames``.
 
 What a campaign file learns from where no labels of its own are at hand: ``verdi run examples/teacher_frames.py``.
 """

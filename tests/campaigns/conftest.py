@@ -14,10 +14,23 @@ from sqlalchemy import event
 
 from aiida_superionic.calculations.evaluate import level_of_theory_of
 from aiida_superionic.campaigns.points import PointSpecification
+from aiida_superionic.campaigns.spec import load_campaign
 from aiida_superionic.data.dataset import DatasetData
 from aiida_superionic.data.point import PointData
 from aiida_superionic.datasets import Dataset, Frame
 from aiida_superionic.potentials import parse_potential, potentials
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Return a reader of campaign files, given as text."""
+
+    def read(text):
+        path = tmp_path / "campaign.yaml"
+        path.write_text(text)
+        return load_campaign(path)
+
+    return read
 
 
 @pytest.fixture

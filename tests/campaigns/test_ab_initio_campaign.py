@@ -11,7 +11,6 @@ from aiida_superionic.campaigns.attempts import point_statuses
 from aiida_superionic.campaigns.collect import collect_results
 from aiida_superionic.campaigns.document import CampaignFileError
 from aiida_superionic.campaigns.points import expand
-from aiida_superionic.campaigns.spec import load_campaign
 from aiida_superionic.data.point import PointData
 from aiida_superionic.workchains.md import TIMES
 from aiida_superionic.workchains.protocol import protocols
@@ -34,16 +33,6 @@ observables:
   - radial_distribution
   - temperature
 """
-
-
-@pytest.fixture
-def load(tmp_path):
-    def read(text):
-        path = tmp_path / "campaign.yaml"
-        path.write_text(text)
-        return load_campaign(path)
-
-    return read
 
 
 def test_a_point_says_engine_and_level(load):

@@ -41,16 +41,6 @@ lattice:
 _D = "diffusion_coefficient_Li"
 
 
-@pytest.fixture
-def load(tmp_path):
-    def read(text):
-        path = tmp_path / "campaign.yaml"
-        path.write_text(text)
-        return load_campaign(path)
-
-    return read
-
-
 def changed(old, new):
     assert FILE.count(old) == 1
     return FILE.replace(old, new)

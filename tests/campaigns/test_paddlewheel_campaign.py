@@ -55,16 +55,6 @@ ELECTRONS = "electrons: {centres: {Ag: 5, I: 4}, level: xtb, every: 20}\n"
 
 
 @pytest.fixture
-def load(tmp_path):
-    def read(text):
-        path = tmp_path / "campaign.yaml"
-        path.write_text(text)
-        return load_campaign(path)
-
-    return read
-
-
-@pytest.fixture
 def stiffer():
     """Return a potential of the graph that repels a little more."""
     node = PotentialData(potentials()["vashishta-rahman"].replace("coefficient: 114.48", "coefficient: 120.0"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 from aiida import orm
@@ -27,8 +28,15 @@ def builder_of(process: type[Process], **inputs: Any) -> ProcessBuilder:
     return builder
 
 
-def run_together(*builders: ProcessBuilder) -> list[orm.ProcessNode]:
+def run_together(*builders: ProcessBuilder, lacking: Collection[int] = ()) -> list[orm.ProcessNode]:
     """Run processes beside each other, and return their nodes when all have ended.
+
+    Parameters
+    ----------
+    builders
+        Of the processes.
+    lacking
+        Exit statuses of processes that lack something, and whose outputs are of use all the same.
 
     Raises
     ------
@@ -44,7 +52,7 @@ def run_together(*builders: ProcessBuilder) -> list[orm.ProcessNode]:
 
     runner.loop.run_until_complete(wait())
     for node in nodes:
-        if not node.is_finished_ok:
+        if not node.is_finished_ok and node.exit_status not in lacking:
             reason = reason_of(node)
             raise FailedProcessError(f"{node.process_label} {node.pk} failed: {reason}")
     return nodes

@@ -34,3 +34,11 @@ def test_processes_run_at_the_same_time(addition):
 def test_the_one_that_failed_is_named(addition):
     with pytest.raises(FailedProcessError, match=r"ArithmeticAddCalculation .* failed: The sum .* negative number"):
         run_together(addition(1, 2), addition(1, -2))
+
+
+def test_one_that_lacks_what_was_said_may_lack_it(addition):
+    status = ArithmeticAddCalculation.exit_codes.ERROR_NEGATIVE_NUMBER.status
+    both = run_together(addition(1, 2), addition(1, -2), lacking=[status])
+    assert [node.exit_status for node in both] == [0, status]
+    with pytest.raises(FailedProcessError):
+        run_together(addition(1, -2), lacking=[status + 1])

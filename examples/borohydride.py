@@ -34,7 +34,7 @@ from aiida_superionic.workchains.learn import LearnWorkChain
 from aiida_superionic.workchains.md import MdWorkChain
 from aiida_superionic.workchains.transport import TransportWorkChain
 
-MATERIAL, SUPERCELL, LEVEL, SEED = "hexagonal-LiBH4", (2, 2, 2), "xtb", 1
+MATERIAL, SUPERCELL, LEVEL, SEED = "hexagonal-LiBH4", (2, 2, 1), "xtb", 1
 MOBILE = list(materials()[MATERIAL].mobile)
 FIRST = {600.0: 1, 900.0: 2}
 """Temperature in K of each run on the forces of CP2K, by which the loop begins, and the seed of its orientations."""
@@ -59,7 +59,7 @@ BASIS = {
 EXPLORED_AT = [600.0, 700.0]
 EXPLORATION = {
     "sampling_steps": 50,
-    "steps": [2000, 10000],
+    "steps": [2000, 6000],
     "learning": {"mode": "committee", "choice": {"n_frames": 16, "method": "farthest-point"}},
 }
 TEMPERATURE = 350.0

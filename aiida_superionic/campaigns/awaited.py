@@ -1,4 +1,4 @@
-"""What running attempts wait for: the chain of processes from each attempt down to its job."""
+"""What running attempts wait for: the chains of processes from each attempt down to its jobs."""
 
 from __future__ import annotations
 
@@ -19,23 +19,33 @@ class Awaited:
     is_job: bool
 
 
-def awaited(pks: Collection[int]) -> dict[int, list[Awaited]]:
-    """Return the processes that attempts wait for, from the top down.
+def awaited(pks: Collection[int]) -> dict[int, list[list[Awaited]]]:
+    """Return the processes that attempts wait for, as chains from the top down, the last called first.
 
-    A workchain that runs a step waits for nothing yet. One that waits does so for the last process that it called:
-    an earlier one may be left over from a step that a killed worker did not end, and that was done again.
+    A workchain that runs a step waits for nothing yet. One that waits does so for all that it called and that has not
+    ended, but of those with one label only for the last: an earlier one may be left over from a step that a killed
+    worker did not end, and that was done again.
     """
-    chains: dict[int, list[Awaited]] = {pk: [] for pk in pks}
-    bottom = {pk: pk for pk in pks}
-    while bottom:
-        called = _last_called(sorted(bottom))
-        for pk, process in called.items():
-            chains[bottom[pk]].append(process)
-        bottom = {process.pk: bottom[pk] for pk, process in called.items() if not process.is_job}
+    chains: dict[int, list[list[Awaited]]] = {pk: [] for pk in pks}
+    waiting: dict[int, tuple[int, list[Awaited]]] = {pk: (pk, []) for pk in pks}
+    while waiting:
+        called = _called(sorted(waiting))
+        below = {}
+        for caller, (attempt, chain) in waiting.items():
+            for process in called.get(caller, ()):
+                if process.is_job:
+                    chains[attempt].append([*chain, process])
+                else:
+                    below[process.pk] = attempt, [*chain, process]
+            if chain and caller not in called:
+                chains[attempt].append(chain)
+        waiting = below
+    for found in chains.values():
+        found.sort(key=lambda chain: [process.pk for process in chain], reverse=True)
     return chains
 
 
-def _last_called(pks: list[int]) -> dict[int, Awaited]:
+def _called(pks: list[int]) -> dict[int, list[Awaited]]:
     query = orm.QueryBuilder()
     query.append(
         orm.WorkChainNode,
@@ -50,7 +60,11 @@ def _last_called(pks: list[int]) -> dict[int, Awaited]:
         project=["id", "node_type"],
         edge_project="label",
     )
-    return {
-        caller: Awaited(pk, label, node_type == orm.CalcJobNode.class_node_type)
+    last = {
+        (caller, label): Awaited(pk, label, node_type == orm.CalcJobNode.class_node_type)
         for caller, pk, node_type, label in sorted(query.all())
     }
+    called: dict[int, list[Awaited]] = {}
+    for (caller, _), process in last.items():
+        called.setdefault(caller, []).append(process)
+    return called

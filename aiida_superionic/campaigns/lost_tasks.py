@@ -51,7 +51,8 @@ def lost_tasks(attempts: Collection[int]) -> set[int]:
 
 
 def _awaited(attempts: Collection[int]) -> set[int]:
-    return set(attempts) | {process.pk for chain in awaited(attempts).values() for process in chain}
+    chains = (chain for found in awaited(attempts).values() for chain in found)
+    return set(attempts) | {process.pk for chain in chains for process in chain}
 
 
 def _lost_by_files(broker: ZeromqBroker, lost: set[int]) -> set[int]:

@@ -38,22 +38,25 @@ def progress_of(statuses: Sequence[PointStatus]) -> list[str]:
     """Return what the attempt at each point is doing, in words; the reason where it failed."""
     running = [status.attempt.pk for status in statuses if status.attempt and status.state is State.RUNNING]
     chains = awaited(running)
-    jobs = _jobs([process.pk for chain in chains.values() for process in chain if process.is_job])
+    jobs = _jobs([chain[-1].pk for found in chains.values() for chain in found if chain[-1].is_job])
     return [_in_words(status, chains, jobs) for status in statuses]
 
 
-def _in_words(status: PointStatus, chains: dict[int, list[Awaited]], jobs: dict[int, _Job]) -> str:
+def _in_words(status: PointStatus, chains: dict[int, list[list[Awaited]]], jobs: dict[int, _Job]) -> str:
     if status.attempt is None or status.state in {State.MISSING, State.WAITING}:
         return status.awaits
-    chain = chains.get(status.attempt.pk)
-    if chain is None:
+    found = chains.get(status.attempt.pk)
+    if found is None:
         return status.attempt.message
-    job = jobs.get(chain[-1].pk) if chain else None
-    if job is None:
+    to_jobs = [chain for chain in found if chain[-1].pk in jobs]
+    if not to_jobs:
         return "between jobs"
+    # Where several are open, a paused one wants help, and one that is at work says more than one that is not.
+    chain = min(to_jobs, key=lambda chain: (not jobs[chain[-1].pk].paused, not _has_begun(jobs[chain[-1].pk])))
     # An attempt at a model of a lattice is one job, and no stage of anything.
     stage = next((process.label for process in reversed(chain) if not _NO_STAGE.fullmatch(process.label)), "run")
-    return f"{stage} {_job_progress(job)}".rstrip()
+    beside = f", {len(to_jobs) - 1} more open" if len(to_jobs) > 1 else ""
+    return f"{stage} {_job_progress(jobs[chain[-1].pk])}".rstrip() + beside
 
 
 def _jobs(pks: Sequence[int]) -> dict[int, _Job]:
@@ -81,7 +84,7 @@ def _job_progress(job: _Job) -> str:
         return "is being prepared"
     if job.transport_type != "core.local":
         return ""
-    if not (Path(job.folder) / usage.FILE).exists():
+    if not _has_begun(job):
         return "waits for a slot"
     thermo = {
         LammpsCalculation.build_process_type(): job.output_filename,
@@ -93,6 +96,11 @@ def _job_progress(job: _Job) -> str:
     if not steps or job.parameters is None:
         return ""
     return f"{min(int(steps[-1]) / MdSettings.model_validate(job.parameters).steps('duration'), 1.0):.0%}"
+
+
+def _has_begun(job: _Job) -> bool:
+    """Return whether a job is at work; of one on another machine its files are not asked."""
+    return job.folder is not None and (job.transport_type != "core.local" or (Path(job.folder) / usage.FILE).exists())
 
 
 def _tail(path: Path) -> bytes:

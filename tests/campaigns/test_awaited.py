@@ -17,9 +17,23 @@ def test_chain_leads_from_the_attempt_to_its_job(attempt, store_job):
     job = store_job(stage, "iteration_01")
     assert awaited([attempt.pk]) == {
         attempt.pk: [
-            Awaited(md.pk, "md", False),
-            Awaited(stage.pk, "production", False),
-            Awaited(job.pk, "iteration_01", True),
+            [
+                Awaited(md.pk, "md", False),
+                Awaited(stage.pk, "production", False),
+                Awaited(job.pk, "iteration_01", True),
+            ]
+        ]
+    }
+
+
+def test_all_that_was_called_side_by_side_is_awaited_the_last_first(attempt, store_job):
+    model = store_job(attempt, "ions__student", kind=orm.WorkChainNode)
+    stage = store_job(model, "production")
+    other = store_job(attempt, "ions__teacher", kind=orm.WorkChainNode)
+    assert awaited([attempt.pk]) == {
+        attempt.pk: [
+            [Awaited(other.pk, "ions__teacher", False)],
+            [Awaited(model.pk, "ions__student", False), Awaited(stage.pk, "production", True)],
         ]
     }
 
@@ -27,7 +41,7 @@ def test_chain_leads_from_the_attempt_to_its_job(attempt, store_job):
 def test_leftover_of_a_step_that_was_done_again_is_not_awaited(attempt, store_job):
     store_job(attempt, "analyse", "created")
     again = store_job(attempt, "analyse")
-    assert awaited([attempt.pk])[attempt.pk] == [Awaited(again.pk, "analyse", True)]
+    assert awaited([attempt.pk])[attempt.pk] == [[Awaited(again.pk, "analyse", True)]]
 
 
 def test_ended_processes_and_those_of_a_running_step_are_not_awaited(attempt, store_job):

@@ -28,10 +28,10 @@ def running(specification, store_point, store_attempt, store_job):
 def store_lammps(running, computer, settings, tmp_path):
     """Return a maker of a LAMMPS job of 400 steps in a folder of this machine."""
 
-    def store(**attributes):
+    def store(label="iteration_01", **attributes):
         parameters = orm.Dict(settings(duration=0.2).model_dump(mode="json")).store()
         node = orm.CalcJobNode(computer=computer, process_type="aiida.calculations:superionic.lammps")
-        node.base.links.add_incoming(running, LinkType.CALL_CALC, "iteration_01")
+        node.base.links.add_incoming(running, LinkType.CALL_CALC, label)
         node.base.links.add_incoming(parameters, LinkType.INPUT_CALC, "parameters")
         node.set_option("output_filename", "lammps.out")
         node.store()
@@ -82,6 +82,19 @@ def test_paused_job_says_how_to_go_on(specification, store_lammps):
     assert now(specification) == (
         f"production is paused: the upload failed 5 times; go on with: verdi process play {job.pk}"
     )
+
+
+def test_of_several_jobs_one_that_is_at_work_is_told_and_a_paused_one_before(specification, store_lammps, tmp_path):
+    for name in ("begun", "waiting"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "begun" / usage.FILE).touch()
+    (tmp_path / "begun" / "lammps.out").write_text(THERMO)
+    store_lammps("iteration_01", remote_workdir=str(tmp_path / "begun"))
+    waiting = store_lammps("iteration_02", remote_workdir=str(tmp_path / "waiting"))
+    assert now(specification) == "production 38%, 1 more open"
+    waiting.base.attributes.set("process_status", "the upload failed 5 times")
+    waiting.pause()
+    assert now(specification).startswith("production is paused: the upload failed 5 times; go on with")
 
 
 def test_number_of_queries_does_not_grow_with_the_points(specification, store_point, store_attempt, store_job, queries):

@@ -68,7 +68,7 @@ def _side(
     nodes = {f"{port} {number}": part[port].uuid for number, part in enumerate(parts, 1) for port in sorted(part)}
     return replace(
         study,
-        label=f"{specification['material']} {n_atoms} atoms · {model} · {conditions}",
+        label=f"{specification['material']} · {n_atoms} atoms · {model} · {conditions}",
         specification=specification,
         observables={name: entry for part in parts for name, entry in part["observables"].get_dict().items()},
         curves={name: curve for node in curves for name, curve in curves_of(node).items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -13,7 +14,10 @@ from aiida_superionic.campaigns.results import Condition
 from aiida_superionic.report import figures
 from aiida_superionic.report.figures import PALETTE, Plot, plain_text
 from aiida_superionic.report.formatting import PLAIN_EXPONENTS, heading, power_of_ten, unit_label
+from aiida_superionic.report.literature import Reference
 from aiida_superionic.report.table import Cell, Row, split_labels
+
+_TITLE_LETTERS = 18
 
 
 def comparison_plot(table: Sequence[Row]) -> Plot | None:
@@ -25,50 +29,67 @@ def comparison_plot(table: Sequence[Row]) -> Plot | None:
         One panel per quantity that has been published; None where there is none.
     """
     _, own = split_labels([row.condition for row in table])
-    labelled = [
-        (label, row) for label, row in zip(own, table, strict=True) if any(cell.comparisons for cell in row.cells)
-    ]
-    n_published = len(labelled)
-    labelled = [labelled[k] for k in figures.chosen(n_published, figures.MOST_PANELS)]
-    table = [row for _, row in labelled]
-    columns = [cells for cells in zip(*(row.cells for row in table), strict=True) if any(c.comparisons for c in cells)]
+    beside = [(label, row) for label, row in zip(own, table, strict=True) if _references(row)]
+    n_beside = len(beside)
+    beside = [beside[k] for k in figures.chosen(n_beside, figures.MOST_PANELS)]
+    columns = (
+        [k for k in range(len(beside[0][1].cells)) if any(row.cells[k].comparisons for _, row in beside)]
+        if beside
+        else []
+    )
     if not columns:
         return None
     labels: list[str] = []
-    rows: list[dict[str, int]] = []
-    for label, row in labelled:
-        methods = dict.fromkeys(entry.reference.method for cell in row.cells for entry in cell.comparisons)
-        rows.append({method: len(labels) + 1 + i for i, method in enumerate(methods)})
-        labels += [f"this work, {label}" if label else "this work", *(f"published, {method}" for method in methods)]
-    names = ", ".join(heading(cells[0].quantity) for cells in columns)
+    measured: list[tuple[int, Row]] = []
+    published: list[tuple[int, Reference]] = []
+    for group in _with_the_same_references(beside):
+        for label, row in group:
+            measured.append((len(labels), row))
+            labels.append(f"this work, {label}" if label else "this work")
+        references = _references(group[0][1])
+        for method in dict.fromkeys(reference.method for reference in references):
+            published += [(len(labels), reference) for reference in references if reference.method == method]
+            labels.append(f"published, {method}")
+    quantities = [beside[0][1].cells[k].quantity for k in columns]
     title = "Beside published numbers"
-    description = f"{title}: {names}; mean and standard error (dots), replicas (ticks), published numbers (diamonds)."
-    description += figures.and_others(len(labelled), n_published, "conditions")
+    description = f"{title}: {', '.join(map(heading, quantities))}; mean and standard error (dots), replicas (ticks), "
+    description += f"published numbers (diamonds).{figures.and_others(len(beside), n_beside, 'conditions')}"
     with figures.style():
-        size = figures.PAGE_WIDTH, 1.2 + 0.32 * len(labels)
+        size = figures.PAGE_WIDTH, 1.5 + 0.32 * len(labels)
         figure = Figure(figsize=size, layout="constrained")
         axes: Any = figure.subplots(1, len(columns), sharey=True, squeeze=False)
-        for axis, cells in zip(axes[0], columns, strict=True):
-            unit, scale = _scaled_unit(cells)
-            for row, cell, row_of in zip(table, cells, rows, strict=True):
-                _draw_measured(axis, row.condition, cell, min(row_of.values()) - 1, scale)
-                for entry in cell.comparisons:
-                    published, y = entry.reference, row_of[entry.reference.method]
-                    error = None if published.error is None else published.error / scale
-                    axis.errorbar(published.value / scale, y, xerr=error, fmt="D", mfc="none", color=PALETTE[1])
-            axis.set_title(heading(cells[0].quantity))
+        for axis, k, quantity in zip(axes[0], columns, quantities, strict=True):
+            unit, scale = _scaled_unit([reference for _, reference in published if reference.quantity == quantity])
+            for y, row in measured:
+                _draw_measured(axis, row.condition, row.cells[k], y, scale)
+            for y, reference in published:
+                if reference.quantity == quantity:
+                    error = None if reference.error is None else reference.error / scale
+                    axis.errorbar(reference.value / scale, y, xerr=error, fmt="D", mfc="none", color=PALETTE[1])
+            axis.set_title(fill(heading(quantity), _TITLE_LETTERS))
             axis.set_xlabel(unit)
             axis.grid(axis="y", color=figures.PAGE_COLOUR, alpha=0.12)
             axis.margins(x=0.15)
-            axis.locator_params(axis="x", nbins=5)
+            axis.locator_params(axis="x", nbins=3)
         axes[0, 0].set_yticks(range(len(labels)), [plain_text(label) for label in labels])
         axes[0, 0].set_ylim(len(labels) - 0.5, -0.5)
         return figures.plot(figure, "comparison", title, description, wide=True)
 
 
-def _scaled_unit(cells: Sequence[Cell]) -> tuple[str, float]:
+def _references(row: Row) -> list[Reference]:
+    return [entry.reference for cell in row.cells for entry in cell.comparisons]
+
+
+def _with_the_same_references(beside: Sequence[tuple[str, Row]]) -> list[list[tuple[str, Row]]]:
+    """Return the conditions in groups beside which the same numbers stand: these are drawn once for all of them."""
+    groups: dict[frozenset[Reference], list[tuple[str, Row]]] = {}
+    for label, row in beside:
+        groups.setdefault(frozenset(_references(row)), []).append((label, row))
+    return list(groups.values())
+
+
+def _scaled_unit(published: Sequence[Reference]) -> tuple[str, float]:
     """Return the unit of an axis with its power of ten, and that power, for published numbers far from 1."""
-    published = [entry.reference for cell in cells for entry in cell.comparisons]
     unit = unit_label(published[0].unit)
     exponent = math.floor(math.log10(max(abs(reference.value) for reference in published)))
     return (unit, 1.0) if exponent in PLAIN_EXPONENTS else (f"{power_of_ten(exponent)} {unit}", 10.0**exponent)

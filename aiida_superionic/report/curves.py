@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -237,10 +238,12 @@ def _curve_figure(panels: Sequence[_Panel]) -> Figure:
                 axis.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none", handlelength=2.6)
     elif handles := next((legend for legend in legends if legend), {}):
         width, height = figure.get_size_inches()
-        fitting = int(width * _LETTERS_PER_INCH) // (max(map(len, handles)) + _LETTERS_PER_HANDLE)
-        n_columns = max(1, min(len(handles), fitting))
-        figure.set_size_inches(width, height + figures.LEGEND_ROW_HEIGHT * -(-len(handles) // n_columns))
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=n_columns)
+        letters = int(width * _LETTERS_PER_INCH)
+        texts = [fill(text, letters - _LETTERS_PER_HANDLE) for text in handles]
+        n_columns = max(1, min(len(handles), letters // (max(map(len, handles)) + _LETTERS_PER_HANDLE)))
+        n_rows = -(-sum(text.count("\n") + 1 for text in texts) // n_columns)
+        figure.set_size_inches(width, height + figures.LEGEND_ROW_HEIGHT * n_rows)
+        figure.legend(handles.values(), texts, loc="outside lower center", ncols=n_columns)
     return figure
 
 

@@ -1,7 +1,8 @@
-"""Published numbers to print beside ours."""
+"""Published numbers and figures to set beside ours."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -44,12 +45,32 @@ class Reference(BaseModel):
         return 100.0 * (scalar.value / self.value - 1.0)
 
 
+class Figures(BaseModel):
+    """Where a paper draws what we do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = Field(description="The title of the paper")
+    material: str
+    temperature: float = Field(gt=0.0, description="K")
+    figures: dict[str, str] = Field(description="The numbers of the figures by our family of curves or surfaces")
+
+
 @cache
 def literature() -> tuple[Reference, ...]:
     """Return every published number that the package knows, in the order of its file."""
+    return tuple(Reference.model_validate(entry) for entry in _entries("references"))
+
+
+@cache
+def literature_figures() -> tuple[Figures, ...]:
+    """Return every paper whose figures the package knows, in the order of its file."""
+    return tuple(Figures.model_validate(entry) for entry in _entries("figures"))
+
+
+def _entries(what: str) -> list[dict[str, Any]]:
     data = load_yaml(files("aiida_superionic.report").joinpath("literature.yaml").read_text(encoding="utf-8"))
-    titles = data["titles"]
-    return tuple(Reference.model_validate(entry | {"title": titles[entry["title"]]}) for entry in data["references"])
+    return [entry | {"title": data["titles"][entry["title"]]} for entry in data[what]]
 
 
 def references(specification: dict[str, Any]) -> tuple[Reference, ...]:
@@ -65,10 +86,28 @@ def references(specification: dict[str, Any]) -> tuple[Reference, ...]:
     tuple of Reference
         Of each quantity, those made with the same potential first.
     """
-    matching = [
-        reference
-        for reference in literature()
-        if reference.material == specification["material"]
-        and abs(reference.temperature - specification["temperature"]) <= _TEMPERATURE_TOLERANCE
-    ]
+    matching = [reference for reference in literature() if _is_of(specification, reference)]
     return tuple(sorted(matching, key=lambda reference: reference.potential != specification["potential"]))
+
+
+def figures_like(family: str, specifications: Iterable[dict[str, Any]]) -> list[str]:
+    """Return which published figures show a family of curves or surfaces for one of some conditions, in words.
+
+    Parameters
+    ----------
+    family
+        As :func:`aiida_superionic.report.looks.split_name` gives it.
+    specifications
+        Of the conditions; the keys material and temperature (K) are read.
+    """
+    specifications = list(specifications)
+    return [
+        f"Fig. {paper.figures[family]} of “{paper.title}”"
+        for paper in literature_figures()
+        if family in paper.figures and any(_is_of(specification, paper) for specification in specifications)
+    ]
+
+
+def _is_of(specification: dict[str, Any], published: Reference | Figures) -> bool:
+    is_near = abs(published.temperature - float(specification["temperature"])) <= _TEMPERATURE_TOLERANCE
+    return is_near and published.material == str(specification["material"])

@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from aiida_superionic.report.arrhenius_plots import arrhenius_plots, compensatio
 from aiida_superionic.report.comparison import comparison_plot
 from aiida_superionic.report.coupling import coupling_headings, coupling_plots, typeset_rows
 from aiida_superionic.report.curves import curve_plots, surface_plots
+from aiida_superionic.report.figures import Plot
 from aiida_superionic.report.formatting import heading, measurement, percent, plain, typeset, unit_label
+from aiida_superionic.report.literature import figures_like
 from aiida_superionic.report.looks import in_page_order
 from aiida_superionic.report.selection import on_page, some
 from aiida_superionic.report.table import (
@@ -140,7 +142,7 @@ def render_report(
         mode_plots=modes,
         per_point=[(name, column_title(name, unit_of.get(name, ""))) for name in per_point],
         everything=rows(shown, quantities(shown)),
-        plots=in_page_order([*curve_plots(shown), *surface_plots(shown)]),
+        plots=_with_published(in_page_order([*curve_plots(shown), *surface_plots(shown)]), shown),
         coupling_headings=coupling_headings(coupled_shown) if coupled else [],
         coupling_rows=typeset_rows(coupled_shown),
         n_couplings=len(coupled),
@@ -234,6 +236,18 @@ def _listed(separator: str, values: Sequence[str]) -> str:
     if len(values) <= _MOST_VALUES:
         return separator.join(values)
     return separator.join([*values[: _MOST_VALUES - 2], "…", f"{values[-1]} ({len(values)} in all)"])
+
+
+def _with_published(plots: Sequence[Plot], conditions: Sequence[Condition]) -> list[Plot]:
+    """Return the figures with where papers draw the same said in their captions."""
+    specifications = [condition.specification for condition in conditions]
+    published = {plot.name: ", ".join(figures_like(plot.name, specifications)) for plot in plots}
+    return [
+        replace(plot, description=f"{plot.description} Compare {published[plot.name]}.")
+        if published[plot.name]
+        else plot
+        for plot in plots
+    ]
 
 
 def _sources(table: Sequence[Row]) -> list[str]:

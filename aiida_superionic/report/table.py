@@ -121,13 +121,14 @@ def rows(conditions: Sequence[Condition], columns: Sequence[str] | None = None) 
 
 def _cell(condition: Condition, name: str) -> Cell:
     scalar = condition.observables.get(name)
+    published = [] if scalar is None else references(condition.specification)
     comparisons = tuple(
         Comparison(
             reference,
             deviation=None if scalar is None else reference.deviation(scalar),
             same_potential=reference.potential == condition.specification["potential"],
         )
-        for reference in references(condition.specification)
+        for reference in published
         if reference.quantity == name
     )
     measured = [replica.scalar(name) for replica in condition.finished]
@@ -183,7 +184,10 @@ def _terminal_cell(cell: Cell) -> Text:
 
 
 def quantity_tables(conditions: Sequence[Condition]) -> Iterator[Table]:
-    """Yield every quantity for the terminal, one to a line, with a column for each of a few conditions."""
+    """Yield every quantity for the terminal, one to a line, with a column for each of a few conditions.
+
+    A table leaves out what none of its conditions has measured.
+    """
     shared, own = split_labels(conditions)
     unit_of = units(conditions)
     names = quantities(conditions)
@@ -194,9 +198,11 @@ def quantity_tables(conditions: Sequence[Condition]) -> Iterator[Table]:
         terminal.add_column("quantity", overflow="fold")
         for label in own[start:stop]:
             terminal.add_column(Text(label or "value"), justify="right", overflow="fold")
+        measured = set(quantities(conditions[start:stop]))
         for index, name in enumerate(names):
-            cells = (_terminal_cell(row.cells[index]) for row in table[start:stop])
-            terminal.add_row(column_title(name, unit_of[name]), *cells)
+            if name in measured:
+                cells = (_terminal_cell(row.cells[index]) for row in table[start:stop])
+                terminal.add_row(column_title(name, unit_of[name]), *cells)
         if stop >= len(conditions):
             terminal.caption = "mean ± standard error; below: published (deviation of ours)"
         yield terminal

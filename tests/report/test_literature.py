@@ -3,7 +3,8 @@
 import pytest
 
 from aiida_superionic.analysis.results import Scalar
-from aiida_superionic.report.literature import literature, references
+from aiida_superionic.report.literature import figures_like, literature, literature_figures, references
+from aiida_superionic.report.looks import families
 
 AGI = {"material": "alpha-AgI", "temperature": 750.0, "potential": "vashishta-rahman"}
 
@@ -60,3 +61,16 @@ def test_deviation_needs_a_value_in_the_same_unit() -> None:
     assert reference.deviation(Scalar(1.1 * reference.value, None, reference.unit)) == pytest.approx(10.0)
     assert reference.deviation(Scalar(1.0, None, "furlong")) is None
     assert reference.deviation(Scalar(None, None, reference.unit, upper_bound=1.0)) is None
+
+
+def test_families_of_curves_know_the_figures_that_show_them() -> None:
+    [told] = figures_like("mean_squared_displacement", [{"material": "LiBH4", "temperature": 750.0}, AGI])
+    assert told == "Fig. 3 of “Electronic paddlewheels impact the dynamics of superionic conduction in AgI”"
+    assert figures_like("mean_squared_displacement", [AGI | {"temperature": 500.0}]) == []
+    assert figures_like("occupancy", [AGI]) == []
+
+
+@pytest.mark.parametrize("family", sorted({family for paper in literature_figures() for family in paper.figures}))
+def test_figures_are_of_families_that_the_page_knows(family: str) -> None:
+    # What the page does not know comes last on it.
+    assert next(iter(families(["a_family_that_is_new", family]))) == family

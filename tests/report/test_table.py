@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from rich.console import Console, RenderableType
@@ -171,6 +172,14 @@ def test_every_quantity_stands_on_a_line_of_its_own_under_each_condition(scan: l
     assert table.row_count == len(quantities(found))
     assert len(table.columns) == 1 + len(found)
     assert "Temperature, K" in shown(table, width=300)
+
+
+def test_a_table_leaves_out_what_none_of_its_conditions_has(make_point: Callable[..., PointResult]) -> None:
+    points = [make_point(1, temperature=100.0 * number) for number in range(1, 6)]
+    points[4] = replace(points[4], observables={"temperature": points[4].observables["temperature"]})
+    first, second = quantity_tables(conditions(points))
+    assert first.row_count > second.row_count == 1
+    assert "Temperature, K" in shown(second)
 
 
 def test_many_conditions_stand_in_tables_below_each_other(make_point: Callable[..., PointResult]) -> None:

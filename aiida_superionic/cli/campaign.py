@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aiida_superionic.cli.campaign_tables import MANY, counted, estimate_in_words, failure_text, status_tables
+from aiida_superionic.cli.campaign_tables import (
+    MANY,
+    counted,
+    estimate_in_words,
+    failure_text,
+    lacking_in_words,
+    status_tables,
+)
 from aiida_superionic.cli.errors import UserError, tells_user_errors
 from aiida_superionic.cli.loading import load_a_profile, statuses_of
 from aiida_superionic.cli.root import cmd_root
@@ -28,6 +35,7 @@ FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 ALL_POINTS = click.option("--all", "all_", is_flag=True, help="Every point, however many there are.")
 _REFRESH_SECONDS = 4.0
 _LINE_SECONDS = 10.0
+_SAME_LINE_SECONDS = 60.0
 _STANDSTILL_SECONDS = 60.0
 _LONGEST_LIST = 4
 
@@ -189,6 +197,8 @@ def cmd_results(file: Path, format_: str, all_: bool) -> None:
         console.print(table.temperature_table(found))
         if scans := arrhenius.scans(found):
             console.print(arrhenius.arrhenius_table(scans))
+        if lacking := lacking_in_words(statuses):
+            console.print(lacking, markup=False, soft_wrap=True)
 
 
 @cmd_campaign.command("report")
@@ -245,19 +255,24 @@ def _display(console: Console) -> Iterator[Callable[[Sequence[PointStatus]], Non
 class _LinePrinter:
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.printed = 0.0
+        self.looked = self.printed = 0.0
+        self.said = ""
 
     def __call__(self, statuses: Sequence[PointStatus]) -> None:
         from aiida_superionic.campaigns.progress import progress_of
 
-        if time.monotonic() - self.printed < _LINE_SECONDS:
+        now = time.monotonic()
+        if now - self.looked < _LINE_SECONDS:
             return
-        self.printed = time.monotonic()
+        self.looked = now
         running = [status for status in statuses if status.state == "running"]
         doing = [", ".join(progress_of(running[:_LONGEST_LIST])) + (" ..." if len(running) > _LONGEST_LIST else "")]
         doing += dict.fromkeys(status.awaits for status in statuses if status.state == "waiting")
-        line = f"{time.strftime('%H:%M:%S')} {counted(statuses)}: {'; '.join(filter(None, doing))}"
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        said = f"{counted(statuses)}: {'; '.join(filter(None, doing))}"
+        if said == self.said and now - self.printed < _SAME_LINE_SECONDS:
+            return
+        self.said, self.printed = said, now
+        self.console.print(f"{time.strftime('%H:%M:%S')} {said}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _watch(file: Path, console: Console, top_up: Callable[[], Applied] | None = None) -> None:
@@ -323,6 +338,8 @@ def _print_summary(statuses: Sequence[PointStatus], with_cost: bool = True) -> N
     from aiida_superionic.campaigns.cost import cost_of
 
     click.echo(f"{len(statuses)} points: {counted(statuses)}")
+    if lacking := lacking_in_words(statuses):
+        click.echo(lacking)
     cost = cost_of(statuses) if with_cost else None
     if cost is not None:
         cores = len(os.sched_getaffinity(0))

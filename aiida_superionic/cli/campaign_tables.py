@@ -84,6 +84,17 @@ def failure_text(statuses: Iterable[PointStatus], examples: int | None = _EXAMPL
     return Text("\n".join(lines), style="red")
 
 
+def lacking_in_words(statuses: Iterable[PointStatus]) -> str:
+    """Return how many points have finished without all that was asked for, and what one lacks; empty where none has."""
+    messages = [
+        one.attempt.message for one in statuses if one.attempt and one.state == "finished" and one.attempt.message
+    ]
+    if not messages:
+        return ""
+    first = f"the first: {messages[0]}" if len(messages) > 1 else messages[0]
+    return f"{len(messages)} finished without all that was asked for; {first}"
+
+
 def estimate_in_words(found: Estimate) -> str:
     """Return what points will take: ``they would take about 12 core hours, ...``."""
     unknown = f"{found.unknown} points of which nothing alike has run: their cost is unknown" if found.unknown else ""

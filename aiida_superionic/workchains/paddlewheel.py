@@ -202,7 +202,7 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
         runs = {name: self._done("ions", name) for name in models}
         failed = {name: run for name, run in runs.items() if "trajectory" not in run.outputs}
         if failed:
-            reasons = "; ".join(f"{name}: {reason_of(run)}" for name, run in failed.items())
+            reasons = "; ".join(f"{name}: {reason_of(run).rstrip('.')}" for name, run in failed.items())
             return self.exit_codes.ERROR_DYNAMICS_FAILED.format(reasons=reasons)
         for name in models:
             trajectory = runs[name].outputs.trajectory
@@ -247,7 +247,7 @@ class PaddlewheelWorkChain(ContinuedOnce, WorkChain):
             child = self._done(*place)
             if child.exit_status != 0:
                 lacks = child.exit_status in _LACKING.get(child.process_class, ())
-                (missing if lacks else failed).append(f"{' '.join(place)}: {reason_of(child)}")
+                (missing if lacks else failed).append(f"{' '.join(place)}: {reason_of(child).rstrip('.')}")
             if place[0] in self.spec().outputs and child.is_finished:
                 for port in ("observables", "curves"):
                     if port in child.outputs:

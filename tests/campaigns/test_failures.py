@@ -2,7 +2,7 @@
 
 from aiida_superionic.campaigns.attempts import point_statuses
 from aiida_superionic.campaigns.failures import failures
-from aiida_superionic.cli.campaign_tables import failure_text
+from aiida_superionic.cli.campaign_tables import failure_text, lacking_in_words
 
 
 def test_the_same_reasons_are_counted_together_the_most_frequent_first(specification, store_point, store_attempt):
@@ -31,3 +31,13 @@ def test_the_same_reasons_are_counted_together_the_most_frequent_first(specifica
     assert "seed 3" not in shown
     assert "and 1 more points" in shown
     assert "seed 3" in failure_text(statuses, examples=None).plain
+
+
+def test_points_that_lack_results_are_told_with_what_one_lacks(specification, store_point, store_attempt):
+    statuses = point_statuses([specification(1)])
+    assert lacking_in_words(statuses) == ""
+    store_attempt(store_point(specification(1)))
+    store_attempt(store_point(specification(2)), exit_status=410, exit_message="the run is too short")
+    store_attempt(store_point(specification(3)), exit_status=401, exit_message="molten")
+    told = lacking_in_words(point_statuses([specification(seed) for seed in (1, 2, 3)]))
+    assert told == "1 finished without all that was asked for; the run is too short"

@@ -1,15 +1,18 @@
 """The campaign commands on a graph that holds nothing yet."""
 
+import io
 import json
 import math
 
 import pytest
 from aiida import orm
+from rich.console import Console
 
 from aiida_superionic.campaigns import apply as module
 from aiida_superionic.campaigns import collect, reconcile
 from aiida_superionic.campaigns.attempts import State
 from aiida_superionic.campaigns.results import PointResult
+from aiida_superionic.cli import campaign as cli
 from aiida_superionic.cli.errors import UserError, tells_user_errors
 from aiida_superionic.units import BOLTZMANN
 
@@ -85,6 +88,16 @@ def test_interrupted_watching_says_that_the_runs_go_on(invoke, campaign_file, mo
     monkeypatch.setattr(reconcile, "daemon_lives", interrupted)
     result = invoke("campaign", "status", campaign_file(), "--watch", status=130)
     assert "no longer watching; the daemon goes on with the runs" in result.output
+
+
+def test_watching_in_a_file_says_the_same_once_a_minute(monkeypatch):
+    now, console = [100.0], Console(file=io.StringIO(), width=200)
+    monkeypatch.setattr(cli.time, "monotonic", lambda: now[0])
+    with cli._display(console) as show:
+        for now[0] in (100.0, 105.0, 111.0, 122.0, 150.0, 161.0):
+            show([])
+    lines = console.file.getvalue().splitlines()
+    assert [line.partition(" ")[2] for line in lines] == ["0 finished, 0 running, 0 failed, 0 missing: "] * 2
 
 
 def test_report_that_cannot_be_written_is_told(invoke, campaign_file, tmp_path):

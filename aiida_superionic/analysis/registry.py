@@ -20,6 +20,8 @@ from functools import cache
 from types import UnionType
 from typing import Any
 
+import numpy as np
+
 from aiida_superionic.analysis.results import Result
 
 Function = Callable[..., Result]
@@ -58,6 +60,8 @@ class Observable:
     routine
         Whether it is computed where nothing is asked for by name and the trajectory holds what it needs. What costs
         much, or leaves a choice to a person, is not.
+    lags
+        The parameters, in ps, that have to fit into each of the blocks of the trajectory that give an error.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Observable:
     source: str
     function: Function
     routine: bool
+    lags: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -98,6 +103,17 @@ class Observable:
             name: _checked(f"{self.name}: {name}", given[name], parameter.type) if name in given else parameter.default
             for name, parameter in known.items()
         }
+
+    def longest_lag(self, given: Mapping[str, object]) -> float:
+        """Return the longest time in ps, by the parameters that are given, that has to fit into a block; 0 for none.
+
+        Raises
+        ------
+        ParameterError
+            As :meth:`with_defaults`.
+        """
+        values: dict[str, Any] = self.with_defaults(given)
+        return max((float(np.max(values[name])) for name in self.lags), default=0.0)
 
 
 def suggestion(word: str, words: Iterable[str]) -> str:
@@ -142,7 +158,7 @@ _REGISTRY: dict[str, Observable] = {}
 
 
 def observable(
-    *, needs: tuple[str, ...], equation: str, source: str, routine: bool = True
+    *, needs: tuple[str, ...], equation: str, source: str, routine: bool = True, lags: tuple[str, ...] = ()
 ) -> Callable[[Function], Function]:
     """Register a function as the observable of its own name."""
 
@@ -150,7 +166,7 @@ def observable(
         name = function.__name__
         if name in _REGISTRY:
             raise ValueError(f"observable {name} is registered twice")
-        _REGISTRY[name] = Observable(name, needs, equation, source, function, routine)
+        _REGISTRY[name] = Observable(name, needs, equation, source, function, routine, lags)
         return function
 
     return register

@@ -143,9 +143,15 @@ def count_lags(trajectory: Trajectory, longest_lag: float, name: str, n_blocks: 
         raise ParameterError(
             f"{name} is {longest_lag:g} ps where at least two frames, {2 * trajectory.timestep:g} ps, are needed"
         )
-    if trajectory.n_frames // n_blocks < n_lags:
+    needed = needed_frames(longest_lag, trajectory.timestep, n_blocks)
+    if trajectory.n_frames < needed:
         raise NotConverged(
             f"the trajectory is {trajectory.duration:g} ps long where lags up to {longest_lag:g} ps in each of "
-            f"{n_blocks} blocks need {n_blocks * n_lags * trajectory.timestep:g} ps; run longer or shorten {name}"
+            f"{n_blocks} blocks need {needed * trajectory.timestep:g} ps; run longer or shorten {name}"
         )
     return n_lags
+
+
+def needed_frames(longest_lag: float, timestep: float, n_blocks: int = N_BLOCKS) -> int:
+    """Return the number of frames of a trajectory each of whose blocks holds the longest lag; times in ps."""
+    return n_blocks * (round(longest_lag / timestep) + 1)

@@ -57,6 +57,7 @@ def cmd_plan(file: Path, all_: bool) -> None:
     load_a_profile()
     from aiida_superionic.campaigns.apply import due
     from aiida_superionic.campaigns.attempts import State, point_statuses
+    from aiida_superionic.campaigns.durations import too_short
     from aiida_superionic.campaigns.estimate import estimate
     from aiida_superionic.campaigns.points import expansion
 
@@ -74,6 +75,8 @@ def cmd_plan(file: Path, all_: bool) -> None:
     lacking = [status.specification for status in statuses if status.state in {State.MISSING, State.WAITING}]
     if lacking:
         click.echo(estimate_in_words(estimate(lacking)))
+        for sentence in too_short(lacking):
+            click.echo(sentence)
 
 
 @cmd_campaign.command("apply")
@@ -103,6 +106,7 @@ def _apply(file: Path, watch: bool, retry_failed: bool = False) -> None:
     campaign = load_campaign(file)
     load_a_profile()
     from aiida_superionic.campaigns.apply import apply
+    from aiida_superionic.campaigns.durations import too_short
 
     console = _console()
     if retry_failed:
@@ -117,6 +121,8 @@ def _apply(file: Path, watch: bool, retry_failed: bool = False) -> None:
     click.echo(f"submitted {applied.submitted}, revived {applied.revived}, of {len(applied.statuses)} points")
     if applied.prepared:
         click.echo(f"began {applied.prepared} of what points wait for")
+    for sentence in too_short(status.specification for status in applied.statuses if status.state == "running"):
+        click.echo(sentence)
     if watch:
         _watch(file, console, top_up=lambda: apply(campaign))
     failed = sum(status.state == "failed" for status in applied.statuses)

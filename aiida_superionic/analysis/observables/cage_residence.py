@@ -82,6 +82,7 @@ class UnchangedStates:
     needs=("positions", "mobile"),
     equation="C_R(t) = ⟨h_out h_in⟩, 1 while the set of host neighbours is the same as at 0;  τ_R = ∫ C_R dt",
     source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, eqs 10-14",
+    lags=("longest_lag",),
 )
 def cage_residence(
     trajectory: Trajectory,

@@ -25,6 +25,7 @@ _ROUNDING = 1e-9
     needs=("positions", "mobile", "formal_charges"),
     equation="σ_NE = Σ N q² D /(V k_B T);  σ = slope of ⟨|Σ q (r(t0 + t) − r(t0))|²⟩ /(6 V k_B T);  H = σ_NE/σ",
     source="Nernst–Einstein and Einstein relations; Haven ratio",
+    lags=("fit_end",),
 )
 def conductivity(
     trajectory: Trajectory,

@@ -61,6 +61,7 @@ def self_diffusion(trajectory: Trajectory, fit_start: float, fit_end: float) -> 
     needs=("positions",),
     equation="D = slope of ⟨|r(t0 + t) − r(t0)|²⟩ / 6",
     source="Einstein relation; generalised least squares with the covariance of Brownian motion",
+    lags=("fit_end",),
 )
 def diffusion(
     trajectory: Trajectory, *, fit_start: float = 2.0, fit_end: float = 10.0, least_displacement: float = 6.0

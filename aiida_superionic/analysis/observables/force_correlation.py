@@ -15,6 +15,7 @@ from aiida_superionic.units import TIME_IN_FS
     needs=("forces",),
     equation="C_F(t) = ⟨Σ F(0)·F(t)⟩ / ⟨Σ F·F⟩;  ∫ C_F dt",
     source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, eq. 19",
+    lags=("longest_lag",),
 )
 def force_correlation(trajectory: Trajectory, *, longest_lag: float = 5.0) -> Result:
     """Force autocorrelation of the mobile ions, its spectrum and its integral.

@@ -33,6 +33,7 @@ _FEWEST_LAGS = 40
     needs=("positions", "velocities"),
     equation="dC/dt = −(1/m) ∫ Γ(t − s) C(s) ds;  G = ∫ Γ dt;  γ = plateau of G;  τ_M = γ/Γ(0)",
     source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, eqs 17-21",
+    lags=("longest_lag", "fit_end"),
 )
 def friction(
     trajectory: Trajectory,

@@ -68,6 +68,7 @@ def _tetrahedra(trajectory: Trajectory, anion: str | None, per_anion: int, per_c
     needs=("positions", "centres or tetrahedra"),
     equation="C_2(t) = ⟨M(0) M(t)⟩ / ⟨M²⟩, M = (3√5/40) Σ (5x³ − 3x) over four bonds;  τ_2 = ∫ C_2 dt",
     source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, eqs 15-16",
+    lags=("longest_lag",),
 )
 def tetrahedral_rotor(
     trajectory: Trajectory,

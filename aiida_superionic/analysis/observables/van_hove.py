@@ -132,6 +132,7 @@ def distinct_distribution(origins: Origins, first: str, second: str, edges: Arra
     equation="Gs(r, t) = ⟨δ(r − |r_i(t0 + t) − r_i(t0)|)⟩, shown as 4πr² Gs;  "
     "Gd(r, t) = V/(N_a N_b) ⟨Σ δ(r − |r_j(t0 + t) − r_i(t0)|)⟩ / 4πr², i ≠ j; Gd(r, 0) = g(r)",
     source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, eqs 8-9",
+    lags=("times",),
 )
 def van_hove(
     trajectory: Trajectory,

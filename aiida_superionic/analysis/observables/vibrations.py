@@ -29,6 +29,7 @@ _SHIFT = 0.1
     equation="C(t) = ⟨Σ v(0)·v(t)⟩ / ⟨Σ v·v⟩;  S(ν) = 4 ∫ w(t) C(t) cos(2πνt) dt;  band centre ∫ ν S dν / ∫ S dν",
     source="Electronic paddlewheels impact the dynamics of superionic conduction in AgI, eq. 7; Accurate"
     " description of ion migration in solid-state ion conductors from machine-learning molecular dynamics, eqs 2-3",
+    lags=("longest_lag",),
 )
 def vibrations(
     trajectory: Trajectory,

@@ -129,7 +129,7 @@ def test_the_schema_and_the_example_agree_with_what_is_read():
     assert "larger" not in campaign_schema("molecular-dynamics")["properties"]
     example = load_campaign(Path(__file__).parents[2] / "examples" / "paddlewheel.yaml").study
     assert example.electrons.settings.centres_per_ion == {"Ag": 5, "I": 4}
-    assert example.larger.times == {"production": 40.0}
+    assert example.larger.times.keys() == {"production"}
 
 
 def nested(namespace):

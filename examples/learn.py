@@ -58,7 +58,7 @@ SEEDS, PRODUCTION = (11, 12, 13, 14), 80.0
 TESTED = 25
 FARTHEST = 7.0
 """Å, to which g(r) is compared: less than half of the cell."""
-CONSOLE = Console(markup=False)
+CONSOLE = Console(markup=False, width=100)
 
 
 def beginning(structure, potential):

@@ -54,6 +54,14 @@ def test_larger_cells_have_times_of_their_own(specification):
     ]
 
 
+@pytest.mark.parametrize(("every", "is_short"), [(2000, False), (2001, True)])
+def test_electrons_need_a_frame_in_each_block(specification, every, is_short):
+    md = {**TIMES, "production": 80.0}
+    electrons = {"centres_per_ion": {"Ag": 5, "I": 4}, "every": every}
+    told = too_short([specification(1, md=md, observables={}, electrons=electrons)])
+    assert [sentence.partition(":")[0] for sentence in told] == ["the electrons will be missing"] * is_short
+
+
 @pytest.mark.usefixtures("aiida_profile_clean")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_run_long_enough(path, tmp_path):

@@ -32,13 +32,9 @@ def comparison_plot(table: Sequence[Row]) -> Plot | None:
     beside = [(label, row) for label, row in zip(own, table, strict=True) if _references(row)]
     n_beside = len(beside)
     beside = [beside[k] for k in figures.chosen(n_beside, figures.MOST_PANELS)]
-    columns = (
-        [k for k in range(len(beside[0][1].cells)) if any(row.cells[k].comparisons for _, row in beside)]
-        if beside
-        else []
-    )
-    if not columns:
+    if not beside:
         return None
+    columns = [k for k in range(len(beside[0][1].cells)) if any(row.cells[k].comparisons for _, row in beside)]
     labels: list[str] = []
     measured: list[tuple[int, Row]] = []
     published: list[tuple[int, Reference]] = []

@@ -52,7 +52,7 @@ demo-learn: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup
 	@AIIDA_PATH=$(CURDIR)/.demo verdi run examples/learn.py
 
-# make demo-borohydride   a potential of LiBH4 learns from CP2K, and runs with its anions turning and held; needs CP2K, takes long
+# make demo-borohydride   a potential of LiBH4 learns from CP2K, and runs with its anions turning and held; needs CP2K, takes some ten minutes
 demo-borohydride: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 	@command -v cp2k.psmp || command -v cp2k.ssmp || { echo "no CP2K on PATH; as root: apt-get install cp2k" >&2; exit 1; }
 	@AIIDA_PATH=$(CURDIR)/.demo aiida-superionic setup

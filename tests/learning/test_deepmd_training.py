@@ -67,9 +67,17 @@ def train(make_code, frames):
 
 
 @pytest.fixture(scope="module")
-def cut_off(train):
+def short(train):
+    """Return a training of 1000 steps, in one job."""
+    return train(seed=2, steps=1000)
+
+
+@pytest.fixture(scope="module")
+def cut_off(train, short):
     """Return a training whose jobs are too short for it."""
-    return train(seed=1, walltime=25)
+    # The limit is one of CPU seconds: what 1000 steps take on this machine, whatever it is, is too little for 3000.
+    (job,) = short.called
+    return train(seed=1, walltime=round(job.outputs.usage["cpu_seconds"]))
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +86,8 @@ def potential(cut_off):
 
 
 @pytest.fixture(scope="module")
-def other(train):
-    return train(seed=2, steps=1000).outputs.potential
+def other(short):
+    return short.outputs.potential
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aiida import orm
-from child_jobs import statuses
+from aiida.manage.caching import enable_caching
+from child_jobs import jobs_of, statuses
 
 from aiida_superionic.analysis.readers import read_trajectory
 from aiida_superionic.calculations.functions import begin_production
@@ -66,6 +67,29 @@ def test_a_job_without_a_new_checkpoint_is_not_tried_again(run_stage):
     node = run_stage(walltime=1, duration=10_000.0, checkpoint_interval=10_000.0, thermo_interval=1.0)
     assert node.exit_status == LammpsBaseWorkChain.exit_codes.ERROR_NO_PROGRESS.status
     assert statuses(node) == [_CODES.ERROR_OUT_OF_WALLTIME.status]
+
+
+def test_a_job_killed_before_its_first_checkpoint_is_no_cache(run_stage, kill_first):
+    stage = {"duration": 19.0, "checkpoint_interval": 19.0, "sampling_interval": 0.05, "thermo_interval": 0.05}
+    with enable_caching():
+        with kill_first("lmp", lambda folder: any(file.stat().st_size for file in folder.glob("trajectory*"))):
+            killed = run_stage(**stage)
+        assert killed.exit_status == LammpsBaseWorkChain.exit_codes.ERROR_NO_PROGRESS.status
+        assert statuses(killed) == [_CODES.ERROR_INTERRUPTED.status]
+        again = run_stage(**stage)
+    assert again.is_finished_ok, again.exit_message
+    assert statuses(again) == [0]
+
+
+def test_a_run_that_went_on_from_a_checkpoint_is_taken_from_the_cache(run_stage, kill_first):
+    stage = {"duration": 19.0, "checkpoint_interval": 0.5, "sampling_interval": 0.05, "thermo_interval": 0.05}
+    with enable_caching():
+        with kill_first("lmp", lambda folder: (folder / "checkpoint.0.restart").exists()):
+            first = run_stage(**stage)
+        second = run_stage(**stage)
+    assert statuses(first) == statuses(second) == [_CODES.ERROR_INTERRUPTED.status, 0]
+    sources = [job.base.caching.get_cache_source() for job in jobs_of(second)]
+    assert sources == [job.uuid for job in jobs_of(first)]
 
 
 def _coarse(timestep, **changes):

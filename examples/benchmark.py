@@ -96,9 +96,11 @@ _SULPHIDE = {
     "numbers_of_frames": (5, 10, 20, 40, 60),
     "tested": 20,
 }
-# No ion is as light as lithium.
+# No ion is as light as lithium. GFN1-xTB draws sodium and sulphur together to 2.1 Å, and leaves tungsten five positive
+# charges.
 _SODIUM_SULPHIDE = {
     **_SULPHIDE,
+    "level": "fast",
     "times": {
         "timestep": 0.003,
         "equilibration": 0.3,
@@ -142,10 +144,8 @@ STUDIES = {
         displaced={"Li": 0.2, "Ge": 0.08, "P": 0.08, "S": 0.1},
         **_SULPHIDE,
     ),
-    # Tungsten is not for GFN1-xTB, which leaves it five positive charges, and then no field converges.
     "tungsten-Na3SbS4": Study(
         supercell=(2, 2, 2),
-        level="fast",
         temperature=600.0,
         displaced={"Na": 0.2, "Sb": 0.08, "W": 0.08, "S": 0.1},
         **_SODIUM_SULPHIDE,

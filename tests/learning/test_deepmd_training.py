@@ -67,17 +67,17 @@ def train(make_code, frames):
 
 
 @pytest.fixture(scope="module")
-def short(train):
-    """Return a training of 1000 steps, in one job."""
-    return train(seed=2, steps=1000)
+def unbroken(train):
+    """Return a training in one job."""
+    return train(seed=2)
 
 
 @pytest.fixture(scope="module")
-def cut_off(train, short):
+def cut_off(train, unbroken):
     """Return a training whose jobs are too short for it."""
-    # The limit is one of CPU seconds: what 1000 steps take on this machine, whatever it is, is too little for 3000.
-    (job,) = short.called
-    return train(seed=1, walltime=round(job.outputs.usage["cpu_seconds"]))
+    # The limit is one of the CPU seconds of each process, of which the training is the longest, whatever the machine.
+    (job,) = unbroken.called
+    return train(seed=1, walltime=round(0.5 * job.outputs.usage["cpu_seconds"]))
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +86,8 @@ def potential(cut_off):
 
 
 @pytest.fixture(scope="module")
-def other(short):
-    return short.outputs.potential
+def other(unbroken):
+    return unbroken.outputs.potential
 
 
 @pytest.fixture(scope="module")

@@ -30,9 +30,8 @@ def main():
     if orm.QueryBuilder().append(orm.Node, filters={"label": LABEL}).count():
         print(f"{LABEL} is there")
         return
-    # The jobs are short, and so are those of what learns: they are looked after more often than long ones would be, but
-    # not so often that a worker with many of them in hand is busy with nothing else.
-    orm.load_computer(COMPUTER).set_minimum_job_poll_interval(2.0)
+    # The jobs are short, and so are those of what learns: they are looked after more often than long ones would be.
+    orm.load_computer(COMPUTER).set_minimum_job_poll_interval(0.5)
     lammps, teacher = registered_code("lammps"), PotentialData(potentials()[TEACHER])
     with enable_caching():
         structure = make_structure(orm.Str(MATERIAL), orm.List([3, 3, 3]), orm.Int(SEED))

@@ -75,7 +75,7 @@ def study(protocol, production, every, batch_size, tolerance, observables):
     )
     analysis = analysed(centres.outputs.trajectory, observables)
     measured = analysed(trajectory, {"temperature": {}})
-    level = level_of_theory(protocol).name
+    level = level_of_theory(protocol).name_for(materials()[MATERIAL].formal_charges)
     supercell = "x".join(map(str, SUPERCELL))
     n_frames = centres.outputs.trajectory.get_shape("positions")[0]
     return PointResult(

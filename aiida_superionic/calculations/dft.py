@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
-_OWN_OF_PBE = ("basis", "cutoff", "relative_cutoff", "dispersion")
+from aiida_superionic.species import ChemicalSymbol
+
+_OWN_OF_PBE = ("basis", "basis_of", "cutoff", "relative_cutoff", "dispersion")
 _DISPERSION = {"D3": "DFTD3", "D3(BJ)": "DFTD3(BJ)"}
 _OUTER_STEPS = 20
 _DIAGONALISATION_STEPS = 300
+# Ha; below the gap of every insulator. CP2K's own 0.08 is above that of most that conduct ions by PBE, and doubles the
+# steps or never gets there; 0.001 diverges from distorted crystals.
+_GAP = 0.02
+
+_BasisName = Annotated[str, Field(pattern=r"^[A-Za-z0-9+-]+$")]
 
 
 class LevelOfTheory(BaseModel):
     """How energies, forces and stress are computed, as a protocol says it.
 
     Energies and cutoffs are those of CP2K: cutoffs in Ry, tolerances in atomic units. What GFN1-xTB has of its own, the
-    basis, the cutoffs and the dispersion, is None there.
+    basis, the cutoffs and the dispersion, is None there. ``basis_of`` names the basis sets of elements, by their symbols,
+    that take another one than ``basis``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     method: Literal["PBE", "GFN1-xTB"]
-    basis: str | None = Field(pattern=r"^[A-Za-z0-9+-]+$")
+    basis: _BasisName | None
+    basis_of: dict[ChemicalSymbol, _BasisName] | None
     cutoff: PositiveFloat | None
     relative_cutoff: PositiveFloat | None
     dispersion: Literal["none", "D3", "D3(BJ)"] | None
@@ -41,13 +50,14 @@ class LevelOfTheory(BaseModel):
                 raise ValueError(f"{name} is {'missing' if self.method == 'PBE' else 'no setting of GFN1-xTB'}")
         return self
 
-    @property
-    def name(self) -> str:
-        """Words that are the same only where the energies can be compared."""
+    def name_for(self, species: Iterable[str]) -> str:
+        """Return words that are the same only where the energies of frames of some species can be compared."""
         words: list[str] = [self.method]
         if self.method == "PBE":
             words[0] += "" if self.dispersion == "none" else f"-{self.dispersion}"
-            words += [f"{self.basis}", f"{self.cutoff:g}/{self.relative_cutoff:g} Ry"]
+            words.append(f"{self.basis}")
+            words += [f"({kind} {self.basis_of[kind]})" for kind in sorted(set(species) & set(self.basis_of or {}))]
+            words.append(f"{self.cutoff:g}/{self.relative_cutoff:g} Ry")
         if self.k_points != (1, 1, 1):
             words.append(f"k-points {'x'.join(map(str, self.k_points))}")
         if self.charge:
@@ -92,11 +102,15 @@ class LevelOfTheory(BaseModel):
             "MAX_SCF": 30,
             "SCF_GUESS": "MOPAC" if xtb else "ATOMIC",
             "OUTER_SCF": {"EPS_SCF": self.scf_tolerance, "MAX_SCF": 10},
-            "OT": {"MINIMIZER": "DIIS", "PRECONDITIONER": "FULL_SINGLE_INVERSE" if xtb else "FULL_ALL"},
+            "OT": {"MINIMIZER": "DIIS", **_preconditioner(xtb)},
             "PRINT": {"RESTART": {"_": "OFF"}},
         }
         # The orbital transformation knows Γ alone.
         return scf if self.k_points == (1, 1, 1) else _diagonalised(scf, mixing=0.4)
+
+
+def _preconditioner(xtb: bool) -> dict[str, Any]:
+    return {"PRECONDITIONER": "FULL_SINGLE_INVERSE"} if xtb else {"PRECONDITIONER": "FULL_ALL", "ENERGY_GAP": _GAP}
 
 
 def method_in(parameters: Mapping[str, Any]) -> str:

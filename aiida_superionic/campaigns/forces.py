@@ -107,7 +107,8 @@ def _check_labels(asked: Learning, dataset: DatasetData) -> None:
     if asked.teacher is not None:
         labels, key = level_of_theory_of(parse_potential(potentials()[asked.teacher])), "teacher"
     else:
-        labels, key = level_of_theory(asked.level or "").name, "level"
+        species = dataset.base.attributes.get("species")
+        labels, key = level_of_theory(asked.level or "").name_for(species), "level"
     known = dataset.base.attributes.get("level_of_theory")
     if labels != known:
         raise fault(f"new labels would be of {labels}; those of the dataset are of {known}", "learn", key)

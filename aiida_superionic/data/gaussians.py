@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from aiida.plugins import DataFactory
 
 from aiida_superionic.errors import SuperionicError
 
-_BASIS_SETS = "BASIS_MOLOPT"
-_PSEUDOPOTENTIALS = "GTH_POTENTIALS"
+# The later files hold what the earlier ones do not.
+_BASIS_SETS = ("BASIS_MOLOPT", "BASIS_MOLOPT_UZH")
+_PSEUDOPOTENTIALS = ("GTH_POTENTIALS", "POTENTIAL_UZH")
 _PSEUDOPOTENTIAL = "GTH-PBE"
 
 
@@ -21,7 +22,7 @@ class GaussianError(SuperionicError, ValueError):
 
 
 def basis_sets_and_pseudopotentials(
-    species: Iterable[str], basis: str, data_folder: Path | None
+    species: Iterable[str], basis: str, basis_of: Mapping[str, str], data_folder: Path | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the nodes of a basis set and of the PBE pseudopotential that goes with it, by chemical symbol.
 
@@ -31,6 +32,8 @@ def basis_sets_and_pseudopotentials(
         Chemical symbols.
     basis
         Name of the family, as DZVP-MOLOPT-SR-GTH.
+    basis_of
+        Names of the basis sets of those that take another one, by chemical symbol.
     data_folder
         CP2K's, from which what is not stored is read; None where it is not on this machine.
 
@@ -41,13 +44,14 @@ def basis_sets_and_pseudopotentials(
     """
     basis_sets, pseudopotentials = {}, {}
     for kind in sorted(set(species)):
-        basis_sets[kind] = _stored_or_read("gaussian.basisset", kind, basis, data_folder, _BASIS_SETS)
+        name = basis_of.get(kind, basis)
+        basis_sets[kind] = _stored_or_read("gaussian.basisset", kind, name, data_folder, _BASIS_SETS)
         name = f"{_PSEUDOPOTENTIAL}-q{basis_sets[kind].n_el}"
         pseudopotentials[kind] = _stored_or_read("gaussian.pseudo", kind, name, data_folder, _PSEUDOPOTENTIALS)
     return basis_sets, pseudopotentials
 
 
-def _stored_or_read(entry_point: str, kind: str, name: str, data_folder: Path | None, file: str) -> Any:
+def _stored_or_read(entry_point: str, kind: str, name: str, data_folder: Path | None, files: tuple[str, ...]) -> Any:
     family = DataFactory(entry_point)
     try:
         return family.get(kind, name)
@@ -59,13 +63,16 @@ def _stored_or_read(entry_point: str, kind: str, name: str, data_folder: Path | 
             f"{name} of {kind} is not stored and CP2K's data are not on this machine; import it with"
             f" `verdi data gaussian.{group} import`"
         )
-    path = data_folder / file
     wanted = {"element": lambda element: element == kind, "aliases": lambda aliases: name in aliases}
-    try:
-        with path.open(encoding="utf-8") as handle:
-            found = family.from_cp2k(handle, filters=wanted)
-    except OSError as error:
-        raise GaussianError(f"{path} cannot be read: {error.strerror}") from error
-    if not found:
-        raise GaussianError(f"{kind} has no {name} in {path}")
-    return found[0].store()
+    # Old releases of CP2K have the first file alone.
+    files = tuple(file for file in files if (data_folder / file).is_file()) or files[:1]
+    for file in files:
+        path = data_folder / file
+        try:
+            with path.open(encoding="utf-8") as handle:
+                found = family.from_cp2k(handle, filters=wanted)
+        except OSError as error:
+            raise GaussianError(f"{path} cannot be read: {error.strerror}") from error
+        if found:
+            return found[0].store()
+    raise GaussianError(f"{kind} has no {name} in {' or '.join(files)} of {data_folder}")

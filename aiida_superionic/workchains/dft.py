@@ -48,5 +48,7 @@ def cp2k_inputs(code: orm.AbstractCode, species: Iterable[str], level: LevelOfTh
     inputs: dict[str, Any] = {"code": code, "parameters": orm.Dict(level.parameters)}
     if level.basis is not None:
         folder = code_data_folder(code)
-        inputs["basissets"], inputs["pseudos"] = basis_sets_and_pseudopotentials(species, level.basis, folder)
+        inputs["basissets"], inputs["pseudos"] = basis_sets_and_pseudopotentials(
+            species, level.basis, level.basis_of or {}, folder
+        )
     return inputs

@@ -82,8 +82,9 @@ class LabelWorkChain(ContinuedOnce, WorkChain):
         level = level_of_theory(protocol, overrides)
         builder = cls.get_builder()
         builder.dataset, builder.batch_size = dataset, orm.Int(batch_size)
-        builder.level_of_theory = orm.Str(level.name)
-        builder.cp2k._update(cp2k_inputs(code, dataset.base.attributes.get("species"), level))
+        species = dataset.base.attributes.get("species")
+        builder.level_of_theory = orm.Str(level.name_for(species))
+        builder.cp2k._update(cp2k_inputs(code, species, level))
         builder.cp2k["metadata"]["options"]._update(options or {})
         return builder
 

@@ -233,8 +233,9 @@ class LearnWorkChain(ExploringWorkChain):
             builder.evaluate.code, builder.evaluate.potential = lammps_code, labeller
         else:
             level = level_of_theory(label_protocol, label_overrides)
-            builder.label.level_of_theory = orm.Str(level.name)
-            builder.label.cp2k._update(cp2k_inputs(labeller, dataset.base.attributes.get("species"), level))
+            species = dataset.base.attributes.get("species")
+            builder.label.level_of_theory = orm.Str(level.name_for(species))
+            builder.label.cp2k._update(cp2k_inputs(labeller, species, level))
         return builder
 
     def begin(self) -> None:

@@ -11,7 +11,7 @@ from aiida_superionic.workchains.protocol import ProtocolError, protocols
 def test_every_protocol_is_a_level_of_theory_of_its_own():
     assert list(protocols("dft")) == ["xtb", "fast", "balanced", "precise"]
     levels = [level_of_theory(name) for name in protocols("dft")]
-    assert len({level.name for level in levels}) == len(levels)
+    assert len({level.name_for(["Ag"]) for level in levels}) == len(levels)
     cutoffs = [level.cutoff for level in levels[1:]]
     assert cutoffs == sorted(cutoffs)
 
@@ -21,6 +21,7 @@ def test_every_protocol_is_a_level_of_theory_of_its_own():
     [
         {"cutoff": 500.0},
         {"basis": "SZV-MOLOPT-SR-GTH"},
+        {"basis_of": {"Ag": "SZV-MOLOPT-SR-GTH"}},
         {"dispersion": "D3"},
         {"k_points": [2, 2, 2]},
         {"charge": 1},
@@ -29,8 +30,8 @@ def test_every_protocol_is_a_level_of_theory_of_its_own():
 )
 def test_what_changes_the_energy_changes_the_name_and_the_parameters(change):
     level, changed = level_of_theory(), level_of_theory(overrides=change)
-    assert changed.name != level.name
-    if "basis" not in change:
+    assert changed.name_for(["Ag", "I"]) != level.name_for(["Ag", "I"])
+    if not {"basis", "basis_of"} & set(change):
         assert changed.parameters != level.parameters
 
 
@@ -39,10 +40,17 @@ def test_parameters_tell_the_method_that_they_mean():
     levels += [level_of_theory(overrides={"dispersion": name}) for name in ("D3", "D3(BJ)")]
     for level in levels:
         told = method_in(level.parameters).split()
-        assert told[0] == level.name.split()[0]
+        name = level.name_for(["Ag", "I"]).split()
+        assert told[0] == name[0]
         # All of its name but the basis set, which is a node, and the program.
-        assert told == [word for word in level.name.split() if word not in (level.basis, "CP2K")]
+        assert told == [word for word in name if word not in (level.basis, "CP2K")]
     assert method_in({"FORCE_EVAL": {"METHOD": "FIST"}}) == ""
+
+
+def test_the_name_tells_other_basis_sets_of_the_elements_that_are_there():
+    level = level_of_theory("fast")
+    assert level.name_for(["Li", "S"]) == "PBE SZV-MOLOPT-SR-GTH 300/40 Ry CP2K"
+    assert level.name_for(["S", "Na"]) == "PBE SZV-MOLOPT-SR-GTH (Na TZVP-MOLOPT-PBE-GTH-q1) 300/40 Ry CP2K"
 
 
 def test_k_points_are_diagonalised():
@@ -70,6 +78,8 @@ def test_remedies_keep_the_level_of_theory():
         ("balanced", {"method": "LDA"}, "method"),
         ("balanced", {"cutoff": -1.0}, "cutoff"),
         ("balanced", {"basis": "DZVP\n&END"}, "basis"),
+        ("balanced", {"basis_of": {"Na": "DZVP\n&END"}}, "basis_of"),
+        ("balanced", {"basis_of": {"Xx": "DZVP"}}, "'Xx' is not a chemical symbol"),
         ("balanced", {"k_points": [2, 2]}, "k_points"),
         ("xtb", {"cutoff": 400.0}, "cutoff is no setting of GFN1-xTB"),
         ("xtb", {"cutof": 400.0}, "cutof is not a setting of dft"),

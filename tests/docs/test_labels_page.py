@@ -19,4 +19,4 @@ def test_every_protocol_and_setting_is_named():
 
 
 def test_the_level_in_words_is_the_one_that_the_example_makes():
-    assert f"`{level_of_theory('balanced', {'dispersion': 'D3(BJ)'}).name}`" in PAGE
+    assert f"`{level_of_theory('balanced', {'dispersion': 'D3(BJ)'}).name_for(['Ag', 'I'])}`" in PAGE

@@ -25,8 +25,8 @@ class LevelOfTheory(BaseModel):
     """How energies, forces and stress are computed, as a protocol says it.
 
     Energies and cutoffs are those of CP2K: cutoffs in Ry, tolerances in atomic units. What GFN1-xTB has of its own, the
-    basis, the cutoffs and the dispersion, is None there. ``basis_of`` names the basis sets of elements, by their symbols,
-    that take another one than ``basis``.
+    basis, the cutoffs and the dispersion, is None there. ``basis_of`` names the basis sets of elements that take another
+    one than ``basis``, by their symbols.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -56,7 +56,8 @@ class LevelOfTheory(BaseModel):
         if self.method == "PBE":
             words[0] += "" if self.dispersion == "none" else f"-{self.dispersion}"
             words.append(f"{self.basis}")
-            words += [f"({kind} {self.basis_of[kind]})" for kind in sorted(set(species) & set(self.basis_of or {}))]
+            others = self.basis_of or {}
+            words += [f"({kind} {others[kind]})" for kind in sorted(set(species) & set(others))]
             words.append(f"{self.cutoff:g}/{self.relative_cutoff:g} Ry")
         if self.k_points != (1, 1, 1):
             words.append(f"k-points {'x'.join(map(str, self.k_points))}")

@@ -25,8 +25,8 @@ class LevelOfTheory(BaseModel):
     """How energies, forces and stress are computed, as a protocol says it.
 
     Energies and cutoffs are those of CP2K: cutoffs in Ry, tolerances in atomic units. What GFN1-xTB has of its own, the
-    basis, the cutoffs and the dispersion, is None there. ``basis_of`` names the basis sets of elements that take another
-    one than ``basis``, by their symbols.
+    basis, the cutoffs and the dispersion, is None there. ``basis_of`` names, by the symbols, the basis sets of elements
+    that take another one than ``basis``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

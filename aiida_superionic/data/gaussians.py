@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +70,20 @@ def _stored_or_read(entry_point: str, kind: str, name: str, data_folder: Path | 
         path = data_folder / file
         try:
             with path.open(encoding="utf-8") as handle:
-                found = family.from_cp2k(handle, filters=wanted)
+                found = family.from_cp2k(_entries(kind, handle), filters=wanted)
         except OSError as error:
             raise GaussianError(f"{path} cannot be read: {error.strerror}") from error
         if found:
             return found[0].store()
     raise GaussianError(f"{kind} has no {name} in {' or '.join(files)} of {data_folder}")
+
+
+def _entries(kind: str, lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of an element: a file of CP2K holds entries of others without a content, which cannot be read."""
+    ours = False
+    for line in lines:
+        words = line.split()
+        if len(words) > 1 and words[0].isalpha():
+            ours = words[0] == kind
+        if ours:
+            yield line

@@ -40,7 +40,9 @@ def test_what_is_stored_is_not_read_again(aiida_profile_clean, data_folder):
 def test_an_element_takes_another_basis_set_from_the_later_files(aiida_profile_clean, data_folder):
     lithium = "\nLi OTHER-MOLOPT-GTH-q1\n" + _BASIS.partition("\n")[2]
     (data_folder / "BASIS_MOLOPT_UZH").write_text(_BASIS.replace("TINY", "OTHER") + lithium)
-    (data_folder / "POTENTIAL_UZH").write_text(_PSEUDO.replace("H GTH-PBE-q1 GTH-PBE", "Li GTH-PBE-q1"))
+    (data_folder / "POTENTIAL_UZH").write_text(
+        _PSEUDO.replace("H GTH-PBE-q1 GTH-PBE", "Li GTH-PBE-q1") + "\nLa GTH-PBE-q3 GTH-GGA-q3\n NA\n"
+    )
     others = {"Li": "OTHER-MOLOPT-GTH-q1", "Na": "OTHER-MOLOPT-GTH-q1"}
     basis, pseudo = basis_sets_and_pseudopotentials(["H", "Li"], "TINY-MOLOPT-GTH", others, data_folder)
     assert {kind: one.name for kind, one in basis.items()} == {"H": "TINY-MOLOPT-GTH-q1", "Li": "OTHER-MOLOPT-GTH-q1"}

@@ -42,6 +42,8 @@ from aiida_superionic.workchains.train import TrainWorkChain
 SEED = 1
 CONSOLE = Console(markup=False, width=120)
 _FRAMES_OF_A_JOB = 20
+# Seconds: what is stopped and repeated goes on from where the last whole job ended.
+_WALLTIME = {"max_wallclock_seconds": 1800}
 
 
 @dataclass(frozen=True)
@@ -104,17 +106,17 @@ _SULPHIDE = {
 # positive charges.
 _SODIUM_SULPHIDE = {
     **_SULPHIDE,
-    "level": "fast",
+    "level": "balanced",
     "accuracy": {"cutoff": 200.0, "relative_cutoff": 30.0, "scf_tolerance": 1e-5, "overlap_tolerance": 1e-8},
     "times": {
         "timestep": 0.004,
-        "equilibration": 0.2,
-        "production": 0.8,
+        "equilibration": 0.12,
+        "production": 0.6,
         "sampling_interval": 0.008,
         "thermo_interval": 0.016,
         "checkpoint_interval": 0.08,
     },
-    "visits": {"equilibration": 0.12, "production": 0.36},
+    "visits": {"production": 0.3},
     "sizes": {"train": 40, "validation": 10},
     "crystals": 20,
     "numbers_of_frames": (5, 10, 20, 40),
@@ -194,6 +196,7 @@ class Work:
             ensemble="nvt",
             protocol="fast",
             overrides={**self.study.times, **times},
+            options=_WALLTIME if self.teacher is None else None,
         )
 
     def frames(self, run, temperature, count):
@@ -342,8 +345,8 @@ def main():
     engines = ("lammps", "analysis", "conversion", "fit", "assessment", *(() if work.teacher else ("cp2k",)))
     for engine in engines:
         registered_code(engine)
-    # The jobs are short: they are looked after more often than long ones would be.
-    orm.load_computer(COMPUTER).set_minimum_job_poll_interval(0.5)
+    # Short jobs are looked after more often than long ones.
+    orm.load_computer(COMPUTER).set_minimum_job_poll_interval(5.0 if work.teacher is None else 0.5)
     study = work.study
     with enable_caching():
         if work.teacher is None:

@@ -123,6 +123,23 @@ def test_pbe_takes_its_basis_sets_and_pseudopotentials_as_nodes(label):
     assert node.outputs.dataset.dataset.level_of_theory == "PBE-D3(BJ) SZV-MOLOPT-SR-GTH 150/40 Ry CP2K"
 
 
+def test_forces_on_sodium_do_not_depend_on_the_grid(label):
+    # With nine electrons they differ by tenths of eV/Å.
+    atoms = bulk("NaI", "rocksalt", a=6.47)
+    atoms.positions[0] += [0.31, 0.17, -0.11]
+    frame = Frame(tuple(atoms.get_chemical_symbols()), atoms.positions, atoms.cell.array)
+    nodes = [label([frame], protocol="fast", overrides={"cutoff": cutoff}) for cutoff in (200.0, 300.0)]
+    assert all(node.is_finished_ok for node in nodes), [node.exit_message for node in nodes]
+    datasets = [node.outputs.dataset.dataset for node in nodes]
+    coarse, fine = (np.array(dataset.frames[0].forces) for dataset in datasets)
+    np.testing.assert_allclose(coarse, fine, atol=3e-3)
+    np.testing.assert_allclose(fine.sum(axis=0), 0.0, atol=3e-3)
+    assert np.abs(fine[0]).max() > 0.1
+    (job,) = _jobs(nodes[0])
+    assert {kind: pseudo.name for kind, pseudo in job.inputs.pseudos.items()} == {"I": "GTH-PBE-q7", "Na": "GTH-PBE-q1"}
+    assert datasets[0].level_of_theory == "PBE SZV-MOLOPT-SR-GTH (Na TZVP-MOLOPT-PBE-GTH-q1) 200/40 Ry CP2K"
+
+
 def test_the_builder_asks_only_for_what_there_is(cp2k_code):
     dataset = DatasetData(Dataset(tuple(_frames())))
     builder = LabelWorkChain.get_builder_from_protocol(cp2k_code, dataset, options={"max_wallclock_seconds": 60})

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and the tests that need no daemon and no engine but LAMMPS
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-benchmark demo-lattice demo-paddlewheel docs test test-all test-slow soak learning bench bench-campaigns bench-throughput bench-large bench-constraint bench-deviation bench-lattice lint clean
+.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-benchmark demo-lattice demo-paddlewheel docs test test-all test-slow soak learning bench bench-campaigns bench-throughput bench-large bench-constraint bench-deviation bench-lattice bench-levels lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -138,6 +138,10 @@ bench-throughput: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed
 # make bench-lattice   measure the time-local model beside the sum over all modes
 bench-lattice: $(VENV)/.package
 	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/lattice.py
+
+# make bench-levels   tell what CP2K's GFN1-xTB and PBE are worth in ionic crystals; needs CP2K
+bench-levels: $(VENV)/.package $(CURDIR)/.bench/.installed
+	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/levels.py "$$(command -v cp2k.psmp || command -v cp2k.ssmp)" .bench/bin/python
 
 # make bench-campaigns   time the commands of a campaign of ten thousand points, in SQLite and in PostgreSQL
 bench-campaigns: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed

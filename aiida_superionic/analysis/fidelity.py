@@ -92,23 +92,27 @@ def compare_with_reference(runs: Iterable[Run]) -> Fidelity:
         :data:`COMPARED` ``distance_NAME_SIDE_600K``, the mean distance of a run of the side from one of the reference,
         and beside it ``distance_by_chance_NAME_600K``, that of two runs of the reference, or, where there is one only,
         what its error bars give (see :mod:`aiida_superionic.analysis.curve_distance`). The curves ``SIDE_600K_NAME``
-        are the means.
+        are the means. What is zero in all runs of a temperature, such as g(r) of a pair that is never as near as half
+        the cell, is left out.
     """
     groups: dict[tuple[float, str], list[Run]] = {}
+    told: dict[float, set[str]] = {}
     for run in runs:
         groups.setdefault((run.temperature, run.side), []).append(run)
+        of_interest = {name for name, of in run.curves.items() if distance_of(name) is not None and _is_anywhere(of)}
+        told.setdefault(run.temperature, set()).update(of_interest)
     found = Fidelity()
     for (temperature, side), replicas in groups.items():
         end = f"{side}_{kelvin(temperature)}"
         scalars = _by_name([run.scalars for run in replicas])
         found.scalars.update({f"{name}_{end}": mean_over_replicas(name, of) for name, of in scalars.items()})
         found.scalars.update(_spreads(scalars, end))
-        curves = _by_name([run.curves for run in replicas])
-        compared = {name: of for name, of in curves.items() if distance_of(name) is not None}
-        found.curves.update({f"{end}_{name}": _mean(name, of) for name, of in compared.items()})
-        _compare(
-            found, temperature, side, compared, _by_name([r.curves for r in groups.get((temperature, REFERENCE), ())])
+        compared, reference = (
+            {name: of for name, of in _by_name([run.curves for run in of_side]).items() if name in told[temperature]}
+            for of_side in (replicas, groups.get((temperature, REFERENCE), ()))
         )
+        found.curves.update({f"{end}_{name}": _mean(name, of) for name, of in compared.items()})
+        _compare(found, temperature, side, compared, reference)
     return found
 
 
@@ -135,10 +139,13 @@ def _compare(
             found.scalars[f"{BY_CHANCE}_{name}_{at}"] = Scalar(by_chance, None, curve_distance.UNIT)
     if side != REFERENCE:
         lacking = {name: f"the reference lacks {name}" for name in curves.keys() - reference.keys()}
-        lacking |= {
-            name: f"{side} lacks {name}" for name in reference.keys() - curves.keys() if distance_of(name) is not None
-        }
+        lacking |= {name: f"{side} lacks {name}" for name in reference.keys() - curves.keys()}
         found.warnings.extend(f"{lacking[name]} at {temperature:g} K" for name in sorted(lacking))
+
+
+def _is_anywhere(of: Curve | Surface) -> bool:
+    """Return whether a curve or surface is other than zero."""
+    return bool(np.any(of.y if isinstance(of, Curve) else of.z))
 
 
 def _spreads(scalars: Mapping[str, Sequence[Scalar]], end: str) -> dict[str, Scalar]:

@@ -61,6 +61,21 @@ def test_a_quantity_that_is_only_bounded_has_a_bound_and_no_spread():
     assert not any("spread" in name for name in found)
 
 
+def test_what_is_zero_in_every_run_is_left_out_and_what_is_in_one_side_alone_is_not():
+    none, some = (Curve(_X, y, "distance", "Å", "g(r)", "1") for y in (np.zeros(801), norm.pdf(_X)))
+    sides = {REFERENCE: none, "student": some}
+    runs = [
+        run(side, 0.0, radial_distribution_Sb_Sb=none, radial_distribution_Na_Na=of)
+        for side, of in sides.items()
+        for _ in range(2)
+    ]
+    found = compare_with_reference(runs)
+    assert found.warnings == []
+    assert not [name for name in (*found.scalars, *found.curves) if "Sb" in name]
+    assert found.scalars["distance_radial_distribution_Na_Na_student_550_5K"].value == 1.0
+    assert "reference_550_5K_radial_distribution_Na_Na" in found.curves
+
+
 def test_what_one_side_lacks_is_named_and_temperatures_stay_apart():
     grid = np.array([0.5, 1.5])
     self_part = Surface(grid, np.array([1.0]), np.ones((2, 1)), "distance", "Å", "time", "ps", "Gs", "1/Å")

@@ -1,7 +1,7 @@
 # make demo   from nothing to a page of results, in an environment and a profile of its own
 # make test   lint and the tests that need no daemon and no engine but LAMMPS
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-benchmark demo-lattice demo-paddlewheel docs test test-all test-slow soak learning bench bench-campaigns bench-throughput bench-large bench-constraint bench-deviation bench-lattice bench-levels lint clean
+.PHONY: help demo demo-polyanion demo-dft demo-train demo-learn demo-borohydride demo-benchmark demo-lattice demo-paddlewheel docs test test-all test-slow soak learning bench bench-campaigns bench-throughput bench-large bench-constraint bench-deviation bench-lattice bench-levels bench-full-form lint clean
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -142,6 +142,12 @@ bench-lattice: $(VENV)/.package
 # make bench-levels   tell what CP2K's GFN1-xTB and PBE are worth in ionic crystals; needs CP2K
 bench-levels: $(VENV)/.package $(CURDIR)/.bench/.installed
 	@PYTHONPATH=$(CURDIR) $(BIN)/python benchmarks/levels.py "$$(command -v cp2k.psmp || command -v cp2k.ssmp)" .bench/bin/python
+
+# make bench-full-form   measure what the full form of the electronic-paddlewheel study costs; needs CP2K and takes an hour
+bench-full-form: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed $(SUPERIONIC_ENGINES)/learning/.installed
+	@mkdir -p .bench/full-form
+	@AIIDA_PATH=$(CURDIR)/.bench/full-form aiida-superionic setup
+	@PYTHONPATH=$(CURDIR) AIIDA_PATH=$(CURDIR)/.bench/full-form verdi run benchmarks/full_form.py
 
 # make bench-campaigns   time the commands of a campaign of ten thousand points, in SQLite and in PostgreSQL
 bench-campaigns: $(VENV)/.package $(SUPERIONIC_ENGINES)/lammps/.installed

@@ -18,6 +18,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
+from aiida_superionic.analysis.replicas import mean_over_replicas
+from aiida_superionic.analysis.results import Scalar
 from aiida_superionic.calculations.assess import AssessCalculation
 from aiida_superionic.calculations.convert import ConvertCalculation
 from aiida_superionic.calculations.datasets import displace_frames, merge_datasets, select_frames, split_dataset
@@ -38,12 +40,23 @@ from aiida_superionic.workchains.foreground import builder_of, run_together
 from aiida_superionic.workchains.label import LabelWorkChain
 from aiida_superionic.workchains.md import MdWorkChain
 from aiida_superionic.workchains.train import TrainWorkChain
+from aiida_superionic.workchains.transport import TransportWorkChain
 
 SEED = 1
 CONSOLE = Console(markup=False, width=120)
 _FRAMES_OF_A_JOB = 20
 # Seconds: what is stopped and repeated goes on from where the last whole job ended.
 _WALLTIME = {"max_wallclock_seconds": 1800}
+
+
+@dataclass(frozen=True)
+class LongRuns:
+    """Runs of what was learned that are longer than a reference can be; in K and ps."""
+
+    supercell: tuple[int, int, int]
+    temperature: float
+    times: dict[str, float]
+    seeds: int = 5
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,8 @@ class Study:
     crystals: int = 0
     numbers_of_frames: tuple[int, ...] = ()
     small: tuple[int, int, int] | None = None
+    long: LongRuns | None = None
+    references: int = 2
     level: str = "xtb"
     accuracy: dict[str, float] = field(default_factory=dict)
     tested: int = 30
@@ -128,6 +143,19 @@ _SODIUM_SULPHIDE = {
     "crystals": 20,
     "numbers_of_frames": (5, 10, 20, 40),
     "tested": 10,
+    "basis": {"learn_stress": False},
+    # Where, and about as long as, the study of these crystals runs them.
+    "long": LongRuns(
+        supercell=(2, 2, 2),
+        temperature=300.0,
+        times={
+            "timestep": 0.004,
+            "equilibration": 10.0,
+            "production": 100.0,
+            "sampling_interval": 0.04,
+            "checkpoint_interval": 20.0,
+        },
+    ),
 }
 STUDIES = {
     "alpha-AgI": Study(
@@ -166,6 +194,7 @@ STUDIES = {
         supercell=(2, 2, 2),
         temperature=600.0,
         displaced={"Na": 0.2, "Sb": 0.08, "W": 0.08, "S": 0.1},
+        references=1,
         **_SODIUM_SULPHIDE,
     ),
     # The negative control: without vacancies no sodium moves.
@@ -240,7 +269,10 @@ class Work:
 
     def references(self):
         """Return the runs with CP2K that what was learned is compared with."""
-        return [self.dynamics(self.study.supercell, self.study.temperature, seed) for seed in (SEED, SEED + 1)]
+        return [
+            self.dynamics(self.study.supercell, self.study.temperature, seed)
+            for seed in range(SEED, SEED + self.study.references)
+        ]
 
     def learned_from(self, supercell, temperature):
         """Return the frames of a run of their own at a temperature, with displaced crystals, labelled."""
@@ -301,6 +333,39 @@ class Work:
         builder.metadata.label = f"{self.material}: how faithful what was learned is"
         return builder
 
+    def diffusion_in_long_runs(self, potential):
+        """Return a table of the diffusion coefficients of the mobile species, and of their mean."""
+        study, analysis = self.study.long, registered_code("analysis")
+        builders = [
+            TransportWorkChain.get_builder_from_protocol(
+                registered_code("lammps"),
+                analysis,
+                self.crystal(study.supercell),
+                potential,
+                temperature=study.temperature,
+                mobile=self.mobile,
+                seed=SEED + 3000 + number,
+                ensemble="nvt",
+                observables={"diffusion": {}, "temperature": {}},
+                version=code_version(analysis),
+                protocol="fast",
+                overrides=study.times,
+            )
+            for number in range(study.seeds)
+        ]
+        told = [ended.outputs.observables.get_dict() for ended in run_together(*builders)]
+        names = [f"diffusion_coefficient_{species}" for species in self.mobile]
+        runs = {name: [Scalar(**numbers[name]) for numbers in told] for name in names}
+        table = Table(
+            *(Column(head, justify="right") for head in ("run", *(f"D({species}), cm²/s" for species in self.mobile))),
+            title=f"{study.seeds} runs of {study.times['production']:g} ps with the student at {study.temperature:g} K",
+            box=SIMPLE,
+        )
+        for number in range(study.seeds):
+            table.add_row(str(number + 1), *(measurement(runs[name][number]) for name in names))
+        table.add_row("mean", *(measurement(mean_over_replicas(name, runs[name])) for name in names))
+        return table
+
     def errors_by_frames(self):
         """Return a table of predicted and actual errors of forces by how many frames were learned from."""
         study = self.study
@@ -344,11 +409,13 @@ def main():
     parser = argparse.ArgumentParser(prog="benchmark.py", description=__doc__.partition("\n")[0])
     parser.add_argument("--material", choices=STUDIES, default="alpha-AgI")
     parser.add_argument("--page", type=Path, default=Path("benchmark.html"))
-    parser.add_argument("--test", action="append", choices=("hot", "small", "frames"), default=[])
+    parser.add_argument("--test", action="append", choices=("hot", "small", "frames", "long"), default=[])
     options = parser.parse_args()
     work = Work(options.material)
     if "small" in options.test and work.study.small is None:
         raise UserError(f"{options.material} is studied in the smallest cell that holds whole ions; leave out small")
+    if "long" in options.test and work.study.long is None:
+        raise UserError(f"the reference of {options.material} is long enough; leave out long")
     engines = ("lammps", "analysis", "conversion", "fit", "assessment", *(() if work.teacher else ("cp2k",)))
     for engine in engines:
         registered_code(engine)
@@ -367,12 +434,14 @@ def main():
         if "frames" in options.test:
             CONSOLE.print(work.errors_by_frames())
         (node,) = run_together(work.benchmark(learned))
-    told = read_benchmark(node)
-    for table in benchmark_tables(told):
-        CONSOLE.print(table)
-    page = options.page.absolute()
-    write_benchmark_report(page, told)
-    CONSOLE.print(f"benchmark {node.pk}; report: {page}", soft_wrap=True)
+        told = read_benchmark(node)
+        for table in benchmark_tables(told):
+            CONSOLE.print(table)
+        page = options.page.absolute()
+        write_benchmark_report(page, told)
+        CONSOLE.print(f"benchmark {node.pk}; report: {page}", soft_wrap=True)
+        if "long" in options.test:
+            CONSOLE.print(work.diffusion_in_long_runs(learned["student"]))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from aiida_superionic.lattice.request import DiffusionRequest
 OTHERS = {"apt-get", "cd", "rabbitmqctl", "."}
 """Programs that are nobody's here, and that pages may name."""
 CHECKED = ("console", "bash", "yaml", "python")
-SHOWN = ("", "text", "sql", "erlang", "{toctree}", "{eval-rst}", "{code-block} text")
-"""Languages of blocks that nothing here checks."""
+EXAMPLE = "{literalinclude} ../../examples/paddlewheel-full.yaml"
+SHOWN = ("", "text", "sql", "erlang", "{toctree}", "{eval-rst}", "{code-block} text", EXAMPLE)
+"""Languages of blocks that nothing here checks; examples have tests of their own."""
 BASE = {
     "campaign": "base",
     "structure": {"material": "alpha-AgI", "supercell": [3, 3, 3]},

@@ -76,6 +76,12 @@ def test_a_cell_that_cannot_be_smaller_is_told(aiida_profile_clean, monkeypatch)
         DEMO["main"]()
 
 
+def test_a_reference_that_is_long_enough_is_told(aiida_profile_clean, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", "--material", "alpha-AgI", "--test", "long"])
+    with pytest.raises(UserError, match="the reference of alpha-AgI is long enough"):
+        DEMO["main"]()
+
+
 def test_crystals_are_those_of_the_material(aiida_profile_clean):
     work = DEMO["Work"]("Li10GeP2S12")
     still = work.crystal(work.study.supercell)

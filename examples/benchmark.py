@@ -153,6 +153,7 @@ _SODIUM_SULPHIDE = {
             "equilibration": 10.0,
             "production": 100.0,
             "sampling_interval": 0.04,
+            "thermo_interval": 0.2,
             "checkpoint_interval": 20.0,
         },
     ),

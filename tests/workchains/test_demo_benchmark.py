@@ -32,6 +32,9 @@ def test_every_time_of_a_study_fits_the_others(material):
                 "equilibration",
                 "production",
             }
+    if study.long is not None:
+        times = protocol_settings("md", "fast", study.long.times)
+        assert stage_settings(times, study.long.temperature, mobile, ensemble="nvt")
     asked = study.observables
     block = study.times["production"] / 5.0 - study.times["sampling_interval"]
     lags = [*asked["van_hove"]["times"], asked["vibrations"]["longest_lag"], asked["diffusion"]["fit_end"]]

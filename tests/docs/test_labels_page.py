@@ -13,7 +13,9 @@ PAGE = (DOCS / "howto" / "labels.md").read_text(encoding="utf-8")
 
 def test_every_protocol_and_setting_is_named():
     assert re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE) == list(protocols("dft"))
-    settings = PAGE.partition("`overrides` replace single settings:")[2].partition("The dataset carries")[0]
+    settings = (
+        " ".join(PAGE.split()).partition("`overrides` replace single settings:")[2].partition("The dataset carries")[0]
+    )
     named = set(re.findall(r"`(\w+)`", settings)) - {"none", "D3"}
     assert named == set(LevelOfTheory.model_fields) - {"method"}
 
